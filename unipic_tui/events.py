@@ -1,0 +1,196 @@
+"""What happens while a job runs, and what the app needs of whatever runs it.
+
+Everything here is plain data that may cross threads: PIL images and text, never a tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from PIL.Image import Image
+
+from unipic_tui.jobs import DrawingJob, Job
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """The checkpoint is being loaded.
+
+    Attributes:
+        stage: what is being read, in a few words.
+        fraction: how much is done, 0 to 1.
+    """
+
+    stage: str
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One MAR iteration of one picture is done.
+
+    Attributes:
+        picture: index of the picture in the job, from 0.
+        pictures: how many the job draws.
+        iteration: iterations done, 1 to ``iterations``.
+        iterations: how many this picture takes.
+        known: for each token in raster order, whether it is drawn.
+        rows, columns: the token grid; ``rows * columns == len(known)``.
+        seconds_left: estimate for the whole job from measured iterations; ``None`` before one is.
+    """
+
+    picture: int
+    pictures: int
+    iteration: int
+    iterations: int
+    known: tuple[bool, ...]
+    rows: int
+    columns: int
+    seconds_left: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """The picture as far as it is drawn; tokens still masked are grey."""
+
+    picture: int
+    iteration: int
+    image: Image
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A finished picture.
+
+    Attributes:
+        index: its place in the job, from 0.
+        image: RGB.
+        job: a job of count 1 with every field filled in that makes this very picture again.
+        model: name of the checkpoint that drew it.
+        seconds: time it took.
+    """
+
+    index: int
+    image: Image
+    job: DrawingJob
+    model: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A further piece of the answer."""
+
+    delta: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the person should know that stops nothing (a size was rounded, say)."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The job is done: the pictures it drew, or the answer it gave."""
+
+    pictures: tuple[Picture, ...] = ()
+    text: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """The job was stopped on request; pictures finished before are in ``pictures``."""
+
+    pictures: tuple[Picture, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The job could not be done; ``message`` is a sentence with the remedy."""
+
+    title: str
+    message: str
+
+
+Final = Finished | Cancelled | Failed
+Event = Loading | Progress | Preview | Picture | Text | Notice | Final
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a checkpoint does with the settings a job leaves open."""
+
+    width: int = 1024
+    height: int = 1024
+    guidance: float = 3.0
+    iterations: int = 32
+    head_steps: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class BackendInfo:
+    """What is loaded, and where."""
+
+    model: str
+    device: str
+    parameters: int
+    defaults: Defaults = field(default_factory=Defaults)
+    embedded: bool = False
+    siglip2: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Memory of the device in bytes; ``total`` is 0 where it is not known."""
+
+    used: int
+    total: int
+
+
+class Backend(Protocol):
+    """What runs jobs. Used from one thread only."""
+
+    def load(self) -> Iterator[Loading]:
+        """Load the checkpoint unless it is loaded; raises `UnipicError` when it cannot be."""
+
+    @property
+    def info(self) -> BackendInfo:
+        """What was loaded; only after `load`."""
+
+    def run(self, job: Job) -> Generator[Event, None, None]:
+        """Run a job. Ends after `Finished` or `Failed`; closing it early cancels the job.
+
+        Every `Picture` is yielded as soon as it is done and listed in `Finished` again.
+        """
+
+    def memory(self) -> Memory:
+        """Memory of the device now."""
+
+    def close(self) -> None:
+        """Give the model's memory back; `load` may be called again."""
+
+
+@dataclass(frozen=True, slots=True)
+class BackendOptions:
+    """How to make a backend.
+
+    Attributes:
+        checkpoint: a folder; ``None`` for the embedded checkpoint.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+        dtype: ``auto``, ``float32``, ``bfloat16``, ``float16``.
+        preview_seconds: shortest time between two previews; ``None`` for no previews.
+    """
+
+    checkpoint: Path | None = None
+    device: str = "auto"
+    dtype: str = "auto"
+    preview_seconds: float | None = None
+
+
+BackendFactory = Callable[[BackendOptions], Backend]

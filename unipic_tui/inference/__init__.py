@@ -1,0 +1,1 @@
+"""From a job to pictures and text: prompts, sampling, decoding."""

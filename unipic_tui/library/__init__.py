@@ -1,0 +1,1 @@
+"""Sessions, pictures and the queue, kept on disk."""

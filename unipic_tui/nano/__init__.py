@@ -1,0 +1,1 @@
+"""The embedded model: a closed world of shapes, and what trains and scores a tiny UniPic on it."""
