@@ -1,0 +1,182 @@
+"""Reading and writing whole files: a write is there completely or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from unipic_tui.errors import StorageError
+from unipic_tui.text import one_line
+
+TEMPORARY_PREFIX = ".unipic-tui-"
+TEMPORARY_SUFFIX = ".part"
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full: make room and try again",
+    errno.EDQUOT: "your disk quota is used up: make room and try again",
+    errno.EACCES: "permission is denied: choose another place, or change its permissions",
+    errno.EPERM: "the system does not permit it: choose another place",
+    errno.EROFS: "the disk is read-only: choose another place",
+    errno.ENOTDIR: "part of that path is a file, not a folder: choose another path",
+    errno.ENAMETOOLONG: "the name is too long: choose a shorter one",
+    errno.EISDIR: "it is a folder: name a file",
+    errno.EFBIG: "the file would be larger than this disk allows: choose another place",
+    errno.EIO: "the disk reports an error: check it, or choose another place",
+    errno.ELOOP: "its symbolic links go in circles: name the file itself",
+    errno.EMFILE: "too many files are open: close some programs and try again",
+    errno.ENFILE: "too many files are open: close some programs and try again",
+}
+
+
+def storage_error(error: OSError | ValueError, path: str | Path, action: str) -> StorageError:
+    """The sentence for a failed file operation.
+
+    Args:
+        error: what the operating system said; a `ValueError` stands for a name no system takes.
+        path: the file or folder it was about.
+        action: what was tried, to follow "Cannot": ``write``, ``read``, ``open``.
+    """
+    reason = "that is not a name this system can use: choose another one"
+    if isinstance(error, OSError):
+        reason = _REASONS.get(error.errno or 0, "")
+        if error.errno == errno.ENOENT:
+            writing = action not in {"read", "open"}
+            reason = (
+                "the folder does not exist: create it first, or choose another one"
+                if writing
+                else "there is no such file: check the path"
+            )
+        if not reason:
+            reason = (
+                f"the system says {(error.strerror or str(error)).lower()!r}: try another place"
+            )
+    return StorageError(f"Cannot {action} {shown_path(path)}: {reason}.")
+
+
+def shown_path(path: str | Path) -> str:
+    """A path as it may be printed: harmless, and cut when it is absurdly long."""
+    return one_line(str(path), 300)
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a file of this name is what an interrupted `write_atomic` left behind."""
+    return name.startswith(TEMPORARY_PREFIX) and name.endswith(TEMPORARY_SUFFIX)
+
+
+def write_atomic(path: str | Path, data: bytes, *, overwrite: bool = True) -> None:
+    """Write a whole file, or leave everything as it was.
+
+    The bytes go to a hidden file beside it (see `is_temporary`), reach the disk, and take the
+    name in one step; when this returns, a crash or a power cut no longer loses them.
+
+    Args:
+        path: the file; its folder must exist.
+        data: all of its contents.
+        overwrite: whether a file of that name may be replaced.
+
+    Raises:
+        StorageError: the file cannot be written, or is there and may not be replaced.
+    """
+    target = Path(path)
+    try:
+        _check_target(target)
+        temporary = _write_beside(target, data)
+    except (OSError, ValueError) as error:
+        raise storage_error(error, target, "write") from error
+    try:
+        if overwrite:
+            os.replace(temporary, target)  # noqa: PTH105 (pathlib's own calls this)
+        else:
+            _take_free_name(temporary, target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        if isinstance(error, FileExistsError):
+            raise StorageError(
+                f"{shown_path(target)} is there already and was not overwritten: "
+                "choose another name."
+            ) from error
+        raise storage_error(error, target, "write") from error
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(target.parent)
+
+
+def _check_target(target: Path) -> None:
+    """Refuse what a rename would destroy: folders, devices, pipes."""
+    try:
+        mode = target.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "is a directory")
+    if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+        raise StorageError(f"{shown_path(target)} is not an ordinary file: name another one.")
+
+
+def _write_beside(target: Path, data: bytes) -> Path:
+    temporary = target.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
+    descriptor = os.open(
+        temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666
+    )
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary
+
+
+def _take_free_name(temporary: Path, target: Path) -> None:
+    """Give the file its name unless the name is taken, without a moment between the two."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, "exists") from None
+        temporary.rename(target)
+    else:
+        temporary.unlink()
+
+
+def sync_folder(folder: Path) -> None:
+    """Have a folder's entries reach the disk; systems that cannot do so are left alone."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def read_bytes(path: str | Path, limit: int) -> bytes:
+    """All of an ordinary file of at most ``limit`` bytes.
+
+    Raises:
+        StorageError: it is missing, unreadable, not an ordinary file (a pipe would wait for ever),
+            or larger than ``limit``.
+    """
+    source = Path(path)
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        with os.fdopen(os.open(source, flags), "rb") as file:
+            status = os.fstat(file.fileno())
+            if stat.S_ISDIR(status.st_mode):
+                raise IsADirectoryError(errno.EISDIR, "is a directory")
+            if not stat.S_ISREG(status.st_mode):
+                raise StorageError(f"{shown_path(source)} is not an ordinary file.")
+            data = file.read(limit + 1)
+    except (OSError, ValueError) as error:
+        raise storage_error(error, source, "read") from error
+    if len(data) > limit:
+        raise StorageError(f"{shown_path(source)} is larger than the {limit:,} bytes allowed here.")
+    return data
