@@ -1,0 +1,63 @@
+"""Where things lie on this computer. Nothing is created by asking."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+_NAME = "unipic-tui"
+
+CONFIG_VARIABLE = "UNIPIC_CONFIG"
+"""Names the settings file, in place of the usual one."""
+DATA_VARIABLE = "UNIPIC_DATA"
+"""Names one folder for all that the program writes by itself: library, cache and log."""
+CHECKPOINT_VARIABLE = "UNIPIC_CHECKPOINT"
+"""Names the checkpoint to use where no ``--checkpoint`` is given."""
+
+
+def from_environment(variable: str) -> Path | None:
+    """The absolute path an environment variable names; ``None`` where it is unset or empty."""
+    value = os.environ.get(variable, "").strip()
+    return absolute(value) if value else None
+
+
+def absolute(path: str | Path, base: Path | None = None) -> Path:
+    """The path with ``~`` filled in, absolute, links left alone.
+
+    Args:
+        path: a path as a person writes it.
+        base: what a relative path starts from; the current folder by default.
+    """
+    try:
+        expanded = Path(path).expanduser()
+    except RuntimeError:  # no home folder is known: then "~" is a name like any other
+        expanded = Path(path)
+    return Path(os.path.normpath((base or Path.cwd()) / expanded))
+
+
+def config_file() -> Path:
+    """The settings file, whether or not it is there."""
+    return from_environment(CONFIG_VARIABLE) or (
+        Path(platformdirs.user_config_dir(_NAME, appauthor=False)) / "settings.toml"
+    )
+
+
+def data_dir() -> Path:
+    """The folder of the library: sessions, pictures and their database."""
+    return from_environment(DATA_VARIABLE) or Path(
+        platformdirs.user_data_dir(_NAME, appauthor=False)
+    )
+
+
+def cache_dir() -> Path:
+    """The folder of what can be made again: thumbnails and the like."""
+    data = from_environment(DATA_VARIABLE)
+    return data / "cache" if data else Path(platformdirs.user_cache_dir(_NAME, appauthor=False))
+
+
+def log_dir() -> Path:
+    """The folder of the app's log."""
+    data = from_environment(DATA_VARIABLE)
+    return data / "log" if data else Path(platformdirs.user_log_dir(_NAME, appauthor=False))
