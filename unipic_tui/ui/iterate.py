@@ -1,0 +1,280 @@
+"""Many pictures from one idea: wildcards, sweeps, variations, and how to lay them out.
+
+Pure functions on jobs and text; nothing here knows a widget.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+
+from unipic_tui.errors import InputError
+from unipic_tui.jobs import MAX_SEED, DrawingJob, GenerateJob
+
+MAX_COMBINATIONS = 256
+"""How many jobs one run may make."""
+RANDOM_SEEDS = 2**31
+"""Random seeds are drawn below this, so that they stay short enough to read and type."""
+
+_BRACES = re.compile(r"\{([^{}]*\|[^{}]*)\}")
+
+
+# Wildcards
+
+
+def wildcards(prompt: str) -> list[list[str]]:
+    """The choices of every ``{red|green|blue}`` in the prompt, innermost braces only."""
+    return [match.split("|") for match in _BRACES.findall(prompt)]
+
+
+def expand(prompt: str) -> list[str]:
+    """Every prompt that the wildcards allow, the last wildcard changing fastest, none twice.
+
+    Raises:
+        InputError: there are more than `MAX_COMBINATIONS`.
+    """
+    found = [prompt]
+    while any(_BRACES.search(text) for text in found):
+        # Innermost first, one brace a round, so that nested wildcards come out as well.
+        found = list(dict.fromkeys(itertools.chain.from_iterable(map(_open_first, found))))
+        if len(found) > MAX_COMBINATIONS:
+            raise InputError(
+                f"The wildcards make more than {MAX_COMBINATIONS} prompts: "
+                "use fewer choices, or draw a random one."
+            )
+    return [_tidy(text) for text in found]
+
+
+def pick(prompt: str, generator: random.Random) -> str:
+    """One prompt, each wildcard replaced by one of its choices at random."""
+    while match := _BRACES.search(prompt):
+        choice = generator.choice(match[1].split("|"))
+        prompt = prompt[: match.start()] + choice + prompt[match.end() :]
+    return _tidy(prompt)
+
+
+def _open_first(prompt: str) -> list[str]:
+    match = _BRACES.search(prompt)
+    if match is None:
+        return [prompt]
+    before, after = prompt[: match.start()], prompt[match.end() :]
+    return [before + choice.strip() + after for choice in match[1].split("|")]
+
+
+def _tidy(prompt: str) -> str:
+    return re.sub(r" {2,}", " ", prompt).strip()
+
+
+# Sweeps
+
+
+def sweep_values(text: str) -> list[str]:
+    """The values that ``1..8``, ``2..4..0.5`` or ``2,3,4`` stand for, as text; else the text alone.
+
+    Raises:
+        InputError: a range that goes nowhere, or one with more than `MAX_COMBINATIONS` values.
+    """
+    values: list[str] = []
+    for part in text.split(","):
+        if part.strip():
+            values.extend(_range(part.strip()) if ".." in part else [part.strip()])
+    if len(values) > MAX_COMBINATIONS:
+        raise InputError(f"The sweep {text!r} has more than {MAX_COMBINATIONS} values.")
+    return list(dict.fromkeys(values))
+
+
+def _range(text: str) -> list[str]:
+    try:
+        first, last, *rest = (Decimal(part.strip()) for part in text.split(".."))
+        (step,) = rest or [Decimal(1)]
+        if not (first.is_finite() and last.is_finite() and step.is_finite() and step > 0):
+            raise ValueError
+    except (InvalidOperation, ValueError):
+        raise InputError(
+            f"The range {text!r} is not understood: write 1..8, or 2..4..0.5 with a step."
+        ) from None
+    if last < first:
+        raise InputError(f"The range {text!r} goes backwards: write the smaller number first.")
+    count = int((last - first) / step) + 1
+    if count > MAX_COMBINATIONS:
+        raise InputError(f"The range {text!r} has more than {MAX_COMBINATIONS} values.")
+    return [f"{(first + index * step).normalize():f}" for index in range(count)]
+
+
+SWEEPABLE = {
+    "seed": "seed",
+    "guidance": "guidance",
+    "cfg": "guidance",
+    "iterations": "iterations",
+    "num_iter": "iterations",
+    "iter": "iterations",
+    "steps": "head_steps",
+    "head_steps": "head_steps",
+    "temperature": "temperature",
+    "temp": "temperature",
+    "size": "size",
+    "image_size": "size",
+    "quality": "quality",
+    "schedule": "schedule",
+    "cfg_schedule": "schedule",
+}
+"""What a setting may be called where it is written out, and the field it means."""
+
+_ASSIGNMENTS = re.compile(
+    rf"(?:^|\s)({'|'.join(SWEEPABLE)})\s*=\s*(\S+)\s*$",
+    re.IGNORECASE,
+)
+
+
+def split_settings(prompt: str) -> tuple[str, dict[str, str]]:
+    """Take settings such as ``seed=1..8 cfg=2,3,4`` off the end of a prompt.
+
+    Returns:
+        The prompt without them, and the text given for each field; the last one counts.
+    """
+    found: dict[str, str] = {}
+    while match := _ASSIGNMENTS.search(prompt):
+        found.setdefault(SWEEPABLE[match[1].lower()], match[2].strip(","))
+        prompt = prompt[: match.start()]
+    return prompt.rstrip(), dict(reversed(found.items()))
+
+
+# From a picture to the next
+
+
+def random_seed(generator: random.Random) -> int:
+    """A seed to draw with when none is locked."""
+    return generator.randrange(RANDOM_SEEDS)
+
+
+def variations(job: DrawingJob, count: int) -> DrawingJob:
+    """The same prompt and settings with the ``count`` seeds that follow the job's own."""
+    first = job.seed + 1 if job.seed <= MAX_SEED - count - 1 else 0
+    return dataclasses.replace(job, count=count, seed=first)
+
+
+def remix(job: DrawingJob, generator: random.Random) -> DrawingJob:
+    """The same prompt and settings with a new random seed."""
+    seed = random_seed(generator)
+    while seed == job.seed:
+        seed = random_seed(generator)
+    return dataclasses.replace(job, count=1, seed=seed)
+
+
+# Contact sheets
+
+_SHEET_FIELDS = tuple(
+    "prompt size quality schedule iterations head_steps temperature guidance seed".split()
+)
+_SHORT = {"head_steps": "head steps", "temperature": "temp"}
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """Pictures in rows and columns, each row and column named by the settings that made it.
+
+    Attributes:
+        columns, rows: labels; a row label is empty where columns alone tell pictures apart.
+        cells: for each row, the index of the picture in each column, or ``None``.
+        labels: a label for each picture, complete in itself.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[str, ...]
+    cells: tuple[tuple[int | None, ...], ...]
+    labels: tuple[str, ...]
+
+
+def contact_sheet(jobs: Sequence[DrawingJob], wrap: int = 4) -> Sheet:
+    """Arrange pictures by what differs between their jobs.
+
+    With one difference they run on in ``wrap`` columns; with more, the last of prompt, size, …,
+    guidance, seed makes the columns and the others together the rows.
+    """
+    texts = [_settings_text(job) for job in jobs]
+    fields = [name for name in _SHEET_FIELDS if len({text[name] for text in texts}) > 1]
+    if "prompt" in fields:
+        parts = distinct([text["prompt"] for text in texts])
+        for text, part in zip(texts, parts, strict=True):
+            text["prompt"] = part
+    labels = tuple(_label(text, fields or ["seed"]) for text in texts)
+    table = _table(texts, fields) if len(fields) > 1 else None
+    return table_or_flow(table, labels, wrap)
+
+
+def _table(texts: list[dict[str, str]], fields: list[str]) -> dict[tuple[str, str], int] | None:
+    """Picture by (row, column); ``None`` where the table would be mostly holes."""
+    *row_fields, column_field = fields
+    cells: dict[tuple[str, str], int] = {}
+    for index, text in enumerate(texts):
+        key = _label(text, row_fields), _label(text, [column_field])
+        if key in cells:
+            return None
+        cells[key] = index
+    rows, columns = ({key[side] for key in cells} for side in (0, 1))
+    return cells if len(cells) * 2 > len(rows) * len(columns) else None
+
+
+def table_or_flow(
+    table: dict[tuple[str, str], int] | None, labels: tuple[str, ...], wrap: int
+) -> Sheet:
+    """The sheet of a table of (row, column) labels, or else all pictures one after another."""
+    if table is not None:
+        rows = tuple(dict.fromkeys(row for row, _ in table))
+        columns = tuple(dict.fromkeys(column for _, column in table))
+        grid = tuple(tuple(table.get((row, column)) for column in columns) for row in rows)
+        return Sheet(columns, rows, grid, labels)
+    width = max(1, min(wrap, len(labels)))
+    height = math.ceil(len(labels) / width)
+    flow = tuple(
+        tuple(
+            index if (index := row * width + column) < len(labels) else None
+            for column in range(width)
+        )
+        for row in range(height)
+    )
+    return Sheet(("",) * width, ("",) * height, flow, labels)
+
+
+def _settings_text(job: DrawingJob) -> dict[str, str]:
+    size = f"{job.width}×{job.height}" if isinstance(job, GenerateJob) else f"{job.size}"
+    values = {name: getattr(job, name, None) for name in _SHEET_FIELDS} | {"size": size}
+    return {name: _value_text(value) for name, value in values.items()}
+
+
+def _value_text(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    return "auto" if value is None else str(value)
+
+
+def _label(text: dict[str, str], fields: Sequence[str]) -> str:
+    return ", ".join(
+        text[name] if name in {"prompt", "size"} else f"{_SHORT.get(name, name)} {text[name]}"
+        for name in fields
+    )
+
+
+def distinct(texts: Sequence[str]) -> list[str]:
+    """The words by which texts differ: what all begin and end with is left away."""
+    split = [text.split() for text in texts]
+    start = _common(split)
+    rest = [words[start:] for words in split]
+    end = _common([words[::-1] for words in rest])
+    return [" ".join(words[: len(words) - end]) or "–" for words in rest]
+
+
+def _common(lists: Sequence[Sequence[str]]) -> int:
+    """How many items all lists begin with."""
+    count = 0
+    for items in zip(*lists, strict=False):
+        if len(set(items)) > 1:
+            break
+        count += 1
+    return count
