@@ -17,7 +17,7 @@ _REACH = 1.25  # the tables cover −_REACH.._REACH radii: the shape, and its so
 _CELLS = 640  # a cell is 0.094 px at radius 24, so the look-up moves an edge by less than 0.05 px
 
 Grid = npt.NDArray[np.float64]
-_CENTRES: Grid = (np.arange(_CELLS) + 0.5) * (2 * _REACH / _CELLS) - _REACH
+_CENTRES: Grid = ((np.arange(_CELLS) + 0.5) * (2 * _REACH / _CELLS) - _REACH).astype(np.float64)
 
 
 def _polygon(points: Sequence[tuple[float, float]], x: Grid) -> Grid:

@@ -122,6 +122,12 @@ def generator(purpose: Literal["train", "score"], seed: int) -> np.random.Genera
     return np.random.default_rng(np.random.SeedSequence([{"train": 1, "score": 2}[purpose], seed]))
 
 
+def next_quadrant(quadrant: int, across: int, down: int) -> int | None:
+    """The quadrant so many to the right and below; None outside the picture."""
+    column, row = quadrant % 2 + across, quadrant // 2 + down
+    return column + 2 * row if 0 <= column <= 1 and 0 <= row <= 1 else None
+
+
 def place_alone(rng: np.random.Generator, kind: str, colour: str) -> Shape:
     """A large object anywhere in the picture, wholly inside it."""
     radius = rng.uniform(*ALONE_RADIUS)
