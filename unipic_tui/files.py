@@ -8,6 +8,7 @@ import os
 import secrets
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 from unipic_tui.errors import StorageError
 from unipic_tui.text import one_line
@@ -158,25 +159,39 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def read_bytes(path: str | Path, limit: int) -> bytes:
-    """All of an ordinary file of at most ``limit`` bytes.
+def open_ordinary(path: str | Path) -> BinaryIO:
+    """A file opened for reading that is neither a folder, nor a device, nor a pipe.
 
     Raises:
-        StorageError: it is missing, unreadable, not an ordinary file (a pipe would wait for ever),
-            or larger than ``limit``.
+        StorageError: it is missing, unreadable, or not an ordinary file (a pipe would wait for
+            ever).
     """
     source = Path(path)
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
-        with os.fdopen(os.open(source, flags), "rb") as file:
-            status = os.fstat(file.fileno())
-            if stat.S_ISDIR(status.st_mode):
-                raise IsADirectoryError(errno.EISDIR, "is a directory")
-            if not stat.S_ISREG(status.st_mode):
-                raise StorageError(f"{shown_path(source)} is not an ordinary file.")
-            data = file.read(limit + 1)
+        descriptor = os.open(source, flags)
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISREG(mode):
+            return os.fdopen(descriptor, "rb")
+        os.close(descriptor)
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, "is a directory")
     except (OSError, ValueError) as error:
         raise storage_error(error, source, "read") from error
+    raise StorageError(f"{shown_path(source)} is not an ordinary file: name another one.")
+
+
+def read_bytes(path: str | Path, limit: int) -> bytes:
+    """All of an ordinary file of at most ``limit`` bytes.
+
+    Raises:
+        StorageError: as `open_ordinary` does, or the file is larger than ``limit``.
+    """
+    try:
+        with open_ordinary(path) as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise storage_error(error, path, "read") from error
     if len(data) > limit:
-        raise StorageError(f"{shown_path(source)} is larger than the {limit:,} bytes allowed here.")
+        raise StorageError(f"{shown_path(path)} is larger than the {limit:,} bytes allowed here.")
     return data

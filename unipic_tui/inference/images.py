@@ -1,0 +1,40 @@
+"""Pictures on their way into the model: opened, squared, sized in whole tokens."""
+
+from __future__ import annotations
+
+from PIL import Image
+
+from unipic_tui.pictures import load_image
+from unipic_tui.sizes import fit_size, parse_size, round_size
+
+__all__ = [
+    "center_square",
+    "expand_to_square",
+    "fit_size",
+    "load_image",
+    "parse_size",
+    "round_size",
+]
+
+Colour = tuple[int, int, int]
+
+GREY: Colour = (127, 127, 127)
+
+
+def expand_to_square(image: Image.Image, fill: Colour = GREY) -> Image.Image:
+    """The whole RGB picture in the middle of a square, the rest filled with one colour."""
+    width, height = image.size
+    if width == height:
+        return image
+    side = max(width, height)
+    square = Image.new("RGB", (side, side), fill)
+    square.paste(image, ((side - width) // 2, (side - height) // 2))
+    return square
+
+
+def center_square(image: Image.Image) -> Image.Image:
+    """The largest square in the middle of the picture."""
+    width, height = image.size
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    return image.crop((left, top, left + side, top + side))

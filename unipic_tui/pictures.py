@@ -1,0 +1,115 @@
+"""Opening picture files that nobody vouches for."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from unipic_tui.errors import InputError
+from unipic_tui.files import open_ordinary, shown_path
+
+MAX_PIXELS = 64_000_000
+"""Most pixels that are decoded: 64 megapixels."""
+MAX_EDGE = 20_000
+"""Longest side, in pixels, that is decoded."""
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
+"""What is read. Left out on purpose: formats without a signature, and those that run programs."""
+
+_READABLE = "use a PNG, JPEG, WebP, GIF, BMP, TIFF, PPM or AVIF file"
+_WHITE = (255, 255, 255)
+
+
+def load_image(path: str | Path) -> Image.Image:
+    """A picture as RGB pixels, whatever the file holds.
+
+    It is turned upright as its EXIF says, laid on white where it is transparent, brought to 8 bits
+    a channel, and of an animation the first frame is taken.
+
+    Raises:
+        InputError: the file is no picture, is damaged, or is too large to decode; nothing of a
+            picture with more than `MAX_PIXELS` or a side above `MAX_EDGE` is decoded.
+        StorageError: the file is missing, cannot be read, or is not an ordinary file.
+    """
+    with open_image(path) as image:
+        try:
+            image.load()
+            return _to_rgb(_upright(image))
+        except Exception as error:
+            # Decoders raise whatever they stumble over (OSError, SyntaxError, struct.error …).
+            raise InputError(
+                f"The picture {shown_path(path)} is damaged or cut short: "
+                "get it again, or use another one."
+            ) from error
+
+
+@contextlib.contextmanager
+def open_image(path: str | Path) -> Iterator[Image.Image]:
+    """A picture of which only the header is read, and found small enough to decode.
+
+    Raises:
+        InputError, StorageError: as `load_image` does.
+    """
+    with open_ordinary(path) as file:
+        if not os.fstat(file.fileno()).st_size:
+            raise InputError(f"The picture {shown_path(path)} is empty: {_READABLE}.")
+        try:
+            with warnings.catch_warnings():
+                # Pillow warns of what is refused below.
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+                image = Image.open(file, formats=FORMATS)
+        except Image.DecompressionBombError:
+            raise _too_large(path, "more than 64 megapixels") from None
+        except UnidentifiedImageError:
+            raise InputError(
+                f"{shown_path(path)} is not a picture that can be read here: {_READABLE}."
+            ) from None
+        except Exception as error:
+            raise InputError(f"The picture {shown_path(path)} is damaged: {_READABLE}.") from error
+        width, height = image.size
+        if width * height > MAX_PIXELS or max(width, height) > MAX_EDGE:
+            raise _too_large(path, f"{width}×{height} pixels")
+        with image:
+            yield image
+
+
+def _too_large(path: str | Path, size: str) -> InputError:
+    return InputError(
+        f"The picture {shown_path(path)} is too large ({size}): scale it down to at most "
+        f"{MAX_PIXELS // 1_000_000} megapixels and {MAX_EDGE} pixels a side."
+    )
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # broken EXIF says nothing about the pixels
+        return image
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
+        return Image.fromarray(_to_bytes(np.asarray(image))).convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    layer = image.convert("RGBA")
+    ground = Image.new("RGBA", layer.size, (*_WHITE, 255))
+    return Image.alpha_composite(ground, layer).convert("RGB")
+
+
+def _to_bytes(values: np.ndarray) -> np.ndarray:
+    """Greys of any depth as bytes: 16 bits, 8 bits in a wider type, or floats from 0 to 1."""
+    finite = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    largest = finite.max(initial=0.0)
+    if values.dtype.kind == "f":
+        white = 1.0 if largest <= 1.0 else largest
+    elif values.dtype.itemsize == 2:
+        white = 65535.0
+    else:
+        white = 255.0 if largest <= 255 else max(65535.0, largest)
+    return np.clip(finite * (255.0 / white) + 0.5, 0, 255).astype(np.uint8)
