@@ -8,9 +8,8 @@ returns the job with every field filled in (`Picture.job` in `unipic_tui.events`
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self, get_args
+from typing import Any, ClassVar, Literal, Self, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from unipic_tui.errors import InputError
 
@@ -28,6 +27,8 @@ MAX_SIDE = 4096
 """Longest side, in pixels, that a job may ask for."""
 MAX_COUNT = 64
 MAX_SEED = 2**63 - 1
+
+_Kind = TypeVar("_Kind")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,14 @@ class Turn:
 
 
 def _check_range(name: str, value: float | None, low: float, high: float) -> None:
-    if value is not None and not (math.isfinite(value) and low <= value <= high):
-        raise InputError(f"The {name} {value:g} is out of range: use {low:g} to {high:g}.")
+    if value is None or low <= value <= high:  # no comparison holds for a NaN
+        return
+    shown = "given" if isinstance(value, int) and abs(value) > 10**20 else _number(value)
+    raise InputError(f"The {name} {shown} is out of range: use {_number(low)} to {_number(high)}.")
+
+
+def _number(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:g}"
 
 
 def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
@@ -83,6 +90,10 @@ def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 def _check_text(name: str, value: str) -> None:
     if not value.strip():
         raise InputError(f"The {name} is empty: say in words what you want.")
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # lone surrogates: no tokenizer and no file takes them
+        raise InputError(f"The {name} holds bytes that are not UTF-8 text: type it anew.") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +109,8 @@ class _Sampling:
         iterations: MAR iterations, 1 to 1024.
         temperature: factor on the noise of the diffusion head, 0 to 10.
         head_steps: steps of the diffusion head a token, 1 to 1000.
+        unconditional: what the unconditional branch of the guidance is told, in place of the
+            mode's own words.
         quality: ``exact`` repeats the published sampler to the number, ``full`` starts the head
             at a timestep that is numerically safe, ``fast`` also anneals its steps and reuses
             the unconditional branch.
@@ -111,18 +124,21 @@ class _Sampling:
     iterations: int | None = None
     temperature: float = 1.0
     head_steps: int | None = None
+    unconditional: str | None = None
     quality: Quality = "full"
 
     def _check_sampling(self) -> None:
         _check_text("prompt", self.prompt)
         _check_range("count", self.count, 1, MAX_COUNT)
-        _check_range("seed", self.seed, 0, MAX_SEED)
+        _check_range("seed", self.seed, 0, MAX_SEED - self.count + 1)
         _check_range("guidance", self.guidance, 0, 100)
         _check_choice("guidance schedule", self.schedule, SCHEDULES)
         _check_range("number of iterations", self.iterations, 1, 1024)
         _check_range("temperature", self.temperature, 0, 10)
         _check_range("number of head steps", self.head_steps, 1, 1000)
         _check_choice("quality", self.quality, QUALITIES)
+        if self.unconditional is not None:
+            _check_text("unconditional prompt", self.unconditional)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,9 +241,39 @@ def job_from_dict(data: dict[str, Any]) -> Job:
         raise InputError("The saved job names no known mode (generate, edit or describe).")
     try:
         if fields.get("region") is not None:
-            fields["region"] = Region(**fields["region"])
+            fields["region"] = _read(Region, fields["region"])
         if "turns" in fields:
-            fields["turns"] = tuple(Turn(**turn) for turn in fields["turns"])
-        return kind(**fields)
+            fields["turns"] = tuple(_read(Turn, turn) for turn in fields["turns"])
+        return _read(kind, fields)
     except (TypeError, AttributeError) as error:
         raise InputError(f"The saved job does not fit this version: {error}.") from None
+
+
+def _read(kind: type[_Kind], fields: dict[str, Any]) -> _Kind:
+    """A dataclass from untrusted fields; raises `TypeError` where they are not its own."""
+    known = {field.name: field for field in dataclasses.fields(cast("Any", kind))}
+    hints = get_type_hints(kind)
+    for name, value in fields.items():
+        if name not in known:
+            raise TypeError(f"it has an unknown field {str(name)[:40]!r}")
+        if not _fits(value, hints[name]):
+            raise TypeError(f"its {name} is of the wrong type, {type(value).__name__}")
+    for name, field in known.items():
+        if name not in fields and field.default is dataclasses.MISSING:
+            raise TypeError(f"it lacks the field {name!r}")
+    return kind(**fields)
+
+
+def _fits(value: object, hint: Any) -> bool:
+    options = get_args(hint)
+    if get_origin(hint) is Literal:
+        return isinstance(value, str)  # which ones are allowed is the job's own check
+    if get_origin(hint) is tuple:
+        return isinstance(value, tuple)
+    if options:
+        return any(_fits(value, option) for option in options)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    if hint is int:
+        return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, hint)
