@@ -169,8 +169,9 @@ def remix(job: DrawingJob, generator: random.Random) -> DrawingJob:
 
 # Contact sheets
 
-_SHEET_FIELDS = tuple(
-    "prompt size quality schedule iterations head_steps temperature guidance seed".split()
+_SHEET_FIELDS = (
+    *("prompt", "size", "quality", "schedule", "iterations", "head_steps"),
+    *("temperature", "guidance", "seed"),
 )
 _SHORT = {"head_steps": "head steps", "temperature": "temp"}
 

@@ -1,0 +1,178 @@
+"""From the prompt editor to jobs and back."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from unipic_tui.errors import InputError
+from unipic_tui.events import Defaults
+from unipic_tui.jobs import DescribeJob, EditJob, GenerateJob, Job, Region, Turn
+from unipic_tui.library.records import StoredPicture
+from unipic_tui.ui.draft import Draft, has_wildcards, mode_of, outlook, plan, texts_of
+
+DEFAULTS = Defaults(width=64, height=64)
+PICTURE = StoredPicture(
+    id=5,
+    entry=3,
+    session=1,
+    index=0,
+    path=Path("/somewhere/0005-a-star.png"),
+    width=64,
+    height=48,
+    job=GenerateJob(prompt="a star", seed=9),
+    model="nano",
+    created=datetime.now(UTC),
+    favourite=False,
+    tags=(),
+    note="",
+)
+
+
+def jobs(draft: Draft, seed: int = 0) -> tuple[Job, ...]:
+    return plan(draft, DEFAULTS, random.Random(seed)).jobs
+
+
+def test_a_plain_prompt_is_one_job_with_a_random_seed() -> None:
+    (first,) = jobs(Draft("draw", "a circle"))
+    assert isinstance(first, GenerateJob)
+    assert (first.prompt, first.width, first.guidance, first.count) == ("a circle", None, None, 1)
+    (second,) = jobs(Draft("draw", "a circle"), seed=1)
+    assert isinstance(second, GenerateJob)
+    assert first.seed != second.seed
+
+
+def test_fields_become_settings() -> None:
+    texts = {"size": "3:2", "count": "2", "seed": "4", "guidance": "2", "quality": "fast"}
+    texts |= {"iterations": "5", "temperature": "0.5", "schedule": "linear", "head_steps": "7"}
+    (job,) = jobs(Draft("draw", "a circle", texts))
+    assert job == GenerateJob(
+        prompt="a circle",
+        width=80,
+        height=48,
+        count=2,
+        seed=4,
+        guidance=2.0,
+        quality="fast",
+        iterations=5,
+        temperature=0.5,
+        schedule="linear",
+        head_steps=7,
+    )
+
+
+def test_sweeps_and_wildcards_multiply_and_share_one_random_seed() -> None:
+    draft = Draft("draw", "a {red|blue} star", {"guidance": "2,3"})
+    made = jobs(draft)
+    assert [(job.prompt, job.guidance) for job in made if isinstance(job, GenerateJob)] == [
+        ("a red star", 2.0),
+        ("a red star", 3.0),
+        ("a blue star", 2.0),
+        ("a blue star", 3.0),
+    ]
+    assert len({job.seed for job in made}) == 1
+    assert outlook(draft, DEFAULTS) == "4 pictures in 4 jobs"
+    assert has_wildcards(draft)
+
+
+def test_a_random_wildcard_makes_one_job() -> None:
+    draft = Draft("draw", "a {red|blue} star", {"wildcards": "one"})
+    prompts = {jobs(draft, seed)[0].prompt for seed in range(30)}
+    assert prompts == {"a red star", "a blue star"}
+
+
+def test_settings_in_the_prompt_go_before_the_fields() -> None:
+    made = jobs(Draft("draw", "a star seed=1..3 cfg=2", {"guidance": "9", "seed": "77"}))
+    assert [job.seed for job in made] == [1, 2, 3]
+    assert {job.prompt for job in made} == {"a star"}
+    assert {job.guidance for job in made if isinstance(job, GenerateJob)} == {2.0}
+
+
+def test_an_edit_keeps_its_source_and_hangs_under_it() -> None:
+    planned = plan(
+        Draft("edit", "make it red size=128", {"seed": "1", "size": "999x1"}, source=PICTURE),
+        DEFAULTS,
+        random.Random(0),
+    )
+    assert planned.jobs == (
+        EditJob(prompt="make it red", source=str(PICTURE.path), seed=1, size=128),
+    )
+    assert planned.parent == PICTURE.id
+
+
+def test_a_region_of_the_source_is_drawn_anew() -> None:
+    draft = Draft(
+        "draw", "a ring", {"seed": "1", "size": "512"}, source=PICTURE, region=Region(1, 0, 2, 2)
+    )
+    planned = plan(draft, DEFAULTS, random.Random(0))
+    assert planned.jobs == (
+        GenerateJob(prompt="a ring", seed=1, source=str(PICTURE.path), region=draft.region),
+    )
+    assert planned.parent == PICTURE.id
+
+
+def test_a_source_that_is_not_used_leaves_the_drawing_alone() -> None:
+    planned = plan(Draft("draw", "a ring", source=PICTURE), DEFAULTS, random.Random(0))
+    assert planned.parent is None
+    (job,) = planned.jobs
+    assert isinstance(job, GenerateJob)
+    assert job.source is None
+
+
+def test_describing_goes_on_with_the_conversation() -> None:
+    turns = (Turn("What is it?", "A star."),)
+    draft = Draft("describe", "Which colour?", {"length": "20"}, source=PICTURE, turns=turns)
+    assert jobs(draft) == (
+        DescribeJob(
+            source=str(PICTURE.path), prompt="Which colour?", turns=turns, max_new_tokens=20
+        ),
+    )
+    assert jobs(dataclasses.replace(draft, prompt=" "))[0].prompt == "Describe the image in detail."
+
+
+@pytest.mark.parametrize(
+    ("draft", "part"),
+    [
+        (Draft("draw", " "), "prompt is empty"),
+        (Draft("draw", "seed=1"), "prompt is empty"),
+        (Draft("edit", "make it red"), "Choose a picture to change"),
+        (Draft("describe"), "Choose a picture to ask about"),
+        (Draft("draw", "a star", {"count": "900"}), "1 to 64"),
+        (Draft("draw", "a {1|2|3} star", {"seed": "1..200"}), "600 jobs"),
+        (Draft("edit", "", source=PICTURE), "prompt is empty"),
+    ],
+)
+def test_what_cannot_be_run_says_why(draft: Draft, part: str) -> None:
+    with pytest.raises(InputError, match=part):
+        jobs(draft)
+    assert outlook(draft, DEFAULTS) == ""
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        GenerateJob(
+            prompt="a star",
+            width=80,
+            height=48,
+            seed=9,
+            guidance=2.5,
+            iterations=7,
+            temperature=0.5,
+            head_steps=3,
+            quality="exact",
+            schedule="linear",
+        ),
+        EditJob(prompt="bigger", source=str(PICTURE.path), seed=3, size=128),
+        DescribeJob(
+            source=str(PICTURE.path), max_new_tokens=7, temperature=0.5, seed=2, vision="siglip2"
+        ),
+    ],
+)
+def test_recalling_a_job_makes_it_again(job: Job) -> None:
+    draft = Draft(mode_of(job), job.prompt, texts_of(job), source=PICTURE)
+    assert jobs(draft) == (job,)

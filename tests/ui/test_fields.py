@@ -1,0 +1,91 @@
+"""The settings beside the prompt: what each accepts."""
+
+from __future__ import annotations
+
+import pytest
+
+from unipic_tui.errors import InputError
+from unipic_tui.events import Defaults
+from unipic_tui.ui import fields
+
+DEFAULTS = Defaults(width=64, height=64, guidance=2.5, iterations=8, head_steps=20)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("size", "", [None]),
+        ("size", "512", [(512, 512)]),
+        ("size", "512x768", [(512, 768)]),
+        ("size", "512 × 768", [(512, 768)]),
+        ("size", "500x300", [(496, 304)]),
+        ("size", "1:1", [(64, 64)]),
+        ("size", "4:1", [(128, 32)]),
+        ("size", "64,128x64", [(64, 64), (128, 64)]),
+        ("edit_size", "512", [512]),
+        ("count", "4", [4]),
+        ("seed", " 7 ", [7]),
+        ("seed", "1..3", [1, 2, 3]),
+        ("guidance", "2,3.5", [2.0, 3.5]),
+        ("temperature", "0", [0.0]),
+        ("iterations", "", [None]),
+        ("quality", "", ["full"]),
+        ("quality", "FAST", ["fast"]),
+        ("quality", "full,fast", ["full", "fast"]),
+        ("wildcards", "one", ["one"]),
+        ("vision", "siglip2", ["siglip2"]),
+    ],
+)
+def test_reads(name: str, text: str, expected: list[fields.Value]) -> None:
+    assert fields.read(name, text, DEFAULTS) == expected
+    assert fields.problem(name, text, DEFAULTS) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "part"),
+    [
+        ("size", "big", "aspect such as 3:2"),
+        ("size", "0x64", "16 to 4096"),
+        ("size", "5000", "16 to 4096"),
+        ("size", "0:2", "side of 0"),
+        ("size", "1000:1", "16 to 4096"),
+        ("size", "-64", "aspect"),
+        ("edit_size", "3:2", "longest side"),
+        ("count", "0", "1 to 64"),
+        ("count", "1,2", "whole number"),
+        ("seed", "-1", "0 or more"),
+        ("seed", "x", "whole number"),
+        ("guidance", "nan", "0 to 100"),
+        ("guidance", "inf", "0 to 100"),
+        ("guidance", "-1", "0 to 100"),
+        ("iterations", "2.5", "whole number"),
+        ("temperature", "11", "0 to 10"),
+        ("head_steps", "2000", "1 to 1000"),
+        ("quality", "best", "full, exact, fast"),
+        ("length", "0", "1 to 8192"),
+        ("vision", "eyes", "mar, siglip2"),
+    ],
+)
+def test_refuses_with_a_sentence(name: str, text: str, part: str) -> None:
+    with pytest.raises(InputError, match=part):
+        fields.read(name, text, DEFAULTS)
+    sentence = fields.problem(name, text, DEFAULTS)
+    assert sentence is not None
+    assert sentence.endswith(".")
+
+
+def test_placeholders_say_what_the_checkpoint_does() -> None:
+    assert fields.placeholder("size", DEFAULTS) == "64×64"
+    assert fields.placeholder("guidance", DEFAULTS) == "2.5"
+    assert fields.placeholder("guidance", None) == "auto"
+    assert fields.placeholder("seed", None) == "random"
+
+
+@pytest.mark.parametrize("mode", fields.MODES)
+def test_every_field_is_complete(mode: fields.Mode) -> None:
+    names = [spec.name for spec in fields.fields_of(mode)]
+    assert len(set(names)) == len(names) >= 4
+    for spec in fields.fields_of(mode):
+        assert spec.help.endswith(".")
+        assert fields.field(spec.name) is spec
+        assert fields.problem(spec.name, "") is None
