@@ -12,6 +12,7 @@ from unipic_tui.nano.world.answering import (
 from unipic_tui.nano.world.corpus import (
     corpus,
 )
+from unipic_tui.nano.world.detect import detect
 from unipic_tui.nano.world.drawing import (
     DRAW_MIX,
     DrawKind,
@@ -77,6 +78,7 @@ __all__ = [
     "corpus",
     "describe",
     "describe_sample",
+    "detect",
     "draw_sample",
     "edit_followed",
     "edit_sample",

@@ -86,10 +86,10 @@ def coverage(
     top, bottom = max(0, math.floor(y - radius - 0.5)), min(height, math.ceil(y + radius + 0.5))
     left, right = max(0, math.floor(x - radius - 0.5)), min(width, math.ceil(x + radius + 0.5))
     scale = _CELLS / (2 * _REACH * radius)
-    # Pixel i has its centre at i + 0.5. The clip only bites for radii below 2 px.
+    # Pixel i has its centre at i + 0.5. Of a tiny shape the box outgrows the table.
     rows = ((np.arange(top, bottom) + (0.5 - y)) * scale + _CELLS / 2).astype(np.intp)
     columns = ((np.arange(left, right) + (0.5 - x)) * scale + _CELLS / 2).astype(np.intp)
-    if radius < 4:
+    if radius < 5:
         rows, columns = rows.clip(0, _CELLS - 1), columns.clip(0, _CELLS - 1)
     alpha = distance_table(kind).take(rows[:, None] * _CELLS + columns)
     alpha *= -radius
