@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from unipic_tui.errors import InputError
@@ -94,7 +93,7 @@ def _upright(image: Image.Image) -> Image.Image:
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
-        return Image.fromarray(_to_bytes(np.asarray(image))).convert("RGB")
+        return _deep_to_rgb(image)
     if not image.has_transparency_data:
         return image.convert("RGB")
     layer = image.convert("RGBA")
@@ -102,14 +101,18 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return Image.alpha_composite(ground, layer).convert("RGB")
 
 
-def _to_bytes(values: np.ndarray) -> np.ndarray:
-    """Greys of any depth as bytes: 16 bits, 8 bits in a wider type, or floats from 0 to 1."""
+def _deep_to_rgb(image: Image.Image) -> Image.Image:
+    """Greys of any depth: 16 bits, 8 bits in a wider type, or floats from 0 to 1."""
+    import numpy as np  # 0.1 s that most pictures need not wait for
+
+    values = np.asarray(image)
     finite = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    largest = finite.max(initial=0.0)
+    largest = float(finite.max(initial=0.0))
     if values.dtype.kind == "f":
         white = 1.0 if largest <= 1.0 else largest
     elif values.dtype.itemsize == 2:
         white = 65535.0
     else:
         white = 255.0 if largest <= 255 else max(65535.0, largest)
-    return np.clip(finite * (255.0 / white) + 0.5, 0, 255).astype(np.uint8)
+    grey = np.clip(finite * (255.0 / white) + 0.5, 0, 255).astype(np.uint8)
+    return Image.fromarray(grey).convert("RGB")

@@ -1,0 +1,195 @@
+"""What a saved picture says of itself: the job that makes it again.
+
+A PNG carries two texts: ``parameters``, which other image tools read, and ``unipic``, the whole job
+as JSON. JPEG and WebP carry the same in their EXIF (the user comment, and the description).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from PIL import ExifTags, Image, PngImagePlugin
+
+from unipic_tui import __version__
+from unipic_tui.errors import InputError
+from unipic_tui.jobs import DescribeJob, DrawingJob, job_from_dict, job_to_dict
+from unipic_tui.parameters import (
+    Parameters,
+    describe_job,
+    format_parameters,
+    parse_parameters,
+)
+from unipic_tui.pictures import open_image
+from unipic_tui.text import REPLACEMENT, one_line
+
+Format = Literal["PNG", "JPEG", "WEBP"]
+
+TEXT_LIMIT = 1_000_000
+"""Most characters of a text in a picture that are looked at."""
+
+_EXIF_BYTES = 65_000
+"""What JPEG has room for, less what the EXIF structure itself takes."""
+
+_UTF16 = b"UNICODE\0"
+_ASCII = b"ASCII\0\0\0"
+_FIRST_GRID, _LAST_GRID = 1, 8
+
+
+@dataclass(frozen=True, slots=True)
+class PictureMetadata:
+    """What a picture carries, read as if from a stranger.
+
+    Attributes:
+        job: the job that makes the picture again; ``None`` where it carries none that is usable.
+        model: name of the checkpoint that drew it, "" where it is not told.
+        version: version of the program that wrote it, "" where it is not told.
+        grid: pictures along each side of a grid; 1 for a single picture.
+        parameters: what the text for other tools says, if there is one.
+        problem: a sentence on why there is no job although there should be one, or "".
+    """
+
+    job: DrawingJob | None = None
+    model: str = ""
+    version: str = ""
+    grid: int = 1
+    parameters: Parameters | None = None
+    problem: str = ""
+
+
+def encode_png(
+    image: Image.Image, job: DrawingJob, model: str, embed: bool = True, grid: int = 1
+) -> bytes:
+    """The bytes of a PNG file; arguments as `encode_picture` takes them."""
+    return encode_picture(image, job, model, "PNG", embed=embed, grid=grid)
+
+
+def encode_picture(
+    image: Image.Image,
+    job: DrawingJob,
+    model: str,
+    kind: Format,
+    *,
+    embed: bool = True,
+    grid: int = 1,
+) -> bytes:
+    """The bytes of a picture file.
+
+    Args:
+        image: RGB.
+        job: the job, every field filled in, that makes this very picture.
+        model: name of the checkpoint.
+        kind: the file format.
+        embed: whether the job goes into the file; without it the file says nothing of its making.
+        grid: pictures along each side, where the image is a grid of several.
+    """
+    buffer = io.BytesIO()
+    options: dict[str, Any] = {"PNG": {}, "JPEG": {"quality": 95}, "WEBP": {"quality": 95}}[kind]
+    if embed:
+        parameters = format_parameters(describe_job(job, model, image.size))
+        parameters = parameters.replace("\0", REPLACEMENT)
+        record = _record(job, model, grid)
+        if kind == "PNG":
+            chunks = PngImagePlugin.PngInfo()
+            chunks.add_text("parameters", parameters)
+            chunks.add_text("unipic", record)
+            options["pnginfo"] = chunks
+        else:
+            options["exif"] = _exif(parameters, record)
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def _record(job: DrawingJob, model: str, grid: int) -> str:
+    record: dict[str, Any] = {"version": __version__, "model": model, "job": job_to_dict(job)}
+    if grid > 1:
+        record["grid"] = grid
+    return json.dumps(record)
+
+
+def _exif(parameters: str, record: str) -> Image.Exif:
+    """The texts as EXIF; one that would not fit beside the other, or at all, is left out."""
+    exif = Image.Exif()
+    room = _EXIF_BYTES
+    if len(record) <= room:
+        exif[ExifTags.Base.ImageDescription] = record
+        room -= len(record)
+    comment = _UTF16 + parameters.encode("utf-16-be")
+    if len(comment) <= room:
+        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.UserComment] = comment
+    return exif
+
+
+def read_metadata(path: str | Path) -> PictureMetadata | None:
+    """What a picture file says of its making; ``None`` where it says nothing that is known.
+
+    Nothing in the file is trusted: texts beyond `TEXT_LIMIT` are passed over, and a job is only
+    handed on when every field has its type and its range.
+
+    Raises:
+        InputError: the file is no picture, or is damaged or too large.
+        StorageError: the file is missing or cannot be read.
+    """
+    with open_image(path) as image:
+        record, parameters = _texts(image)
+    foreign = parse_parameters(parameters) if parameters else None
+    if not record:
+        return PictureMetadata(parameters=foreign) if foreign else None
+    try:
+        return _parse_record(record, foreign)
+    except InputError as error:
+        return PictureMetadata(parameters=foreign, problem=error.message)
+
+
+def _texts(image: Image.Image) -> tuple[str, str]:
+    """The job's record and the parameters for other tools, each "" where there is none."""
+    if image.format == "PNG":
+        return _limited(image.info.get("unipic")), _limited(image.info.get("parameters"))
+    try:
+        exif = image.getexif()
+        record = exif.get(ExifTags.Base.ImageDescription)
+        comment = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
+    except Exception:  # broken EXIF raises whatever its parser stumbles over
+        return "", ""
+    # A description that is no JSON object is a photographer's, not ours.
+    described = _limited(record)
+    return described if described.startswith('{"version"') else "", _limited(_decoded(comment))
+
+
+def _decoded(comment: object) -> object:
+    if not isinstance(comment, bytes) or len(comment) > 2 * TEXT_LIMIT:
+        return comment
+    if comment.startswith(_UTF16):
+        return comment[len(_UTF16) :].decode("utf-16-be", errors="replace")
+    return comment.removeprefix(_ASCII).decode("utf-8", errors="replace")
+
+
+def _limited(text: object) -> str:
+    return text if isinstance(text, str) and len(text) <= TEXT_LIMIT else ""
+
+
+def _parse_record(text: str, parameters: Parameters | None) -> PictureMetadata:
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError):
+        raise InputError("The job saved in the picture is not readable JSON.") from None
+    if not isinstance(record, dict) or not isinstance(record.get("job"), dict):
+        raise InputError("The picture's metadata holds no job.")
+    job = job_from_dict(record["job"])
+    if isinstance(job, DescribeJob):
+        raise InputError("The job saved in the picture draws nothing.")
+    grid = record.get("grid", _FIRST_GRID)
+    if isinstance(grid, bool) or not isinstance(grid, int):
+        raise InputError("The grid saved in the picture is not a number.")
+    if not _FIRST_GRID <= grid <= _LAST_GRID or (grid > 1 and grid * grid != job.count):
+        raise InputError("The grid saved in the picture does not fit its job.")
+    return PictureMetadata(
+        job=job,
+        model=one_line(str(record.get("model", "")), 200),
+        version=one_line(str(record.get("version", "")), 40),
+        grid=grid,
+        parameters=parameters,
+    )
