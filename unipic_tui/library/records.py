@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal, Protocol
+
+from PIL.Image import Image
 
 from unipic_tui.events import Picture
 from unipic_tui.jobs import Job
@@ -40,6 +42,10 @@ class Entry:
         answer: what a description said, as far as it is known.
         error: why it failed, one sentence.
         seconds: how long it ran; 0 while it has not finished.
+        origin: empty for a job of ours, else what an imported file came from.
+
+    Where the entry has a parent, ``job.source`` is the place where that picture lies now. The
+    parent may be in another session (its picture was moved); then the entry is shown as a root.
     """
 
     id: int
@@ -52,11 +58,17 @@ class Entry:
     error: str
     created: datetime
     seconds: float
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPicture:
-    """A picture on disk. ``job`` makes it again; its ``seed`` is the picture's own."""
+    """A picture on disk. ``job`` makes it again; its ``seed`` is the picture's own.
+
+    Attributes:
+        origin: empty for a picture drawn here, else what its file came from; its job is then
+            as good a guess as the file allows.
+    """
 
     id: int
     entry: int
@@ -71,6 +83,33 @@ class StoredPicture:
     favourite: bool
     tags: tuple[str, ...]
     note: str
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trashed:
+    """One deletion, which can be taken back as a whole.
+
+    Attributes:
+        label: a few words about what was deleted.
+        pictures: how many pictures it holds.
+        bytes: what their files take on the disk.
+    """
+
+    id: int
+    label: str
+    created: datetime
+    pictures: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueOwner:
+    """The process that runs the queue of a library; ``here`` says that it is this one."""
+
+    pid: int
+    host: str
+    here: bool
 
 
 class LibraryApi(Protocol):
@@ -84,30 +123,44 @@ class LibraryApi(Protocol):
     def sessions(self) -> list[Session]:
         """All sessions, the latest used first."""
 
-    def create_session(self, name: str) -> Session: ...
+    def create_session(self, name: str) -> Session:
+        """A new session with a folder of its own."""
 
-    def rename_session(self, session: int, name: str) -> Session: ...
+    def rename_session(self, session: int, name: str) -> Session:
+        """Give a session, and its folder, another name: paths read before are no longer right."""
 
-    def trash_session(self, session: int) -> None: ...
+    def trash_session(self, session: int) -> None:
+        """Move a session to the trash with all that is in it."""
 
     # entries and their pictures
     def add_entry(self, session: int, job: Job, parent: int | None = None) -> Entry:
         """Keep a job in state ``queued``, at the end of the queue."""
 
-    def entry(self, entry: int) -> Entry: ...
+    def entry(self, entry: int) -> Entry:
+        """One entry."""
 
     def entries(self, session: int) -> list[Entry]:
         """The entries of a session, oldest first."""
 
     def set_state(
-        self, entry: int, state: State, *, error: str = "", answer: str | None = None,
+        self,
+        entry: int,
+        state: State,
+        *,
+        error: str = "",
+        answer: str | None = None,
         seconds: float | None = None,
-    ) -> Entry: ...
+    ) -> Entry:
+        """Note how a job stands; ``running`` claims the queue and fails where another owns it.
+
+        A finished entry that is set to ``queued`` again goes to the end of the queue.
+        """
 
     def add_picture(self, entry: int, picture: Picture) -> StoredPicture:
         """Write the picture and its row; when this returns, both are on the disk."""
 
-    def picture(self, picture: int) -> StoredPicture: ...
+    def picture(self, picture: int) -> StoredPicture:
+        """One picture."""
 
     def pictures(self, session: int) -> list[StoredPicture]:
         """The pictures of a session in the order they were made."""
@@ -115,21 +168,36 @@ class LibraryApi(Protocol):
     def import_file(self, session: int, path: Path) -> StoredPicture:
         """Take a picture from anywhere into the session, as an entry of its own."""
 
-    def set_favourite(self, picture: int, favourite: bool) -> StoredPicture: ...
+    def set_favourite(self, picture: int, favourite: bool) -> StoredPicture:
+        """Mark a picture as a favourite, or no longer."""
 
-    def set_tags(self, picture: int, tags: Sequence[str]) -> StoredPicture: ...
+    def set_tags(self, picture: int, tags: Sequence[str]) -> StoredPicture:
+        """Give a picture exactly these tags; they are kept in small letters."""
 
-    def set_note(self, picture: int, note: str) -> StoredPicture: ...
+    def set_note(self, picture: int, note: str) -> StoredPicture:
+        """Keep a note about a picture; an empty one removes it."""
 
-    def move_picture(self, picture: int, session: int) -> StoredPicture: ...
+    def move_picture(self, picture: int, session: int) -> StoredPicture:
+        """Move a picture to another session, with the edits and descriptions made from it."""
 
     # trash
-    def trash_picture(self, picture: int) -> None: ...
+    def trash_picture(self, picture: int) -> None:
+        """Move a picture to the trash, with the edits and descriptions made from it."""
 
-    def trash_entry(self, entry: int) -> None: ...
+    def trash_entry(self, entry: int) -> None:
+        """Move an entry to the trash, with its pictures and all that was made from them."""
 
     def undo_trash(self) -> str | None:
         """Bring back what was trashed last; a few words about it, or None if nothing is there."""
+
+    def trashed(self) -> list[Trashed]:
+        """What is in the trash, the latest first."""
+
+    def restore(self, trashed: int) -> str:
+        """Bring back one deletion; a few words about it."""
+
+    def empty_trash(self, older_than: timedelta | None = None) -> int:
+        """Delete for good what was trashed that long ago, or everything; how many pictures."""
 
     # the queue
     def queue(self) -> list[Entry]:
@@ -138,6 +206,26 @@ class LibraryApi(Protocol):
     def move_in_queue(self, entry: int, places: int) -> None:
         """Move a waiting entry earlier (negative) or later (positive)."""
 
+    def claim_queue(self) -> bool:
+        """Become the one process that runs this library's queue; whether that worked.
+
+        Whatever was running when its owner ended is ``interrupted`` afterwards: it is offered
+        again and never started by itself. `set_state` to ``running`` claims the queue too.
+        """
+
+    def queue_owner(self) -> QueueOwner | None:
+        """Who runs the queue now, if anybody lives that does."""
+
+    # the sampler's state
+    def save_state(self, entry: int, data: bytes) -> None:
+        """Keep what an unfinished job needs to go on, in place of what was kept before."""
+
+    def load_state(self, entry: int) -> bytes | None:
+        """What was kept for the job last, or None."""
+
+    def drop_state(self, entry: int) -> None:
+        """Forget what was kept for the job."""
+
     # search
     def search(self, query: str, limit: int = 500) -> list[Entry]:
         """Entries that match words and filters (``mode:edit fav: seed:42 after:2026-11``)."""
@@ -145,4 +233,18 @@ class LibraryApi(Protocol):
     def prompts(self, limit: int = 1000) -> list[str]:
         """Distinct prompts across all sessions, the latest first."""
 
-    def close(self) -> None: ...
+    # many pictures
+    def picture_count(self, session: int) -> int:
+        """How many pictures a session shows."""
+
+    def pictures_page(self, session: int, offset: int, limit: int) -> list[StoredPicture]:
+        """Pictures ``offset`` to ``offset + limit`` of a session in the order they were made."""
+
+    def thumbnail(self, picture: int, size: int) -> Image:
+        """The picture scaled to fit ``size`` × ``size`` pixels (RGB), kept for the next time."""
+
+    def changes(self) -> int:
+        """A number that grows with every change, by whichever window; cheap enough to poll."""
+
+    def close(self) -> None:
+        """Let go of the library."""

@@ -1,0 +1,144 @@
+"""What every part of the library stands on: the folder, the database, files that move in step."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from unipic_tui.errors import StorageError
+from unipic_tui.files import shown_path, storage_error, sync_folder
+from unipic_tui.library import sidecars
+from unipic_tui.library.database import Database, Transaction
+from unipic_tui.library.layout import (
+    DATABASE,
+    FOLDERS,
+    LOCKS,
+    SESSION_FILE,
+    SESSIONS,
+    TRASH,
+    inside,
+)
+from unipic_tui.library.locks import FileLock
+
+
+class Base:
+    """An open library folder.
+
+    Args:
+        folder: the library's folder; made when missing.
+
+    Raises:
+        StorageError: it cannot be made, read or written, or its database is damaged or newer.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(os.path.abspath(folder))  # noqa: PTH100 (links stay as they are)
+        try:
+            for name in FOLDERS:
+                (self.folder / name).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise storage_error(error, self.folder, "use the library") from error
+        self._moves_lock = FileLock(self.folder / LOCKS / "moves")
+        self.database = Database(self.folder / DATABASE, self._before_commit)
+
+    def _before_commit(self, transaction: Transaction) -> None:
+        sidecars.touched(self.folder, transaction)
+
+    def changes(self) -> int:
+        """A number that grows with every change, by whichever window; cheap enough to poll."""
+        return self.database.number("SELECT value FROM meta WHERE key = 'revision'")
+
+    def _missing(self, what: str, number: int) -> StorageError:
+        return StorageError(
+            f"The library {shown_path(self.folder)} has no {what} {number}: it may have been "
+            "deleted in another window."
+        )
+
+    def _undo_file(self, path: Path, transaction: Transaction) -> None:
+        """Have a file that is about to be made taken away again if the transaction fails."""
+        transaction.undo(lambda: path.unlink(missing_ok=True))
+
+    # Files that move with their rows: the moves are noted in a transaction of their own, then
+    # done together with the rows, then forgotten. A kill in between is mended by `_settle`, which
+    # puts each file where the rows say that it is.
+
+    @contextlib.contextmanager
+    def _exclusive_moves(self) -> Iterator[None]:
+        """Keep other processes from moving files, and mend what a killed one left half moved."""
+        with self.database.writing:
+            if self._moves_lock.held:
+                yield
+                return
+            self._moves_lock.take(wait=True)
+            try:
+                self._settle()
+                yield
+            finally:
+                self._moves_lock.release()
+
+    def _announce(self, moves: Sequence[tuple[str, str | None]]) -> None:
+        """Note moves that are about to be done; a target of None is a deletion."""
+        with self.database.write() as transaction:
+            transaction.executemany("INSERT INTO moves (source, target) VALUES (?, ?)", moves)
+
+    def _carry_out(self, transaction: Transaction, moves: Sequence[tuple[str, str]]) -> None:
+        """Move announced files inside the transaction that changes their rows."""
+        for source, target in moves:
+            self._rename(source, target)
+            transaction.undo(partial(self._rename, target, source))
+        transaction.execute("DELETE FROM moves")
+
+    def _rename(self, source: str, target: str) -> None:
+        old, new = inside(self.folder, source), inside(self.folder, target)
+        if not old.exists():
+            # Someone deleted the file by hand: its rows may still move.
+            return
+        new.parent.mkdir(parents=True, exist_ok=True)
+        if new.exists():
+            raise StorageError(
+                f"{shown_path(new)} is in the way of a file of the library: move it elsewhere."
+            )
+        old.rename(new)
+        sync_folder(new.parent)
+        sync_folder(old.parent)
+
+    def _settle(self) -> None:
+        """Put files of interrupted moves where their rows say, delete what has no rows."""
+        moves = self.database.rows("SELECT source, target FROM moves ORDER BY id DESC")
+        if not moves:
+            return
+        for move in moves:
+            source, target = move["source"], move["target"]
+            with contextlib.suppress(OSError):
+                if target is None:
+                    if not self._known(source):
+                        inside(self.folder, source).unlink(missing_ok=True)
+                elif self._known(source):
+                    self._rename(target, source)
+                elif self._known(target):
+                    self._rename(source, target)
+        with self.database.write() as transaction:
+            transaction.execute("DELETE FROM moves")
+        self._tidy_trash()
+
+    def _known(self, path: str) -> bool:
+        """Whether the rows say that a file or session folder lies at ``path``."""
+        folder = path.removeprefix(f"{SESSIONS}/").removesuffix(f"/{SESSION_FILE}")
+        found = self.database.row(
+            """SELECT 1 FROM pictures WHERE path = ?1 UNION SELECT 1 FROM entries WHERE file = ?1
+            UNION SELECT 1 FROM sessions WHERE folder = ?2 AND trash IS NULL
+            UNION SELECT 1 FROM sessions s JOIN trash t ON t.id = s.trash
+                WHERE ?1 = 'trash/' || t.folder || '/' || s.folder || '/session.json'""",
+            (path, folder),
+        )
+        return found is not None
+
+    def _tidy_trash(self) -> None:
+        """Remove the trash's empty folders."""
+        for folder, _, _ in os.walk(self.folder / TRASH, topdown=False):
+            if Path(folder) != self.folder / TRASH:
+                with contextlib.suppress(OSError):
+                    Path(folder).rmdir()

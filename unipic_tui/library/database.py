@@ -1,0 +1,196 @@
+"""The connection to SQLite: one a thread, write transactions with files in step, clear errors."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from unipic_tui.errors import StorageError
+from unipic_tui.files import shown_path, storage_error
+from unipic_tui.library.schema import migrate
+
+BUSY_SECONDS = 20.0
+"""How long a write waits for another window's write."""
+
+
+@contextlib.contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the system raise about ``path`` into a `StorageError`."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StorageError(_sentence(error, path)) from error
+    except OSError as error:
+        raise storage_error(error, error.filename or path, "write") from error
+
+
+def _sentence(error: sqlite3.Error, path: Path) -> str:
+    name = shown_path(path)
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _is_full(path)):
+        return f"Cannot write {name}: the disk is full: make room and try again."
+    if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}:
+        return (
+            f"Cannot write the library {name}: its folder or file is read-only or missing: "
+            "change its permissions, or choose another one with --library."
+        )
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return (
+            f"The library {name} has been busy for {BUSY_SECONDS:.0f} seconds: another program is "
+            "writing to it: try again when it is done."
+        )
+    if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        return (
+            f"The library's database {name} is damaged: `unipic-tui library rebuild` makes it "
+            "anew from the pictures."
+        )
+    return (
+        f"The library's database {name} cannot be used ({error}): try `unipic-tui library check`."
+    )
+
+
+def _is_full(path: Path) -> bool:
+    try:
+        return shutil.disk_usage(path.parent).free < 1 << 20
+    except OSError:
+        return False
+
+
+class Transaction:
+    """A write in progress: rows by ``connection``, files by ``undo`` and ``before_commit``."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.execute = connection.execute
+        self.executemany = connection.executemany
+        self.touched: dict[int, None] = {}
+        self._undo: list[Callable[[], None]] = []
+
+    def touch(self, entry: int) -> None:
+        """Note that what is kept of an entry changed: its file is written before the commit."""
+        self.touched[entry] = None
+
+    def undo(self, action: Callable[[], None]) -> None:
+        """Have ``action`` called when the transaction fails, the last one first."""
+        self._undo.append(action)
+
+    def take_back(self) -> None:
+        """Undo the files' part."""
+        while self._undo:
+            with contextlib.suppress(OSError, StorageError):
+                self._undo.pop()()
+
+
+class Database:
+    """A SQLite file used from several threads.
+
+    Args:
+        path: the file; made when missing.
+        before_commit: called in each write transaction as its last step.
+
+    Raises:
+        StorageError: the file cannot be opened, is damaged, or is of a newer version.
+    """
+
+    def __init__(
+        self, path: Path, before_commit: Callable[[Transaction], None] = lambda _: None
+    ) -> None:
+        self.path = path
+        self._before_commit = before_commit
+        self._connections: dict[threading.Thread, sqlite3.Connection] = {}
+        self._guard = threading.Lock()
+        self.writing = threading.RLock()
+        """Held while one of this process's threads writes."""
+        self._transaction: Transaction | None = None
+        self._closed = False
+        with translated(path):
+            migrate(self.connection(), shown_path(path))
+
+    def connection(self) -> sqlite3.Connection:
+        """This thread's connection, in autocommit mode."""
+        thread = threading.current_thread()
+        with self._guard:
+            found = self._connections.get(thread)
+            if found is not None:
+                return found
+            if self._closed:
+                raise StorageError("The library is closed: open it again.")
+            for gone in [other for other in self._connections if not other.is_alive()]:
+                self._connections.pop(gone).close()
+            with translated(self.path):
+                connection = self._connect()
+            self._connections[thread] = connection
+            return connection
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA journal_mode = WAL")
+            # FULL: a commit that was reported survives a power cut too.
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute("PRAGMA cache_size = -32768")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def rows(self, sql: str, parameters: tuple[object, ...] = ()) -> list[sqlite3.Row]:
+        """All rows of a query."""
+        with translated(self.path):
+            found: list[sqlite3.Row] = self.connection().execute(sql, parameters).fetchall()
+            return found
+
+    def row(self, sql: str, parameters: tuple[object, ...] = ()) -> sqlite3.Row | None:
+        """The first row of a query, or None."""
+        with translated(self.path):
+            found: sqlite3.Row | None = self.connection().execute(sql, parameters).fetchone()
+            return found
+
+    def number(self, sql: str, parameters: tuple[object, ...] = ()) -> int:
+        """The one number a query gives; 0 for NULL or no row."""
+        row = self.row(sql, parameters)
+        return int(row[0] or 0) if row is not None else 0
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Transaction]:
+        """A write transaction: all of it is kept, or nothing is; inside another one, a part of it.
+
+        Writes of threads and processes come one after the other.
+        """
+        with self.writing:
+            if self._transaction is not None:
+                yield self._transaction
+                return
+            with translated(self.path):
+                connection = self.connection()
+                connection.execute("BEGIN IMMEDIATE")
+            transaction = self._transaction = Transaction(connection)
+            try:
+                with translated(self.path):
+                    yield transaction
+                    self._before_commit(transaction)
+                    connection.execute("UPDATE meta SET value = value + 1 WHERE key = 'revision'")
+                    connection.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    connection.rollback()
+                transaction.take_back()
+                raise
+            finally:
+                self._transaction = None
+
+    def close(self) -> None:
+        """Close every thread's connection. Calls still running in other threads fail."""
+        with self.writing, self._guard:
+            self._closed = True
+            for connection in self._connections.values():
+                connection.close()
+            self._connections.clear()

@@ -1,0 +1,170 @@
+"""What can be typed into the search: words, "phrases", -without, and filters.
+
+A word matches the beginning of a word in prompts, answers, tags and notes. Filters:
+
+    mode:edit       draw (or generate), edit, describe
+    state:failed    any state; several with commas
+    fav:            favourites; note: with a note
+    tag:portrait    pictures with that tag
+    size:1024       a side of that many pixels; size:1024x768 both
+    seed:42         the picture's own seed
+    model:nano      part of the model's name
+    session:light   part of the session's name
+    after:2026-11   made on or after that year, month or day; before: made before it
+    -…              what must not match, for words and filters
+
+All must match. An unknown filter is looked for as words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from unipic_tui.errors import InputError
+from unipic_tui.library.rows import clean
+from unipic_tui.library.words import spaced
+
+Condition = tuple[str, list[object]]
+
+_TOKEN = re.compile(r'(-?)(?:([A-Za-z]+):)?(?:"([^"]*)"?|([^\s"]*))')
+_MODES = {"drawn": "generate", "generated": "generate", "edited": "edit", "described": "describe"}
+_OF_PICTURE = "EXISTS (SELECT 1 FROM pictures p WHERE p.entry = e.id AND p.trash IS NULL AND {})"
+
+
+def parse(query: str) -> tuple[str, tuple[object, ...]]:
+    """The SQL condition on ``entries e`` for a query, with its values.
+
+    Raises:
+        InputError: a filter has a value it cannot have.
+    """
+    conditions: list[str] = ["1"]
+    values: list[object] = []
+    wanted: list[str] = []
+    for match in _TOKEN.finditer(clean(query)[:2000].replace("\0", " ")):
+        minus, name, phrase, word = match.groups()
+        text = (phrase if phrase is not None else word or "").strip()
+        filter_ = _FILTERS.get((name or "").lower())
+        if filter_ is not None:
+            condition, more = filter_(text)
+            conditions.append(f"NOT {condition}" if minus else condition)
+            values += more
+            continue
+        terms = _terms(f"{name} {text}" if name else text, prefix=phrase is None)
+        if terms and minus:
+            conditions.append("e.id NOT IN (SELECT rowid FROM words WHERE words MATCH ?)")
+            values.append(terms)
+        elif terms:
+            wanted.append(terms)
+    if wanted:
+        conditions.append("e.id IN (SELECT rowid FROM words WHERE words MATCH ?)")
+        values.append(" AND ".join(wanted))
+    return " AND ".join(conditions), tuple(values)
+
+
+def _terms(text: str, prefix: bool) -> str:
+    """Text as a phrase of FTS5, its last word as a beginning."""
+    words = spaced(text).split()
+    words = [
+        "".join(char if char.isalnum() or char > "\x7f" else " " for char in word) for word in words
+    ]
+    phrase = " ".join(" ".join(words).split())
+    if not phrase:
+        return ""
+    return f'"{phrase}"*' if prefix else f'"{phrase}"'
+
+
+def _mode(text: str) -> Condition:
+    modes = sorted({mode for name, mode in _MODES.items() if name.startswith(text.lower())})
+    if not modes:
+        raise InputError(f"mode:{text} is unknown: use mode:draw, mode:edit or mode:describe.")
+    return f"e.mode IN ({', '.join('?' * len(modes))})", list(modes)
+
+
+def _state(text: str) -> Condition:
+    states = [state for state in text.lower().split(",") if state]
+    if not states:
+        return "1", []
+    return f"e.state IN ({', '.join('?' * len(states))})", list(states)
+
+
+def _size(text: str) -> Condition:
+    sides = re.split("[x×]", text.lower())
+    if not all(side.isascii() and side.isdigit() and len(side) < 10 for side in sides):
+        if not text:
+            return "1", []
+        raise InputError(f"size:{text} is no size: write size:1024 or size:1024x768.")
+    if len(sides) == 1:
+        return _OF_PICTURE.format("? IN (p.width, p.height)"), [int(sides[0])]
+    return _OF_PICTURE.format("p.width = ? AND p.height = ?"), [int(sides[0]), int(sides[1])]
+
+
+def _seed(text: str) -> Condition:
+    if not text:
+        return "1", []
+    if not (text.isascii() and text.isdigit() and int(text) < 2**63):
+        raise InputError(f"seed:{text} is no seed: write a whole number, as in seed:42.")
+    return _OF_PICTURE.format("p.seed = ?"), [int(text)]
+
+
+def _like(column: str) -> Callable[[str], Condition]:
+    def condition(text: str) -> Condition:
+        escaped = re.sub(r"([\\%_])", r"\\\1", text)
+        return f"{column} LIKE ? ESCAPE '\\'", [f"%{escaped}%"]
+
+    return condition
+
+
+def _model(text: str) -> Condition:
+    condition, values = _like("p.model")(text)
+    return _OF_PICTURE.format(condition), values
+
+
+def _session(text: str) -> Condition:
+    condition, values = _like("s.name")(text)
+    return f"e.session IN (SELECT s.id FROM sessions s WHERE {condition})", values
+
+
+def _tag(text: str) -> Condition:
+    if not text:
+        return _OF_PICTURE.format("EXISTS (SELECT 1 FROM tags WHERE picture = p.id)"), []
+    tag = " ".join(text.lstrip("#").split()).casefold()
+    return (
+        """e.id IN (SELECT p.entry FROM tags JOIN pictures p ON p.id = picture
+        WHERE tag = ? AND p.trash IS NULL)""",
+        [tag],
+    )
+
+
+def _date(name: str, sign: str) -> Callable[[str], Condition]:
+    def condition(text: str) -> Condition:
+        if not text:
+            return "1", []
+        match = re.fullmatch(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?", text, re.ASCII)
+        try:
+            if match is None:
+                raise ValueError
+            day = datetime(int(match[1]), int(match[2] or 1), int(match[3] or 1)).astimezone()
+        except (ValueError, OverflowError, OSError):
+            raise InputError(
+                f"{name}:{text} is no date: write {name}:2026, {name}:2026-11 or {name}:2026-11-24."
+            ) from None
+        return f"e.created {sign} ?", [day.astimezone(UTC).isoformat(timespec="milliseconds")]
+
+    return condition
+
+
+_FILTERS: dict[str, Callable[[str], Condition]] = {
+    "mode": _mode,
+    "state": _state,
+    "fav": lambda _: ("e.id IN (SELECT entry FROM pictures WHERE favourite AND trash IS NULL)", []),
+    "note": lambda _: (_OF_PICTURE.format("p.note <> ''"), []),
+    "tag": _tag,
+    "size": _size,
+    "seed": _seed,
+    "model": _model,
+    "session": _session,
+    "after": _date("after", ">="),
+    "before": _date("before", "<"),
+}

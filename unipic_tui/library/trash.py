@@ -1,0 +1,279 @@
+"""The trash: what was deleted, with its rows and files, until it is brought back or emptied."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from unipic_tui.errors import StorageError
+from unipic_tui.library.layout import SESSION_FILE, SESSIONS, TRASH, inside, trash_name
+from unipic_tui.library.pictures import Pictures
+from unipic_tui.library.records import Trashed
+from unipic_tui.library.rows import moment, now
+
+Move = tuple[str, int, str, str]
+
+
+class Trash(Pictures):
+    """The part of the library about deleting and bringing back."""
+
+    def trash_picture(self, picture: int) -> None:
+        """Move a picture to the trash, with the edits and descriptions made from it."""
+        found = self.picture(picture)
+        with self._exclusive_moves():
+            entries = self._descendants(picture)
+            siblings = self.database.number(
+                "SELECT count(*) FROM pictures WHERE entry = ? AND trash IS NULL", (found.entry,)
+            )
+            state = self.entry(found.entry).state
+            if siblings == 1 and state in {"done", "cancelled", "failed"}:
+                # The job has nothing to show any more.
+                entries.insert(0, found.entry)
+            self._throw(found.job.prompt, [], entries, [picture])
+
+    def trash_entry(self, entry: int) -> None:
+        """Move an entry to the trash, with its pictures and all that was made from them."""
+        found = self.entry(entry)
+        with self._exclusive_moves():
+            entries = [entry]
+            for picture in self.pictures_of(entry):
+                entries += self._descendants(picture.id)
+            self._throw(found.job.prompt, [], list(dict.fromkeys(entries)), [])
+
+    def trash_session(self, session: int) -> None:
+        """Move a session to the trash with all that is in it."""
+        found = self.session(session)
+        with self._exclusive_moves():
+            self._throw(found.name, [session], [entry.id for entry in self.entries(session)], [])
+
+    def _throw(
+        self, label: str, sessions: Sequence[int], entries: Sequence[int], pictures: Sequence[int]
+    ) -> None:
+        if any(self.entry(entry).state == "running" for entry in entries):
+            raise StorageError(
+                "A job that is running cannot go to the trash: cancel it first, then delete it."
+            )
+        moved = list(dict.fromkeys([*pictures, *self._pictures_in(entries)]))
+        label = _label(label, bool(sessions), len(entries), len(moved), bool(pictures))
+        with self.database.write() as transaction:
+            number: int = transaction.execute(
+                "INSERT INTO trash (folder, label, created) VALUES (?, ?, ?) RETURNING id",
+                (f"new {now()}", label, now()),
+            ).fetchone()["id"]
+            folder = trash_name(number, label)
+            transaction.execute("UPDATE trash SET folder = ? WHERE id = ?", (folder, number))
+            plan = self._plan_throw(f"{TRASH}/{folder}", sessions, entries, moved)
+            transaction.executemany(
+                "INSERT INTO moves (source, target) VALUES (?, ?)",
+                [(source, target) for _, _, source, target in plan],
+            )
+        try:
+            with self.database.write() as transaction:
+                self._carry_out(transaction, [(source, target) for _, _, source, target in plan])
+                for table, row, _, target in plan:
+                    column = {"pictures": "path = ?, ", "entries": "file = ?, "}.get(table, "")
+                    values = (target, number, row) if column else (number, row)
+                    transaction.execute(
+                        f"UPDATE {table} SET {column}trash = ? WHERE id = ?", values
+                    )
+                for entry in self._entries_of(moved, entries):
+                    transaction.touch(entry)
+        except BaseException:
+            with contextlib.suppress(StorageError), self.database.write() as transaction:
+                transaction.execute("DELETE FROM moves")
+                transaction.execute("DELETE FROM trash WHERE id = ?", (number,))
+            self._tidy_trash()
+            raise
+
+    def _pictures_in(self, entries: Sequence[int]) -> list[int]:
+        return [
+            row["id"]
+            for entry in entries
+            for row in self.database.rows(
+                "SELECT id FROM pictures WHERE entry = ? AND trash IS NULL ORDER BY id", (entry,)
+            )
+        ]
+
+    def _entries_of(self, pictures: Sequence[int], entries: Sequence[int]) -> list[int]:
+        found = dict.fromkeys(entries)
+        for picture in pictures:
+            found[self.database.number("SELECT entry FROM pictures WHERE id = ?", (picture,))] = (
+                None
+            )
+        return list(found)
+
+    def _plan_throw(
+        self, place: str, sessions: Sequence[int], entries: Sequence[int], pictures: Sequence[int]
+    ) -> list[Move]:
+        plan: list[Move] = []
+        for table, column, numbers in (
+            ("pictures", "path", pictures),
+            ("entries", "file", entries),
+        ):
+            for number in numbers:
+                row = self.database.row(f"SELECT {column} FROM {table} WHERE id = ?", (number,))
+                if row is not None:
+                    rest = row[0].removeprefix(f"{SESSIONS}/")
+                    plan.append((table, number, row[0], f"{place}/{rest}"))
+        for session in sessions:
+            folder = self.session(session).folder.name
+            file = f"{folder}/{SESSION_FILE}"
+            plan.append(("sessions", session, f"{SESSIONS}/{file}", f"{place}/{file}"))
+        return plan
+
+    # bringing back
+
+    def undo_trash(self) -> str | None:
+        """Bring back what was trashed last; a few words about it, or None if nothing is there."""
+        row = self.database.row("SELECT id FROM trash ORDER BY id DESC LIMIT 1")
+        return None if row is None else self.restore(row["id"])
+
+    def trashed(self) -> list[Trashed]:
+        """What is in the trash, the latest first."""
+        found = []
+        for row in self.database.rows("SELECT * FROM trash ORDER BY id DESC"):
+            paths = self.database.rows("SELECT path FROM pictures WHERE trash = ?", (row["id"],))
+            size = 0
+            for path in paths:
+                with contextlib.suppress(OSError, StorageError):
+                    size += inside(self.folder, path["path"]).stat().st_size
+            found.append(Trashed(row["id"], row["label"], moment(row["created"]), len(paths), size))
+        return found
+
+    def restore(self, trashed: int) -> str:
+        """Bring back one deletion; a few words about it.
+
+        Where it needs a session or entry that was deleted later, these come back too.
+        """
+        with self._exclusive_moves():
+            row = self.database.row("SELECT * FROM trash WHERE id = ?", (trashed,))
+            if row is None:
+                raise self._missing("deletion", trashed)
+            plan = self._plan_restore(trashed)
+            self._announce([(source, target) for _, _, source, target in plan])
+            with self.database.write() as transaction:
+                self._carry_out(transaction, [(source, target) for _, _, source, target in plan])
+                for table, number, _, target in plan:
+                    column = {"pictures": "path = ?, ", "entries": "file = ?, "}.get(table, "")
+                    values = (target, number) if column else (number,)
+                    transaction.execute(
+                        f"UPDATE {table} SET {column}trash = NULL WHERE id = ?", values
+                    )
+                restored = [
+                    [number for table, number, _, _ in plan if table == name]
+                    for name in ("pictures", "entries")
+                ]
+                for entry in self._entries_of(*restored):
+                    transaction.touch(entry)
+                transaction.execute("DELETE FROM trash WHERE id = ?", (trashed,))
+            self._tidy_trash()
+            return str(row["label"])
+
+    def _plan_restore(self, trashed: int) -> list[Move]:
+        plan: list[Move] = []
+        sessions = self.database.rows(
+            """SELECT s.id, s.folder, t.folder AS place FROM sessions s
+            JOIN trash t ON t.id = s.trash
+            WHERE t.id = ?1 OR s.id IN (SELECT session FROM pictures WHERE trash = ?1
+                UNION SELECT session FROM entries WHERE trash = ?1)""",
+            (trashed,),
+        )
+        for row in sessions:
+            file = f"{row['folder']}/{SESSION_FILE}"
+            plan.append(
+                ("sessions", row["id"], f"{TRASH}/{row['place']}/{file}", f"{SESSIONS}/{file}")
+            )
+        entries = self.database.rows(
+            """SELECT e.id, e.file, s.folder FROM entries e JOIN sessions s ON s.id = e.session
+            WHERE e.trash = ?1 OR (e.trash IS NOT NULL
+                AND e.id IN (SELECT entry FROM pictures WHERE trash = ?1))""",
+            (trashed,),
+        )
+        for row in entries:
+            name = "/".join(row["file"].rsplit("/", 2)[1:])
+            plan.append(("entries", row["id"], row["file"], f"{SESSIONS}/{row['folder']}/{name}"))
+        pictures = self.database.rows(
+            """SELECT p.id, p.path, s.folder FROM pictures p JOIN sessions s ON s.id = p.session
+            WHERE p.trash = ?""",
+            (trashed,),
+        )
+        for row in pictures:
+            name = row["path"].rpartition("/")[2]
+            plan.append(("pictures", row["id"], row["path"], f"{SESSIONS}/{row['folder']}/{name}"))
+        return plan
+
+    # emptying
+
+    def empty_trash(self, older_than: timedelta | None = None) -> int:
+        """Delete for good what was trashed that long ago, or everything; how many pictures."""
+        gone = 0
+        limit = None if older_than is None else datetime.now(UTC) - older_than
+        for row in self.database.rows("SELECT id, created FROM trash ORDER BY id"):
+            if limit is None or moment(row["created"]) <= limit:
+                gone += self.purge(row["id"])
+        return gone
+
+    def purge(self, trashed: int) -> int:
+        """Delete one deletion for good; how many pictures went."""
+        with self._exclusive_moves():
+            doomed = """SELECT id FROM entries WHERE trash = ?1
+                OR session IN (SELECT id FROM sessions WHERE trash = ?1)"""
+            pictures = self.database.rows(
+                f"SELECT id, path AS file FROM pictures WHERE trash = ?1 OR entry IN ({doomed})",
+                (trashed,),
+            )
+            entries = self.database.rows(
+                f"SELECT id, file FROM entries WHERE id IN ({doomed})", (trashed,)
+            )
+            sessions = self.database.rows(
+                """SELECT s.id, 'trash/' || t.folder || '/' || s.folder || '/session.json' AS file
+                FROM sessions s JOIN trash t ON t.id = s.trash WHERE t.id = ?""",
+                (trashed,),
+            )
+            files = [row["file"] for row in (*pictures, *entries, *sessions)]
+            states = [self._state_path(row["id"]) for row in entries]
+            self._announce([(file, None) for file in files])
+            with self.database.write() as transaction:
+                kept = transaction.execute(
+                    f"""SELECT DISTINCT entry FROM pictures WHERE trash = ?1
+                    AND entry NOT IN ({doomed})""",
+                    (trashed,),
+                ).fetchall()
+                transaction.execute(f"DELETE FROM words WHERE rowid IN ({doomed})", (trashed,))
+                transaction.execute(
+                    f"UPDATE entries SET parent = NULL WHERE id IN ({doomed})", (trashed,)
+                )
+                transaction.execute(
+                    f"DELETE FROM pictures WHERE trash = ?1 OR entry IN ({doomed})", (trashed,)
+                )
+                transaction.execute(f"DELETE FROM entries WHERE id IN ({doomed})", (trashed,))
+                transaction.execute(
+                    """INSERT OR IGNORE INTO names SELECT folder FROM sessions WHERE trash = ?""",
+                    (trashed,),
+                )
+                transaction.execute("DELETE FROM sessions WHERE trash = ?", (trashed,))
+                transaction.execute(
+                    """DELETE FROM trash WHERE id = ?1 OR NOT EXISTS (
+                        SELECT 1 FROM pictures WHERE trash = trash.id UNION ALL
+                        SELECT 1 FROM entries WHERE trash = trash.id UNION ALL
+                        SELECT 1 FROM sessions WHERE trash = trash.id)""",
+                    (trashed,),
+                )
+                for row in kept:
+                    transaction.touch(row["entry"])
+            self._settle()
+            for path in states:
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
+            self._tidy_trash()
+            return len(pictures)
+
+
+def _label(name: str, session: bool, entries: int, pictures: int, of_picture: bool) -> str:
+    text = " ".join(name.split())
+    text = text if len(text) <= 60 else text[:59] + "…"
+    if session:
+        return f"{text} ({pictures} picture{'s' * (pictures != 1)})" if pictures else text
+    more = max(pictures, entries) - 1 if not of_picture else max(pictures - 1, entries - 1)
+    return f"{text} and {more} more" if more > 0 else text
