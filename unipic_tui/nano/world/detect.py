@@ -15,7 +15,8 @@ Mask = npt.NDArray[np.bool_]
 Plane = npt.NDArray[np.float32]
 
 _SMALLEST = 24.0  # px of 64×64: the smallest object drawn covers 120, a speck a handful
-_CLEAR = 0.62  # below this overlap a piece resembles no kind
+_CLEAR = 0.68  # overlap below which a piece is no kind: most blobs reach 0.6, blurred shapes 0.8
+_SHARPEN = 2.0  # steepens soft edges, which would else make a blurred star a circle
 _GROUND_RGB = np.array([RGB[name] for name in GROUNDS], dtype=np.float32)
 _COLOUR_RGB = np.array([RGB[name] for name in COLOURS], dtype=np.float32)
 
@@ -131,6 +132,7 @@ def detect(picture: npt.NDArray[np.uint8]) -> Detected:
         index = int(votes.argmax())
         own = np.median(pixels[core & (nearest == index)], axis=0) - ground_rgb
         amount = ((pixels - ground_rgb) @ own) / float(own @ own)
+        amount = (amount - 0.5) * _SHARPEN + 0.5
         amount = np.where(_grown(piece), amount, 0.0).clip(0.0, 1.0).astype(np.float32)
         shape, overlap = _fit(amount, unit)
         kind = shape.kind if overlap >= _CLEAR else "unclear"
