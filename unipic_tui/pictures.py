@@ -24,11 +24,15 @@ _READABLE = "use a PNG, JPEG, WebP, GIF, BMP, TIFF, PPM or AVIF file"
 _WHITE = (255, 255, 255)
 
 
-def load_image(path: str | Path) -> Image.Image:
+def load_image(path: str | Path, max_side: int | None = None) -> Image.Image:
     """A picture as RGB pixels, whatever the file holds.
 
     It is turned upright as its EXIF says, laid on white where it is transparent, brought to 8 bits
     a channel, and of an animation the first frame is taken.
+
+    Args:
+        max_side: scale it down, if need be, so that no side is longer than this many pixels;
+            of a JPEG file no more is then decoded than that takes.
 
     Raises:
         InputError: the file is no picture, is damaged, or is too large to decode; nothing of a
@@ -37,14 +41,19 @@ def load_image(path: str | Path) -> Image.Image:
     """
     with open_image(path) as image:
         try:
+            if max_side is not None:
+                image.draft("RGB", (max_side, max_side))
             image.load()
-            return _to_rgb(_upright(image))
+            pixels = _to_rgb(_upright(image))
         except Exception as error:
             # Decoders raise whatever they stumble over (OSError, SyntaxError, struct.error …).
             raise InputError(
                 f"The picture {shown_path(path)} is damaged or cut short: "
                 "get it again, or use another one."
             ) from error
+    if max_side is not None:
+        pixels.thumbnail((max_side, max_side), reducing_gap=2.0)
+    return pixels
 
 
 @contextlib.contextmanager
