@@ -10,10 +10,9 @@ from unipic_tui.nano.world.wording import VOCABULARY
 
 
 def corpus(n: int, seed: int = 0) -> Iterator[str]:
-    """``n`` texts: prompts, instructions, questions and answers, and, first, every single word.
+    """``n`` texts: every word of VOCABULARY once, then samples of all that is said or asked.
 
-    The words come first so that a tokenizer sees all of them however small ``n`` is; fewer than
-    ``len(VOCABULARY)`` texts are words alone.
+    The words come first, so that a tokenizer knows all of them however small ``n`` is.
     """
     rng = generator("train", seed)
     made = 0
