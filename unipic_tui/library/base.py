@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,10 @@ from unipic_tui.library.layout import (
     inside,
 )
 from unipic_tui.library.locks import FileLock
+from unipic_tui.paths import absolute
+
+_ENTER_TRIES = 100
+_ENTER_PAUSE = 0.1
 
 
 class Base:
@@ -29,23 +34,47 @@ class Base:
 
     Args:
         folder: the library's folder; made when missing.
+        metadata: whether new pictures carry their job in their file.
 
     Raises:
-        StorageError: it cannot be made, read or written, or its database is damaged or newer.
+        StorageError: it cannot be made, read or written, its database is damaged or newer, or
+            another program is making it anew.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = Path(os.path.abspath(folder))  # noqa: PTH100 (links stay as they are)
+    def __init__(self, folder: Path, metadata: bool = True) -> None:
+        self.folder = absolute(folder)
+        self.metadata = metadata
         try:
             for name in FOLDERS:
                 (self.folder / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise storage_error(error, self.folder, "use the library") from error
+        self._open_lock = FileLock(self.folder / LOCKS / "open")
+        self._queue_lock = FileLock(self.folder / LOCKS / "queue")
         self._moves_lock = FileLock(self.folder / LOCKS / "moves")
-        self.database = Database(self.folder / DATABASE, self._before_commit)
+        self.alone = self._enter()
+        """Whether nobody else had the library open when it was opened here."""
+        try:
+            self.database = Database(self.folder / DATABASE, self._before_commit)
+        except BaseException:
+            self._open_lock.release()
+            raise
+
+    def _enter(self) -> bool:
+        """Take the lock that all who have the library open share; whether it was free."""
+        for _ in range(_ENTER_TRIES):
+            if self._open_lock.take():
+                return True
+            if self._open_lock.take(shared=True):
+                return False
+            time.sleep(_ENTER_PAUSE)
+        raise StorageError(
+            f"The library {shown_path(self.folder)} is being made anew by another program: "
+            "try again when that is done."
+        )
 
     def _before_commit(self, transaction: Transaction) -> None:
-        sidecars.touched(self.folder, transaction)
+        sidecars.write_touched(self.folder, transaction)
 
     def changes(self) -> int:
         """A number that grows with every change, by whichever window; cheap enough to poll."""
@@ -57,12 +86,8 @@ class Base:
             "deleted in another window."
         )
 
-    def _undo_file(self, path: Path, transaction: Transaction) -> None:
-        """Have a file that is about to be made taken away again if the transaction fails."""
-        transaction.undo(lambda: path.unlink(missing_ok=True))
-
     # Files that move with their rows: the moves are noted in a transaction of their own, then
-    # done together with the rows, then forgotten. A kill in between is mended by `_settle`, which
+    # done together with the rows, then forgotten. A kill in between is mended by `settle`, which
     # puts each file where the rows say that it is.
 
     @contextlib.contextmanager
@@ -74,7 +99,7 @@ class Base:
                 return
             self._moves_lock.take(wait=True)
             try:
-                self._settle()
+                self.settle()
                 yield
             finally:
                 self._moves_lock.release()
@@ -105,7 +130,7 @@ class Base:
         sync_folder(new.parent)
         sync_folder(old.parent)
 
-    def _settle(self) -> None:
+    def settle(self) -> None:
         """Put files of interrupted moves where their rows say, delete what has no rows."""
         moves = self.database.rows("SELECT source, target FROM moves ORDER BY id DESC")
         if not moves:

@@ -177,7 +177,10 @@ class Database:
                 with translated(self.path):
                     yield transaction
                     self._before_commit(transaction)
-                    connection.execute("UPDATE meta SET value = value + 1 WHERE key = 'revision'")
+                    # `dirty` stays until the last one to close the library finds all in order.
+                    connection.execute(
+                        "UPDATE meta SET value = CASE key WHEN 'revision' THEN value + 1 ELSE 1 END"
+                    )
                     connection.execute("COMMIT")
             except BaseException:
                 with contextlib.suppress(sqlite3.Error):

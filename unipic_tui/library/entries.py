@@ -12,7 +12,6 @@ from unipic_tui.files import read_bytes, write_atomic
 from unipic_tui.jobs import Job
 from unipic_tui.library.database import Transaction
 from unipic_tui.library.layout import ENTRIES, SESSIONS, STATES, entry_name
-from unipic_tui.library.locks import FileLock
 from unipic_tui.library.records import Entry, QueueOwner, State
 from unipic_tui.library.rows import ENTRIES as SELECT_ENTRIES
 from unipic_tui.library.rows import LIVING, WAITING, clean, entry_of, job_text, now
@@ -24,8 +23,6 @@ _STATE_LIMIT = 1 << 32
 
 class Entries(Sessions):
     """The part of the library about jobs, their order and their states."""
-
-    _queue_lock: FileLock
 
     # entries
 
@@ -96,7 +93,8 @@ class Entries(Sessions):
         """Note how a job stands. One that comes back to ``queued`` goes to the queue's end.
 
         Raises:
-            StorageError: the entry is not there, or is to run while another process owns the queue.
+            StorageError: the entry is not there, or is to run though it is in the trash or another
+                process owns the queue.
         """
         if state == "running" and not self.claim_queue():
             owner = self.queue_owner()
@@ -106,9 +104,9 @@ class Entries(Sessions):
             )
         with self.database.write() as transaction:
             before = transaction.execute(
-                "SELECT state, answer FROM entries WHERE id = ?", (entry,)
+                "SELECT state, answer, trash FROM entries WHERE id = ?", (entry,)
             ).fetchone()
-            if before is None:
+            if before is None or (before["trash"] is not None and state == "running"):
                 raise self._missing("entry", entry)
             transaction.execute(
                 """UPDATE entries SET state = ?, error = ?, answer = coalesce(?, answer),
@@ -121,11 +119,14 @@ class Entries(Sessions):
                     WHERE id = ?""",
                     (entry,),
                 )
-            if state != "running":
+            if state != "running" or before["state"] != "running":
+                # An answer that still grows is in the database alone until it is complete.
                 transaction.touch(entry)
             if answer is not None and answer != before["answer"]:
                 index_entry(transaction, entry)
-        return self.entry(entry)
+            row = transaction.execute(SELECT_ENTRIES + "WHERE e.id = ?", (entry,)).fetchone()
+            # The entry may be in the trash by now; what its job comes to is kept all the same.
+            return entry_of(row, self.folder)
 
     # the queue
 

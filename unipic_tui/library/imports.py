@@ -2,11 +2,48 @@
 
 from __future__ import annotations
 
+import io
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from unipic_tui.library.pngs import open_picture
+from PIL.Image import Image
+from PIL.PngImagePlugin import PngInfo
+
+from unipic_tui.errors import UnipicError
+from unipic_tui.files import read_bytes
+from unipic_tui.library.content import content_hash, png_size
+from unipic_tui.library.foreign import OWN, Making, read_making
 from unipic_tui.library.records import StoredPicture
 from unipic_tui.library.trash import Trash
+from unipic_tui.metadata import encode_png
+from unipic_tui.parameters import format_parameters
+from unipic_tui.pictures import load_image, open_image
+
+MAX_BYTES = 256 << 20
+"""Largest picture file that is taken in."""
+SUFFIXES = frozenset(
+    {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".avif"}
+)
+"""Endings of the files that are looked at in a folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of one file: the picture it is now, or the sentence why it is none.
+
+    Attributes:
+        path: the file.
+        picture: the picture in the library; for a duplicate, the one that was there already.
+        duplicate: whether the library had a picture that shows exactly the same.
+        problem: why it was not taken in, or "".
+    """
+
+    path: Path
+    picture: StoredPicture | None = None
+    duplicate: bool = False
+    problem: str = ""
 
 
 class Imports(Trash):
@@ -19,22 +56,103 @@ class Imports(Trash):
         settings) becomes its job. The file itself stays as it is.
 
         Raises:
-            StorageError: the file is no picture, damaged, too large, or cannot be read.
+            InputError: the file is no picture, is damaged or too large.
+            StorageError: it cannot be read, or the library not be written.
         """
-        found = open_picture(path)
+        image = load_image(path)
+        return self._take_in(session, path, image, content_hash(image))
+
+    def _take_in(self, session: int, path: Path, image: Image, digest: str) -> StoredPicture:
+        making = read_making(path, path.stem)
+        data = _png(path, image, making)
         with self.database.write() as transaction:
             entry = self._insert_entry(
-                transaction, session, found.job, None, state="done", origin=found.origin
+                transaction, session, making.job, None, state="done", origin=making.origin
             )
             picture = self._insert_picture(
                 entry,
-                found.data,
-                found.image,
-                found.job,
-                place=0,
-                model=found.model,
-                seconds=0.0,
-                name=path.stem,
-                note=found.note,
+                data,
+                making.job,
+                size=image.size,
+                digest=digest,
+                model=making.model,
+                name=None if making.origin == OWN else path.stem,
             )
         return self.picture(picture)
+
+    def import_paths(self, session: int, paths: Sequence[Path]) -> Iterator[Imported]:
+        """Take in pictures and folders of pictures, one after the other, as they are iterated.
+
+        Folders are searched to any depth, in order of their names; links in them are not followed.
+        A picture that the library has already is passed over. One bad file does not stop the rest.
+        """
+        for path in paths:
+            for file in _files(path):
+                yield self._import_one(session, file)
+
+    def _import_one(self, session: int, path: Path) -> Imported:
+        try:
+            image = load_image(path)
+            digest = content_hash(image)
+            row = self.database.row(
+                "SELECT id FROM pictures WHERE hash = ? AND trash IS NULL LIMIT 1", (digest,)
+            )
+            if row is not None:
+                return Imported(path, self.picture(row["id"]), duplicate=True)
+            return Imported(path, self._take_in(session, path, image, digest))
+        except UnipicError as error:
+            return Imported(path, problem=error.message)
+
+    # duplicates
+
+    def duplicates(self) -> list[list[StoredPicture]]:
+        """Groups of pictures that show exactly the same, each with the oldest first."""
+        self._hash_all()
+        groups: dict[str, list[int]] = {}
+        for row in self.database.rows(
+            """SELECT id, hash FROM pictures WHERE trash IS NULL AND hash IN (
+                SELECT hash FROM pictures WHERE trash IS NULL AND hash IS NOT NULL
+                GROUP BY hash HAVING count(*) > 1) ORDER BY id"""
+        ):
+            groups.setdefault(row["hash"], []).append(row["id"])
+        return [[self.picture(number) for number in group] for group in groups.values()]
+
+    def _hash_all(self) -> None:
+        """Hash pictures that an earlier version kept without; a damaged one has no hash."""
+        for row in self.database.rows("SELECT id, path FROM pictures WHERE hash IS NULL"):
+            try:
+                digest = content_hash(load_image(self.folder / row["path"]))
+            except UnipicError:
+                continue
+            with self.database.write() as transaction:
+                transaction.execute(
+                    "UPDATE pictures SET hash = ? WHERE id = ?", (digest, row["id"])
+                )
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    for folder, folders, names in os.walk(path):
+        folders.sort()
+        for name in sorted(names):
+            file = Path(folder, name)
+            if file.suffix.lower() in SUFFIXES and not name.startswith(".") and file.is_file():
+                yield file
+
+
+def _png(path: Path, image: Image, making: Making) -> bytes:
+    """The file as it is, if it is a PNG, or the picture as one, with what the file tells."""
+    with open_image(path) as opened:
+        plain = opened.format == "PNG" and getattr(opened, "n_frames", 1) == 1
+    if plain and png_size(path) is not None:
+        return read_bytes(path, MAX_BYTES)
+    if making.origin == OWN:
+        return encode_png(image, making.job, making.model)
+    chunks = PngInfo()
+    if making.parameters is not None:
+        chunks.add_text("parameters", format_parameters(making.parameters))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG", pnginfo=chunks)
+    return buffer.getvalue()

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL.Image import Image
-
 from unipic_tui.events import Picture
 from unipic_tui.files import write_atomic
-from unipic_tui.jobs import DescribeJob, Job
+from unipic_tui.jobs import DrawingJob
+from unipic_tui.library.content import content_hash
 from unipic_tui.library.database import Transaction
 from unipic_tui.library.entries import Entries
 from unipic_tui.library.layout import (
@@ -19,11 +18,11 @@ from unipic_tui.library.layout import (
     inside,
     picture_name,
 )
-from unipic_tui.library.pngs import content_hash, encode
 from unipic_tui.library.records import Session, StoredPicture
 from unipic_tui.library.rows import PICTURES, clean, job_of, job_text, now, picture_of
 from unipic_tui.library.sessions import new_uid
 from unipic_tui.library.words import index_entry
+from unipic_tui.metadata import encode_png
 
 
 class Pictures(Entries):
@@ -31,67 +30,65 @@ class Pictures(Entries):
 
     def add_picture(self, entry: int, picture: Picture) -> StoredPicture:
         """Write the picture and its row; when this returns, both are on the disk."""
-        data = encode(picture.image, picture.job, picture.model, picture.seconds)
+        data = encode_png(picture.image, picture.job, picture.model, embed=self.metadata)
         number = self._insert_picture(
             entry,
             data,
-            picture.image,
             picture.job,
+            size=picture.image.size,
+            digest=content_hash(picture.image),
             place=picture.index,
             model=picture.model,
             seconds=picture.seconds,
         )
-        return self.picture(number)
+        row = self.database.row(PICTURES + "WHERE p.id = ?", (number,))
+        if row is None:
+            raise self._missing("picture", number)
+        return picture_of(row, self.folder)
 
     def _insert_picture(
         self,
         entry: int,
         data: bytes,
-        image: Image,
-        job: Job,
+        job: DrawingJob,
         *,
-        place: int,
+        size: tuple[int, int],
+        digest: str,
         model: str,
-        seconds: float,
+        place: int = 0,
+        seconds: float = 0.0,
         name: str | None = None,
-        note: str = "",
     ) -> int:
-        digest = content_hash(image)
+        """Write a picture's file, named after ``name`` or its job, and its row."""
         with self.database.write() as transaction:
             row = transaction.execute(
-                """SELECT e.session, e.trash, s.folder, s.next_number FROM entries e
+                """SELECT e.session, e.trash, e.file, s.next_number FROM entries e
                 JOIN sessions s ON s.id = e.session WHERE e.id = ?""",
                 (entry,),
             ).fetchone()
-            if row is None or row["trash"] is not None:
+            if row is None:
                 raise self._missing("entry", entry)
-            seed = None if isinstance(job, DescribeJob) else job.seed
-            folder = f"{SESSIONS}/{row['folder']}"
-            file, following = self._free_file(
-                folder,
-                row["next_number"],
-                job.prompt if name is None else name,
-                seed if name is None else None,
-            )
+            # Where its entry lies: in its session, or in the trash if the entry went there since.
+            folder = row["file"].rsplit("/", 2)[0]
+            title = (job.prompt, job.seed) if name is None else (name, None)
+            file, following = self._free_file(folder, row["next_number"], *title)
             path = inside(self.folder, f"{folder}/{file}")
             transaction.undo(lambda: path.unlink(missing_ok=True))
             write_atomic(path, data, overwrite=False)
             number: int = transaction.execute(
                 """INSERT INTO pictures (uid, entry, session, place, path, width, height, seed,
-                model, job, created, seconds, note, hash)
+                model, job, created, seconds, hash, trash)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id""",
                 (
                     *(new_uid(), entry, row["session"], place, f"{folder}/{file}"),
-                    *(image.width, image.height, seed, clean(model), job_text(job)),
-                    *(now(), seconds, clean(note), digest),
+                    *(*size, job.seed, clean(model), job_text(job)),
+                    *(now(), seconds, digest, row["trash"]),
                 ),
             ).fetchone()["id"]
             transaction.execute(
                 "UPDATE sessions SET next_number = ? WHERE id = ?", (following, row["session"])
             )
             transaction.touch(entry)
-            if note:
-                index_entry(transaction, entry)
             self._use(transaction, row["session"])
         return number
 

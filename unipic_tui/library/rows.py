@@ -41,7 +41,12 @@ _KINDS: dict[str, type[Job]] = {kind.mode: kind for kind in (GenerateJob, EditJo
 
 def now() -> str:
     """The time as the database keeps it: UTC, ISO 8601."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    return stamp(datetime.now(UTC))
+
+
+def stamp(time: datetime) -> str:
+    """A time as the database keeps it."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def moment(text: str) -> datetime:

@@ -67,12 +67,12 @@ _VERSION_1 = (
         tag TEXT NOT NULL,
         PRIMARY KEY (picture, tag)) WITHOUT ROWID""",
     "CREATE INDEX tag_names ON tags (tag)",
-    "CREATE INDEX entries_session ON entries (session, id)",
+    "CREATE INDEX entries_session ON entries (session, id) WHERE trash IS NULL",
     "CREATE INDEX entries_parent ON entries (parent)",
     "CREATE INDEX entries_trash ON entries (trash) WHERE trash IS NOT NULL",
     """CREATE INDEX entries_waiting ON entries (position)
         WHERE state IN ('queued', 'paused', 'running', 'interrupted')""",
-    "CREATE INDEX pictures_session ON pictures (session, id)",
+    "CREATE INDEX pictures_session ON pictures (session, id) WHERE trash IS NULL",
     "CREATE INDEX pictures_entry ON pictures (entry)",
     "CREATE INDEX pictures_trash ON pictures (trash) WHERE trash IS NOT NULL",
     """CREATE VIRTUAL TABLE words USING fts5 (

@@ -4,96 +4,154 @@ A picture file holds its job. What it does not hold is kept by one file a job, w
 time it changes: state, answer, the picture it was made from, and its pictures' names, favourites,
 tags and notes. ``session.json`` holds a session's name. Sessions, jobs and pictures have a ``uid``
 in them, which stays theirs when numbers change.
+
+What is read from these files is a stranger's word: every value has its type and range checked.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from unipic_tui.errors import StorageError
 from unipic_tui.files import read_bytes, shown_path, write_atomic
+from unipic_tui.jobs import job_to_dict
 from unipic_tui.library.database import Transaction
 from unipic_tui.library.layout import SESSION_FILE, SESSIONS, inside
+from unipic_tui.library.records import State
+from unipic_tui.library.rows import clean, lenient_job, moment, stamp
 
 FORMAT = 1
 _LIMIT = 16 << 20
+_STATES: tuple[str, ...] = get_args(State)
+_MAX = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFile:
+    """What ``session.json`` holds; times are as the database keeps them."""
+
+    uid: str
+    id: int
+    name: str
+    created: str
+    used: int = 0
+    next_number: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureFile:
+    """What an entry's file holds about a picture.
+
+    Attributes:
+        file: its path from the folder that ``entries`` is in, or, where it lies elsewhere (in the
+            trash without its entry, say), from the library.
+        job: as `job_to_dict` gives it.
+    """
+
+    uid: str
+    id: int
+    place: int
+    file: str
+    job: Mapping[str, Any]
+    model: str
+    created: str
+    seconds: float
+    favourite: bool
+    tags: tuple[str, ...]
+    note: str
+    hash: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryFile:
+    """What an entry's file holds; ``session`` and ``parent`` are the uids of these."""
+
+    uid: str
+    id: int
+    session: str
+    parent: str | None
+    job: Mapping[str, Any]
+    state: str
+    position: float
+    answer: str
+    error: str
+    created: str
+    seconds: float
+    origin: str
+    pictures: tuple[PictureFile, ...] = field(default_factory=tuple)
 
 
 def write_session(library: Path, transaction: Transaction, session: int) -> None:
     """Write the ``session.json`` of a session that is not in the trash."""
     row = transaction.execute("SELECT * FROM sessions WHERE id = ?", (session,)).fetchone()
-    data = {
-        "format": FORMAT,
-        "uid": row["uid"],
-        "id": row["id"],
-        "name": row["name"],
-        "created": row["created"],
-        "used": row["used"],
-        "next_number": row["next_number"],
-    }
-    _write(inside(library, f"{SESSIONS}/{row['folder']}/{SESSION_FILE}"), data, transaction)
+    names = ("uid", "id", "name", "created", "used", "next_number")
+    data = SessionFile(**{name: row[name] for name in names})
+    _write(inside(library, f"{SESSIONS}/{row['folder']}/{SESSION_FILE}"), asdict(data), transaction)
 
 
 def write_entry(library: Path, transaction: Transaction, entry: int) -> None:
     """Write the file of an entry as its rows are now; does nothing when it has none."""
     row = transaction.execute(
-        """SELECT e.*, p.uid AS parent_uid FROM entries e LEFT JOIN pictures p ON p.id = e.parent
+        """SELECT e.*, p.uid AS parent_uid, s.uid AS session_uid FROM entries e
+        JOIN sessions s ON s.id = e.session LEFT JOIN pictures p ON p.id = e.parent
         WHERE e.id = ?""",
         (entry,),
     ).fetchone()
-    if row is None:
-        return
+    if row is not None:
+        data = asdict(_entry_file(transaction, row))
+        _write(inside(library, row["file"]), data, transaction)
+
+
+def _entry_file(transaction: Transaction, row: Any) -> EntryFile:
+    home = row["file"].rsplit("/", 2)[0] + "/"
     pictures = transaction.execute(
         """SELECT *, (SELECT json_group_array(tag) FROM tags WHERE picture = pictures.id) AS tags
         FROM pictures WHERE entry = ? ORDER BY id""",
-        (entry,),
+        (row["id"],),
     ).fetchall()
-    home = row["file"].rpartition("/")[0].rpartition("/")[0]
-    data = {
-        "format": FORMAT,
-        "uid": row["uid"],
-        "id": row["id"],
-        "parent": row["parent_uid"],
-        "job": json.loads(row["job"]),
-        "state": row["state"],
-        "position": row["position"],
-        "answer": row["answer"],
-        "error": row["error"],
-        "created": row["created"],
-        "seconds": row["seconds"],
-        "origin": row["origin"],
-        "pictures": [
-            {
-                "uid": picture["uid"],
-                "id": picture["id"],
-                "place": picture["place"],
-                # Beside its entry a name is enough; in the trash without it, or the other way
-                # round, the path in the library is needed.
-                "file": picture["path"].removeprefix(home + "/"),
-                "job": json.loads(picture["job"]),
-                "model": picture["model"],
-                "created": picture["created"],
-                "seconds": picture["seconds"],
-                "favourite": bool(picture["favourite"]),
-                "tags": json.loads(picture["tags"]),
-                "note": picture["note"],
-            }
+    same = ("uid", "id", "state", "position", "answer", "error", "created", "seconds", "origin")
+    return EntryFile(
+        **{name: row[name] for name in same},
+        session=row["session_uid"],
+        parent=row["parent_uid"],
+        job=json.loads(row["job"]),
+        pictures=tuple(
+            PictureFile(
+                **{
+                    name: picture[name]
+                    for name in (
+                        "uid",
+                        "id",
+                        "place",
+                        "model",
+                        "created",
+                        "seconds",
+                        "note",
+                        "hash",
+                    )
+                },
+                file=picture["path"].removeprefix(home),
+                job=json.loads(picture["job"]),
+                favourite=bool(picture["favourite"]),
+                tags=tuple(json.loads(picture["tags"])),
+            )
             for picture in pictures
-        ],
-    }
-    _write(inside(library, row["file"]), data, transaction)
+        ),
+    )
 
 
-def _write(path: Path, data: dict[str, Any], transaction: Transaction) -> None:
+def _write(path: Path, data: Mapping[str, Any], transaction: Transaction) -> None:
     before: bytes | None = None
     with contextlib.suppress(StorageError):
         before = read_bytes(path, _LIMIT)
-    text = json.dumps(data, ensure_ascii=False, indent=1) + "\n"
-    # A lone surrogate in hostile text must not keep an entry from being written.
-    write_atomic(path, text.encode("utf-8", "replace"))
+    # ASCII: a lone surrogate in a foreign text must not keep an entry from being written.
+    write_atomic(path, (json.dumps({"format": FORMAT, **data}, indent=1) + "\n").encode())
     if before is None:
         transaction.undo(lambda: path.unlink(missing_ok=True))
     else:
@@ -101,12 +159,110 @@ def _write(path: Path, data: dict[str, Any], transaction: Transaction) -> None:
         transaction.undo(lambda: write_atomic(path, old))
 
 
-def read(path: Path) -> dict[str, Any]:
-    """What one of these files holds.
+def write_touched(library: Path, transaction: Transaction) -> None:
+    """Write the files of all entries that the transaction touched."""
+    for entry in transaction.touched:
+        write_entry(library, transaction, entry)
 
-    Raises:
-        StorageError: it cannot be read or is none of these files.
-    """
+
+# reading
+
+
+def read_session(path: Path) -> SessionFile:
+    """What a ``session.json`` holds; raises `StorageError` when it is none."""
+    values = _Values(path)
+    return SessionFile(
+        uid=values.text("uid"),
+        id=values.whole("id"),
+        name=" ".join(values.text("name").split()),
+        created=values.time("created"),
+        used=values.whole("used"),
+        next_number=max(1, values.whole("next_number")),
+    )
+
+
+def read_entry(path: Path) -> EntryFile:
+    """What an entry's file holds; raises `StorageError` when it is none."""
+    values = _Values(path)
+    state = values.text("state")
+    pictures = values.data.get("pictures")
+    return EntryFile(
+        uid=values.text("uid"),
+        id=values.whole("id"),
+        session=values.text("session"),
+        parent=values.text("parent") or None,
+        job=values.job(),
+        state=state if state in _STATES else "interrupted",
+        position=values.number("position"),
+        answer=values.text("answer"),
+        error=values.text("error"),
+        created=values.time("created"),
+        seconds=values.number("seconds"),
+        origin=values.text("origin"),
+        pictures=tuple(
+            _picture(_Values(path, each))
+            for each in (pictures if isinstance(pictures, list) else [])
+            if isinstance(each, dict)
+        ),
+    )
+
+
+def _picture(values: _Values) -> PictureFile:
+    tags = values.data.get("tags")
+    return PictureFile(
+        uid=values.text("uid"),
+        id=values.whole("id"),
+        place=values.whole("place"),
+        file=values.text("file"),
+        job=values.job(),
+        model=values.text("model"),
+        created=values.time("created"),
+        seconds=values.number("seconds"),
+        favourite=values.data.get("favourite") is True,
+        tags=tuple(clean(tag) for tag in tags if isinstance(tag, str))
+        if isinstance(tags, list)
+        else (),
+        note=values.text("note"),
+        hash=values.text("hash") or None,
+    )
+
+
+class _Values:
+    """The values of a file of ours, or of an object in it, each with its right type."""
+
+    def __init__(self, path: Path, data: dict[str, Any] | None = None) -> None:
+        if data is None:
+            data = _read(path)
+        self.data = data
+
+    def text(self, name: str) -> str:
+        value = self.data.get(name)
+        return clean(value) if isinstance(value, str) else ""
+
+    def whole(self, name: str) -> int:
+        value = self.data.get(name)
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MAX:
+            return 0
+        return value
+
+    def number(self, name: str) -> float:
+        value = self.data.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return 0.0
+        try:
+            return float(value) if math.isfinite(value) else 0.0
+        except OverflowError:
+            return 0.0
+
+    def time(self, name: str) -> str:
+        return stamp(moment(self.text(name)))
+
+    def job(self) -> Mapping[str, Any]:
+        value = self.data.get("job")
+        return job_to_dict(lenient_job(value if isinstance(value, dict) else {}))
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(read_bytes(path, _LIMIT))
     except (ValueError, RecursionError):
@@ -116,9 +272,3 @@ def read(path: Path) -> dict[str, Any]:
     if data["format"] > FORMAT:
         raise StorageError(f"{shown_path(path)} was written by a newer unipic-tui: update it.")
     return data
-
-
-def touched(library: Path, transaction: Transaction) -> None:
-    """Write the files of all entries that the transaction touched."""
-    for entry in transaction.touched:
-        write_entry(library, transaction, entry)

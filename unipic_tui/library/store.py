@@ -2,38 +2,69 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from pathlib import Path
 from typing import Self
 
-from unipic_tui.library.layout import LOCKS
-from unipic_tui.library.locks import FileLock
+from unipic_tui.library.layout import DATABASE
+from unipic_tui.library.rebuild import has_files, rebuild
+from unipic_tui.library.recovery import recover
 from unipic_tui.library.thumbnails import Thumbnails
+from unipic_tui.paths import absolute
 
 
 class Library(Thumbnails):
     """A library folder, opened for reading and writing; see `LibraryApi` for what it offers.
 
-    All methods may be called from any thread.
+    All methods may be called from any thread, and several processes may have it open.
     """
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self._queue_lock = FileLock(self.folder / LOCKS / "queue")
-        self._open_lock = FileLock(self.folder / LOCKS / "open")
-
     @classmethod
-    def open(cls, folder: Path) -> Self:
+    def open(cls, folder: Path, *, metadata: bool = True) -> Self:
         """Open the library in ``folder``, which is made when missing.
 
-        What was running when the program died is ``interrupted`` afterwards.
+        What a killed process left half done is mended, and what it was running is
+        ``interrupted``. Where pictures are but no database, it is made anew from them.
+
+        Args:
+            folder: the library's folder.
+            metadata: whether new pictures carry their job in their file.
 
         Raises:
             StorageError: the folder cannot be used, or its database is damaged or newer.
         """
-        return cls(folder)
+        folder = absolute(folder)
+        if not (folder / DATABASE).exists() and has_files(folder):
+            rebuild(folder)
+        library = cls(folder, metadata)
+        try:
+            library._begin()
+        except BaseException:
+            library.close()
+            raise
+        return library
+
+    def _begin(self) -> None:
+        if self.alone:
+            if self.database.number("SELECT value FROM meta WHERE key = 'dirty'"):
+                recover(self)
+            self._open_lock.take(shared=True)
+        # Who holds the queue's lock lives; where nobody does, nothing can be running.
+        with self.database.writing:
+            if self._queue_lock.take():
+                self._interrupt()
+                self._queue_lock.release()
 
     def close(self) -> None:
         """Let go of the library; the queue may be claimed by another window then."""
-        self.database.close()
-        self._queue_lock.release()
-        self._open_lock.release()
+        with self.database.writing:
+            self._queue_lock.release()
+            # The last one out notes that all is in order, so that the next one need not look.
+            if self._open_lock.take():
+                with contextlib.suppress(sqlite3.Error):
+                    self.database.connection().execute(
+                        "UPDATE meta SET value = 0 WHERE key = 'dirty' AND value"
+                    )
+            self.database.close()
+            self._open_lock.release()

@@ -262,7 +262,7 @@ class Trash(Pictures):
                 )
                 for row in kept:
                     transaction.touch(row["entry"])
-            self._settle()
+            self.settle()
             for path in states:
                 with contextlib.suppress(OSError):
                     path.unlink(missing_ok=True)
