@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,11 +21,11 @@ from typing import Any, get_args
 
 from unipic_tui.errors import StorageError
 from unipic_tui.files import read_bytes, shown_path, write_atomic
-from unipic_tui.jobs import job_to_dict
+from unipic_tui.jobs import Job
 from unipic_tui.library.database import Transaction
 from unipic_tui.library.layout import SESSION_FILE, SESSIONS, inside
 from unipic_tui.library.records import State
-from unipic_tui.library.rows import clean, lenient_job, moment, stamp
+from unipic_tui.library.rows import clean, job_of, job_text, lenient_job, moment, stamp
 
 FORMAT = 1
 _LIMIT = 16 << 20
@@ -97,20 +98,24 @@ def write_session(library: Path, transaction: Transaction, session: int) -> None
 
 def write_entry(library: Path, transaction: Transaction, entry: int) -> None:
     """Write the file of an entry as its rows are now; does nothing when it has none."""
-    row = transaction.execute(
+    data = entry_file(transaction, entry)
+    if data is not None:
+        row = transaction.execute("SELECT file FROM entries WHERE id = ?", (entry,)).fetchone()
+        _write(inside(library, row["file"]), asdict(data), transaction)
+
+
+def entry_file(rows: Transaction | sqlite3.Connection, entry: int) -> EntryFile | None:
+    """What an entry's file has to hold as its rows are now; ``None`` for one that is gone."""
+    row = rows.execute(
         """SELECT e.*, p.uid AS parent_uid, s.uid AS session_uid FROM entries e
         JOIN sessions s ON s.id = e.session LEFT JOIN pictures p ON p.id = e.parent
         WHERE e.id = ?""",
         (entry,),
     ).fetchone()
-    if row is not None:
-        data = asdict(_entry_file(transaction, row))
-        _write(inside(library, row["file"]), data, transaction)
-
-
-def _entry_file(transaction: Transaction, row: Any) -> EntryFile:
+    if row is None:
+        return None
     home = row["file"].rsplit("/", 2)[0] + "/"
-    pictures = transaction.execute(
+    pictures = rows.execute(
         """SELECT *, (SELECT json_group_array(tag) FROM tags WHERE picture = pictures.id) AS tags
         FROM pictures WHERE entry = ? ORDER BY id""",
         (row["id"],),
@@ -120,7 +125,7 @@ def _entry_file(transaction: Transaction, row: Any) -> EntryFile:
         **{name: row[name] for name in same},
         session=row["session_uid"],
         parent=row["parent_uid"],
-        job=json.loads(row["job"]),
+        job=_plain(job_of(row["job"])),
         pictures=tuple(
             PictureFile(
                 **{
@@ -137,13 +142,18 @@ def _entry_file(transaction: Transaction, row: Any) -> EntryFile:
                     )
                 },
                 file=picture["path"].removeprefix(home),
-                job=json.loads(picture["job"]),
+                job=_plain(job_of(picture["job"])),
                 favourite=bool(picture["favourite"]),
                 tags=tuple(json.loads(picture["tags"])),
             )
             for picture in pictures
         ),
     )
+
+
+def _plain(job: Job) -> Mapping[str, Any]:
+    data: dict[str, Any] = json.loads(job_text(job))
+    return data
 
 
 def _write(path: Path, data: Mapping[str, Any], transaction: Transaction) -> None:
@@ -259,7 +269,7 @@ class _Values:
 
     def job(self) -> Mapping[str, Any]:
         value = self.data.get("job")
-        return job_to_dict(lenient_job(value if isinstance(value, dict) else {}))
+        return _plain(lenient_job(value if isinstance(value, dict) else {}))
 
 
 def _read(path: Path) -> dict[str, Any]:
