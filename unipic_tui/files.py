@@ -107,6 +107,21 @@ def write_atomic(path: str | Path, data: bytes, *, overwrite: bool = True) -> No
     sync_folder(target.parent)
 
 
+def check_writable(folder: str | Path) -> None:
+    """Find out whether files can be made in a folder; raises `StorageError` where they cannot.
+
+    A file is made and removed, since permissions alone do not tell.
+    """
+    place = Path(folder)
+    try:
+        if not place.is_dir():
+            missing = errno.ENOTDIR if place.exists() else errno.ENOENT
+            raise OSError(missing, "no folder")
+        _write_beside(place / "any", b"").unlink()
+    except (OSError, ValueError) as error:
+        raise storage_error(error, place, "write to") from error
+
+
 def _check_target(target: Path) -> None:
     """Refuse what a rename would destroy: folders, devices, pipes."""
     try:

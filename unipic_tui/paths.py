@@ -16,6 +16,9 @@ DATA_VARIABLE = "UNIPIC_DATA"
 CHECKPOINT_VARIABLE = "UNIPIC_CHECKPOINT"
 """Names the checkpoint to use where no ``--checkpoint`` is given."""
 
+EMBEDDED_CHECKPOINT = Path(__file__).parent / "nano" / "checkpoint"
+"""The small checkpoint inside the package."""
+
 
 def from_environment(variable: str) -> Path | None:
     """The absolute path an environment variable names; ``None`` where it is unset or empty."""

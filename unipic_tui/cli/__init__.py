@@ -1,0 +1,52 @@
+"""The command line. Torch and Textual are imported inside the commands that need them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from unipic_tui.cli.context import Context
+from unipic_tui.cli.parser import build_parser
+from unipic_tui.cli.report import say
+from unipic_tui.errors import UnipicError
+from unipic_tui.events import BackendFactory
+
+INTERRUPTED = 130
+"""Exit code after Ctrl+C, as shells have it."""
+
+
+def main(argv: Sequence[str] | None = None, backend_factory: BackendFactory | None = None) -> int:
+    """Run one command, or open the app where none is named.
+
+    Args:
+        argv: the arguments after the program's name; ``None`` for those of this process.
+        backend_factory: what makes the backend; ``None`` for the real one.
+
+    Returns:
+        The exit code: 0, 1 for a job that failed, 2 for input that cannot be used, 130 for an
+        interrupt.
+    """
+    try:
+        args = build_parser().parse_args(argv)
+    except SystemExit as stop:  # argparse has said why, or has printed what was asked for
+        return int(stop.code or 0)
+    context = Context(backend_factory)
+    try:
+        code = int(args.run(args, context))
+        sys.stdout.flush()
+    except UnipicError as error:
+        if getattr(args, "json", False):
+            from unipic_tui.cli.report import write_json
+
+            write_json({"event": "failed", "title": error.title, "message": error.message})
+        say(error.message)
+        return error.exit_code
+    except KeyboardInterrupt:
+        say("Stopped.")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has left; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return code

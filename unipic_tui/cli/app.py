@@ -1,0 +1,42 @@
+"""Opening the app, which happens where no command is named."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+
+from unipic_tui import paths
+from unipic_tui.cli.context import Context
+from unipic_tui.errors import InputError
+
+
+def open_app(args: argparse.Namespace, context: Context) -> int:
+    """Run the app with the flags laid over the settings; returns its exit code.
+
+    Raises:
+        InputError: the settings or flags cannot be used, or there is no terminal.
+    """
+    changes = {
+        "images": args.images,
+        "theme": args.theme,
+        "text_first": args.text_first,
+    }
+    settings = dataclasses.replace(
+        context.settings, **{name: value for name, value in changes.items() if value is not None}
+    )
+    options = context.options(args, preview_seconds=settings.preview_seconds)
+    library = paths.absolute(args.library) if args.library else settings.library
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise InputError(
+            "The app needs a terminal: in scripts and pipes use a command, such as "
+            'unipic-tui generate "a red circle".'
+        )
+    from unipic_tui.ui.app import run_app
+
+    return run_app(
+        settings=settings,
+        backend_factory=context.backend_factory,
+        options=options,
+        library=library,
+    )

@@ -1,0 +1,26 @@
+"""The command that turns a download into the program's own format."""
+
+from __future__ import annotations
+
+import argparse
+
+from unipic_tui import paths
+from unipic_tui.cli.context import Context
+from unipic_tui.cli.report import reporting
+
+
+def convert(args: argparse.Namespace, context: Context) -> int:  # noqa: ARG001
+    """Write the converted checkpoint; returns the exit code.
+
+    Raises:
+        CheckpointError: the source is no checkpoint.
+        StorageError: the target cannot be written.
+    """
+    source, target = paths.absolute(args.source), paths.absolute(args.target)
+    from unipic_tui.model.checkpoint import convert as convert_checkpoint
+
+    with reporting(args) as reporter:
+        for loading in convert_checkpoint(source, target):
+            reporter.event(loading)
+        reporter.result({"event": "finished", "path": str(target)}, str(target))
+    return 0

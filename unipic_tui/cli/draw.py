@@ -1,0 +1,184 @@
+"""The commands that draw: generate and edit."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+
+from PIL import Image
+
+from unipic_tui.cli.context import Context
+from unipic_tui.cli.inputs import MakeJob, edit_job, generate_job, seed_of
+from unipic_tui.cli.output import Output, plan_output
+from unipic_tui.cli.report import Reporter, reporting, say
+from unipic_tui.cli.running import exit_code, load, run_job
+from unipic_tui.events import Cancelled, Defaults, Failed, Final, Picture
+from unipic_tui.jobs import DrawingJob, job_to_dict
+from unipic_tui.metadata import encode_picture
+
+
+def generate(args: argparse.Namespace, context: Context) -> int:
+    """Draw pictures from a prompt."""
+    make_job = generate_job(args, context.settings)
+    return draw(args, context, make_job, grid=args.grid_size or 1, seed=args.seed).code
+
+
+def edit(args: argparse.Namespace, context: Context) -> int:
+    """Change a picture as a prompt says."""
+    make_job = edit_job(args, context.settings)
+    return draw(args, context, make_job, grid=args.grid_size or 1, seed=args.seed).code
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Drawn:
+    """How drawing ended.
+
+    Attributes:
+        code: the exit code.
+        image: what was saved last: a picture, or the grid of all.
+        model: name of the checkpoint that drew it.
+    """
+
+    code: int
+    image: Image.Image | None
+    model: str
+
+
+def draw(
+    args: argparse.Namespace,
+    context: Context,
+    make_job: MakeJob,
+    *,
+    grid: int = 1,
+    seed: str | None = None,
+) -> Drawn:
+    """Draw a job's pictures, and save and show each of them as soon as it is done.
+
+    Args:
+        args: the command's arguments.
+        context: settings and the way to a backend.
+        make_job: makes the job; called with guessed defaults first, to find bad input early.
+        grid: pictures along each side of a grid; 1 to save each on its own.
+        seed: what was said of the seed; a new one is told.
+
+    Raises:
+        UnipicError: something in the input, the checkpoint or the disk stops it.
+    """
+    job = make_job(Defaults(), _say_nothing)
+    files = 1 if grid > 1 else job.count
+    output = plan_output(args.output, files=files, force=args.force, json=args.json)
+    options = context.options(args)
+    embed = context.settings.metadata if args.metadata is None else bool(args.metadata)
+    images = getattr(args, "images", None) or context.settings.images
+    with reporting(args) as reporter:
+        backend = context.backend_factory(options)
+        try:
+            load(backend, reporter, named=options.checkpoint is not None)
+            job = make_job(backend.info.defaults, reporter.notice)
+            reporter.started(job, backend.info)
+            _tell_choices(job, seed, reporter)
+            show = images if not (args.json or output.to_stdout) else "none"
+            gallery = _Gallery(job, output, reporter, grid=grid, embed=embed, images=show)
+            final = run_job(backend, job, reporter, gallery.keep)
+            _tell_end(final, job)
+            return Drawn(exit_code(final), gallery.image, backend.info.model)
+        finally:
+            backend.close()
+
+
+def _say_nothing(_: str) -> None:
+    """Remarks wait until the checkpoint's own defaults are known."""
+
+
+def _tell_choices(job: DrawingJob, seed: str | None, reporter: Reporter) -> None:
+    if seed_of(seed) is None:
+        reporter.notice(f"The seed is {job.seed}.")
+    if job.unconditional is not None:
+        reporter.notice(f"The guidance pushes away from {job.unconditional!r}.")
+
+
+def _tell_end(final: Final, job: DrawingJob) -> None:
+    match final:
+        case Failed():
+            say(final.message)
+        case Cancelled(pictures):
+            kept = (
+                f"{len(pictures)} of {job.count} pictures were done" if pictures else "no picture"
+            )
+            say(f"Stopped: {kept}.")
+        case _:
+            pass
+
+
+class _Gallery:
+    """Saves and shows what a job draws.
+
+    Attributes:
+        image: what was saved last.
+    """
+
+    def __init__(
+        self,
+        job: DrawingJob,
+        output: Output,
+        reporter: Reporter,
+        *,
+        grid: int,
+        embed: bool,
+        images: str,
+    ) -> None:
+        self._job = job
+        self._output = output
+        self._reporter = reporter
+        self._grid = grid
+        self._embed = embed
+        self._images = images
+        self._waiting: list[Picture] = []
+        self.image: Image.Image | None = None
+
+    def keep(self, picture: Picture) -> None:
+        """Save a picture, or keep it until its grid is full; raises `StorageError`."""
+        if self._grid == 1:
+            self._save(picture.image, picture.job, picture)
+            return
+        self._waiting.append(picture)
+        if len(self._waiting) == self._grid**2:
+            # The grid's job draws all of its pictures, with the settings the checkpoint filled in.
+            whole = dataclasses.replace(picture.job, count=self._job.count, seed=self._job.seed)
+            images = [waiting.image for waiting in self._waiting]
+            self._save(join_grid(images, self._grid), whole, picture)
+
+    def _save(self, image: Image.Image, job: DrawingJob, picture: Picture) -> None:
+        data = encode_picture(
+            image, job, picture.model, self._output.format, embed=self._embed, grid=self._grid
+        )
+        with self._reporter.pause():
+            path = self._output.save(data, picture.index, job.prompt, job.seed)
+            self.image = image
+            self._reporter.saved(path, _record(image, job, picture, self._grid))
+            if self._images != "none":
+                from unipic_tui.cli.inline import show
+
+                show(image, self._images)
+
+
+def _record(image: Image.Image, job: DrawingJob, picture: Picture, grid: int) -> dict[str, object]:
+    return {
+        "index": picture.index if grid == 1 else 0,
+        "width": image.width,
+        "height": image.height,
+        "seed": job.seed,
+        "grid": grid,
+        "seconds": round(picture.seconds, 3),
+        "model": picture.model,
+        "job": job_to_dict(job),
+    }
+
+
+def join_grid(images: list[Image.Image], side: int) -> Image.Image:
+    """Equally large pictures as one, row by row, ``side`` in each."""
+    width, height = images[0].size
+    whole = Image.new("RGB", (width * side, height * side))
+    for index, image in enumerate(images):
+        whole.paste(image, (index % side * width, index // side * height))
+    return whole

@@ -1,0 +1,66 @@
+"""The command that draws a saved picture again."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from PIL import Image, ImageChops
+
+from unipic_tui.cli.context import Context
+from unipic_tui.cli.draw import draw
+from unipic_tui.cli.inputs import Notify
+from unipic_tui.cli.report import say, write_json
+from unipic_tui.errors import InputError
+from unipic_tui.events import Defaults
+from unipic_tui.files import shown_path
+from unipic_tui.jobs import DrawingJob, job_to_dict
+from unipic_tui.metadata import PictureMetadata, read_metadata
+from unipic_tui.pictures import load_image
+
+
+def replay(args: argparse.Namespace, context: Context) -> int:
+    """Draw the picture again from the job it carries, and compare; returns the exit code."""
+    saved = read_metadata(args.image)
+    job = saved.job if saved else None
+    if saved is None or job is None:
+        raise InputError(_no_job(args.image, saved))
+    if args.show:
+        print(json.dumps({"model": saved.model, "grid": saved.grid, "job": job_to_dict(job)}))
+        return 0
+    if job.source is not None:
+        load_image(job.source)
+    original = load_image(args.image)
+
+    def make(_: Defaults, __: Notify) -> DrawingJob:
+        return job
+
+    drawn = draw(args, context, make, grid=saved.grid, seed=str(job.seed))
+    if drawn.image is not None:
+        _compare(args, original, drawn.image, saved.model, drawn.model)
+    return drawn.code
+
+
+def _no_job(path: str, saved: PictureMetadata | None) -> str:
+    shown = shown_path(path)
+    if saved is None:
+        return f"{shown} carries no job: only pictures saved by unipic-tui with metadata do."
+    if saved.problem:
+        return f"{shown} cannot be drawn again: {saved.problem}"
+    return f"{shown} carries another tool's settings, which cannot be drawn again here."
+
+
+def _compare(
+    args: argparse.Namespace, original: Image.Image, again: Image.Image, before: str, now: str
+) -> None:
+    if Path(args.image).suffix.lower() != ".png":
+        return  # what was saved with loss cannot be equal
+    same = original.size == again.size and not ImageChops.difference(original, again).getbbox()
+    if args.json:
+        write_json({"event": "compared", "identical": same, "model_then": before, "model_now": now})
+    elif not args.quiet and same:
+        say("The picture equals the saved one in every pixel.")
+    elif not args.quiet:
+        other = f": it was drawn by {before}, now by {now}" if before != now else ""
+        say(f"The picture differs from the saved one{other}.")

@@ -1,0 +1,276 @@
+"""What a command says while it works: for a person, or as JSON for a program.
+
+For a person, the standard output holds results alone (paths of pictures, answers); progress and
+remarks go to the standard error. With ``--json`` every event is one object a line on the standard
+output, with ``event`` as its kind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from unipic_tui.events import (
+    BackendInfo,
+    Cancelled,
+    Event,
+    Failed,
+    Finished,
+    Loading,
+    Notice,
+    Progress,
+    Text,
+)
+from unipic_tui.jobs import Job, job_to_dict
+from unipic_tui.text import printable
+
+if TYPE_CHECKING:
+    from rich import progress as rich_progress
+
+_HELD_BACK = {"\u200c", "\u200d", "\r"}
+
+
+def say(message: str) -> None:
+    """One line on the standard error."""
+    sys.stderr.write(f"unipic-tui: {printable(message)}\n")
+    sys.stderr.flush()
+
+
+def write_json(record: dict[str, Any]) -> None:
+    """One line of JSON, in ASCII, on the standard output."""
+    sys.stdout.write(json.dumps(record) + "\n")
+    sys.stdout.flush()
+
+
+class Reporter(Protocol):
+    """Takes what happens and shows it."""
+
+    def started(self, job: Job, info: BackendInfo) -> None:
+        """The checkpoint is loaded and the job begins."""
+
+    def event(self, event: Event) -> None:
+        """Something happened; pictures are told by `saved`."""
+
+    def notice(self, message: str) -> None:
+        """A remark that stops nothing."""
+
+    def saved(self, path: Path, record: dict[str, Any]) -> None:
+        """A picture is on the disk."""
+
+    def result(self, record: dict[str, Any], line: str) -> None:
+        """A further result: as JSON, or the line for a person."""
+
+    def pause(self) -> contextlib.AbstractContextManager[None]:
+        """While it lasts, the terminal is free for other output."""
+
+    def close(self) -> None:
+        """Take down whatever moves on the screen."""
+
+
+@contextlib.contextmanager
+def reporting(args: argparse.Namespace) -> Iterator[Reporter]:
+    """The reporter that the arguments ask for; closed at the end."""
+    reporter: Reporter = JsonReporter() if args.json else HumanReporter(args.quiet)
+    try:
+        yield reporter
+    finally:
+        reporter.close()
+
+
+class JsonReporter:
+    """One JSON object a line."""
+
+    def started(self, job: Job, info: BackendInfo) -> None:
+        """Tell the job with its seed, and what runs it."""
+        write_json(
+            {
+                "event": "started",
+                "job": job_to_dict(job),
+                "model": info.model,
+                "device": info.device,
+                "embedded": info.embedded,
+            }
+        )
+
+    def event(self, event: Event) -> None:
+        """Tell it; previews and pictures are left out here."""
+        record = _json_event(event)
+        if record is not None:
+            write_json(record)
+
+    def notice(self, message: str) -> None:
+        """Tell it as an event."""
+        write_json({"event": "notice", "message": message})
+
+    def saved(self, path: Path, record: dict[str, Any]) -> None:
+        """Tell the picture with its absolute path."""
+        write_json({"event": "picture", "path": str(path.absolute()), **record})
+
+    def result(self, record: dict[str, Any], line: str) -> None:  # noqa: ARG002
+        """Tell the record."""
+        write_json(record)
+
+    @contextlib.contextmanager
+    def pause(self) -> Iterator[None]:
+        """Nothing to pause."""
+        yield
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def _json_event(event: Event) -> dict[str, Any] | None:  # noqa: PLR0911 (one a kind of event)
+    match event:
+        case Loading(stage, fraction):
+            return {"event": "loading", "stage": stage, "fraction": round(fraction, 4)}
+        case Progress():
+            return {
+                "event": "progress",
+                "picture": event.picture,
+                "pictures": event.pictures,
+                "iteration": event.iteration,
+                "iterations": event.iterations,
+                "tokens_known": sum(event.known),
+                "tokens": len(event.known),
+                "seconds_left": event.seconds_left,
+            }
+        case Text(delta):
+            return {"event": "text", "delta": delta}
+        case Notice(message):
+            return {"event": "notice", "message": message}
+        case Finished():
+            return {"event": "finished", "seconds": round(event.seconds, 3), "text": event.text}
+        case Failed(title, message):
+            return {"event": "failed", "title": title, "message": message}
+        case Cancelled():
+            return {"event": "cancelled"}
+        case _:
+            return None
+
+
+class HumanReporter:
+    """Results on the standard output; a bar and remarks on the standard error.
+
+    Args:
+        quiet: leave out the bar and the remarks, not what went wrong.
+    """
+
+    def __init__(self, quiet: bool) -> None:
+        self._quiet = quiet
+        self._bar: rich_progress.Progress | None = None
+        self._task: rich_progress.TaskID | None = None
+        self._answer = ""
+        self._shown = 0
+
+    def started(self, job: Job, info: BackendInfo) -> None:
+        """Nothing: remarks that are needed come as notices."""
+
+    def notice(self, message: str) -> None:
+        """A line on the standard error."""
+        if not self._quiet:
+            with self.pause():
+                say(message)
+
+    def saved(self, path: Path, record: dict[str, Any]) -> None:  # noqa: ARG002
+        """The path as a line of its own."""
+        self._write(f"{printable(str(path))}\n")
+
+    def result(self, record: dict[str, Any], line: str) -> None:  # noqa: ARG002
+        """The line."""
+        self._write(f"{printable(line)}\n")
+
+    def event(self, event: Event) -> None:
+        """Move the bar, or write a further piece of the answer."""
+        match event:
+            case Loading(stage, fraction):
+                self._advance(f"Loading {printable(stage)}", fraction, "")
+            case Progress():
+                which = f"Picture {event.picture + 1} of {event.pictures}"
+                done = event.picture + event.iteration / event.iterations
+                left = "" if event.seconds_left is None else _duration(event.seconds_left)
+                self._advance(
+                    "Drawing" if event.pictures == 1 else which,
+                    done / event.pictures,
+                    f"{event.iteration}/{event.iterations} {left}",
+                )
+            case Text(delta):
+                self._answer += delta
+                self._write(self._next_text(final=False))
+            case Notice(message):
+                self.notice(message)
+            case Finished() if self._answer:
+                self._write(self._next_text(final=True) + "\n")
+            case Finished(pictures) if pictures:
+                what = "the picture" if len(pictures) == 1 else f"{len(pictures)} pictures"
+                self.notice(f"Drew {what} in {event.seconds:.1f} s.")
+            case Failed() | Cancelled() if self._answer:
+                self._write("\n")
+            case _:
+                pass
+
+    def _next_text(self, final: bool) -> str:
+        """What of the answer is new; a character whose meaning hangs on the next one waits."""
+        ready = self._answer
+        while not final and ready and ready[-1] in _HELD_BACK:
+            ready = ready[:-1]
+        shown = printable(ready, newlines=True)
+        new, self._shown = shown[self._shown :], len(shown)
+        return new
+
+    def _write(self, text: str) -> None:
+        with self.pause():
+            sys.stdout.write(text)
+            sys.stdout.flush()
+
+    def _advance(self, label: str, fraction: float, detail: str) -> None:
+        if self._quiet or not sys.stderr.isatty():
+            return
+        if self._bar is None:
+            self._bar, self._task = _make_bar()
+        assert self._task is not None
+        self._bar.update(self._task, description=label, completed=fraction, detail=detail)
+        self._bar.start()
+
+    @contextlib.contextmanager
+    def pause(self) -> Iterator[None]:
+        """Take the bar down; the next progress puts it back."""
+        if self._bar is not None:
+            self._bar.stop()
+        yield
+
+    def close(self) -> None:
+        """Take the bar down for good."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def _make_bar() -> tuple[rich_progress.Progress, rich_progress.TaskID]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    bar = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[detail]}", markup=False),
+        console=Console(stderr=True),
+        transient=True,
+        redirect_stdout=False,
+        redirect_stderr=False,
+    )
+    return bar, bar.add_task("", total=1.0, detail="")
+
+
+def _duration(seconds: float) -> str:
+    """Time left, as short as it may be said: 8 s, 3:05 min, 1:02 h."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s left"
+    if whole < 3600:
+        return f"{whole // 60}:{whole % 60:02d} min left"
+    return f"{whole // 3600}:{whole % 3600 // 60:02d} h left"

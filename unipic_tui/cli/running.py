@@ -1,0 +1,111 @@
+"""Loading the model and running one job, with Ctrl+C stopping it between two iterations."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+from unipic_tui.cli.report import Reporter
+from unipic_tui.errors import CheckpointError, InputError, StorageError
+from unipic_tui.events import Backend, Cancelled, Failed, Final, Finished, Picture
+from unipic_tui.jobs import Job
+
+_BAD_INPUT = {kind.title for kind in (InputError, CheckpointError, StorageError)}
+
+
+def load(backend: Backend, reporter: Reporter, named: bool) -> None:
+    """Load the checkpoint.
+
+    Args:
+        backend: what loads it.
+        reporter: is told how far it is.
+        named: whether the person chose the checkpoint; if not, they are told which one it is.
+
+    Raises:
+        UnipicError: it cannot be loaded.
+    """
+    for loading in backend.load():
+        reporter.event(loading)
+    info = backend.info
+    if info.embedded and not named:
+        size = f"{info.defaults.width}×{info.defaults.height}"
+        reporter.notice(
+            f"The small embedded model {info.model} is used ({size} pixels); "
+            "--checkpoint names another."
+        )
+
+
+class Interrupt:
+    """Whether Ctrl+C was pressed. A second time it stops at once, as it does elsewhere."""
+
+    def __init__(self) -> None:
+        self.requested = False
+
+    def handle(self, _: int, __: FrameType | None) -> None:
+        """Note the first press."""
+        if self.requested:
+            raise KeyboardInterrupt
+        self.requested = True
+        # A stream may be half way through a line of its own just now; the descriptor never is.
+        with suppress(OSError):
+            os.write(2, b"\nStopping after this step; Ctrl+C again stops at once.\n")
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Take Ctrl+C for the time of a job."""
+        if threading.current_thread() is not threading.main_thread():
+            yield  # only the main thread may, and only it gets the signal
+            return
+        before = signal.signal(signal.SIGINT, self.handle)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+def run_job(
+    backend: Backend, job: Job, reporter: Reporter, keep: Callable[[Picture], None] | None = None
+) -> Final:
+    """Run a job to its end, or to the first iteration after Ctrl+C.
+
+    Args:
+        backend: a backend that is loaded.
+        job: what to do.
+        reporter: is told every event.
+        keep: takes each picture as soon as it is done; what it raises stops the job.
+    """
+    interrupt = Interrupt()
+    pictures: list[Picture] = []
+    with interrupt.watching():
+        events = backend.run(job)
+        try:
+            for event in events:
+                if isinstance(event, Picture):
+                    pictures.append(event)
+                    if keep is not None:
+                        keep(event)
+                reporter.event(event)
+                if isinstance(event, Finished | Failed | Cancelled):
+                    return event
+                if interrupt.requested:
+                    break
+        finally:
+            events.close()
+    cancelled = Cancelled(tuple(pictures))
+    reporter.event(cancelled)
+    return cancelled
+
+
+def exit_code(final: Final) -> int:
+    """The exit code that tells how a job ended."""
+    match final:
+        case Failed(title):
+            return 2 if title in _BAD_INPUT else 1
+        case Cancelled():
+            return 130
+        case _:
+            return 0
