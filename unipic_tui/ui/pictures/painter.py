@@ -1,0 +1,265 @@
+"""Gets one picture onto a canvas: half blocks at once, then what the terminal's protocol can do."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from textual.strip import Strip
+
+from unipic_tui.errors import UnipicError
+from unipic_tui.events import Progress
+from unipic_tui.jobs import Region
+from unipic_tui.ui.pictures import kitty, sixel
+from unipic_tui.ui.pictures.canvas import Canvas
+from unipic_tui.ui.pictures.geometry import FITTED, Pair, Zoom, fit_cells
+from unipic_tui.ui.pictures.halfblocks import half_block_strips
+from unipic_tui.ui.pictures.line import line_of
+from unipic_tui.ui.pictures.live import LivePictures
+from unipic_tui.ui.pictures.overlays import known_alone, known_over, region_over
+from unipic_tui.ui.pictures.rendering import Shot, SixelLook, renderer
+from unipic_tui.ui.pictures.sources import ImageSource, Source
+from unipic_tui.ui.pictures.strips import Band
+from unipic_tui.ui.pictures.terminal import cell_size, in_tmux, terminal_answers
+
+_NOT_SHOWN = "Pictures are turned off."
+_HINT = "{region} · arrows move · Shift+arrows resize · Enter takes · Esc leaves"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What shall be seen.
+
+    Attributes:
+        source: the picture; ``None`` for none.
+        protocol: ``kitty``, ``sixel``, ``blocks`` or ``none``.
+        zoom: the part of it.
+        progress: tokens that are known: drawn over the picture if there is one, alone if not.
+        region: the tokens that are being chosen.
+        grid: rows and columns of the token grid that the region lies in.
+    """
+
+    source: Source | None = None
+    protocol: str = "blocks"
+    zoom: Zoom = FITTED
+    progress: Progress | None = None
+    region: Region | None = None
+    grid: tuple[int, int] = (1, 1)
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is drawn as half blocks in any case, because it changes with every key."""
+        return self.region is not None or self.progress is not None
+
+
+class Painter:
+    """Fulfils the latest wish; of wishes that come while one is being fulfilled, only the last.
+
+    Everything that takes time happens in the renderer's thread, and what is sent is sent in parts
+    that leave room for typing.
+
+    Args:
+        canvas: where to paint, mounted.
+        shown: called with the picture's size in pixels when a picture is there as well as it can.
+        keep: how many pictures a kitty terminal may hold for this painter.
+    """
+
+    def __init__(self, canvas: Canvas, shown: Callable[[Pair], None], keep: int = 1) -> None:
+        self._canvas = canvas
+        self._shown = shown
+        self._line = line_of(canvas.app)
+        self._live = LivePictures(self._line, in_tmux(), keep)
+        self._wish = Wish()
+        self._shot: Shot | None = None
+        self._wake = asyncio.Event()
+        self._version = 0
+
+    def ask(self, wish: Wish, *, give_up: bool = True) -> None:
+        """Have something painted.
+
+        Args:
+            wish: what.
+            give_up: leave unfinished what is being painted now, instead of finishing it first.
+        """
+        self._wish = wish
+        if give_up:
+            self._version += 1
+        self._wake.set()
+
+    def again(self) -> None:
+        """Paint the same anew, at the size the canvas has now."""
+        self.ask(self._wish)
+
+    def free(self) -> None:
+        """Have the terminal forget the pictures."""
+        self._live.forget()
+        for band in self._canvas.bands:
+            if band.erases:  # placeholders of pictures that are no more
+                band.shown = False
+
+    async def run(self) -> None:
+        """Paint until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if not self._canvas.size or not self._canvas.is_on_screen:
+                continue
+            try:
+                await self._paint(self._wish, self._version)
+            except UnipicError as error:
+                self._shot = None
+                self._canvas.say(error.message)
+
+    async def _paint(self, wish: Wish, version: int) -> None:
+        if wish.protocol == "none":
+            self._canvas.say(_NOT_SHOWN if wish.source else "")
+            return
+        if wish.source is None:
+            await self._paint_tokens(wish)
+            return
+        cell = cell_size()
+        zoom = FITTED if wish.region else wish.zoom
+        shoot = partial(renderer().shoot, wish.source, self._room(wish), cell, zoom)
+        shot = await renderer().views.run(shoot)
+        if self._outdated(version):
+            return
+        if wish.plain:
+            strips = await renderer().views.run(partial(_overlaid, shot, wish))
+            self._show(shot, strips, note=_note(wish))
+        elif wish.protocol == "kitty" and max(shot.columns, shot.rows) <= kitty.MAX_LINES:
+            await self._paint_kitty(shot, cell, version)
+        elif wish.protocol == "sixel":
+            await self._paint_sixels(shot, cell, version)
+        else:
+            self._show(shot, shot.strips)
+        if not self._outdated(version):
+            self._shown(shot.picture)
+
+    def _outdated(self, version: int) -> bool:
+        return version != self._version
+
+    def _room(self, wish: Wish) -> Pair:
+        """Cells for the picture; a line is left for what is said of a region."""
+        width, height = self._canvas.size
+        return width, max(1, height - 1 if wish.region else height)
+
+    def _show(
+        self,
+        shot: Shot,
+        strips: Sequence[Strip],
+        bands: list[Band] | None = None,
+        note: str = "",
+    ) -> None:
+        self._shot = shot
+        self._canvas.show(strips, bands or [], note)
+
+    async def _paint_tokens(self, wish: Wish) -> None:
+        progress = wish.progress
+        if progress is None:
+            self._shot = None
+            self._canvas.say("")
+            return
+        columns, rows = fit_cells((progress.columns, progress.rows), self._room(wish), cell_size())
+
+        def draw() -> list[Strip]:
+            return half_block_strips(known_alone(2 * rows, columns, progress))
+
+        self._canvas.show(await renderer().views.run(draw), [])
+
+    async def _paint_kitty(self, shot: Shot, cell: Pair, version: int) -> None:
+        picture = self._live.get(shot.key)
+        if picture is None:
+            if not self._replaces_preview(shot):
+                self._show(shot, shot.strips)
+            pieces = await renderer().views.run(partial(renderer().png, shot, cell))
+            if self._outdated(version):
+                return
+            picture = await self._live.send(
+                shot.key, pieces, shot.columns, shot.rows, lambda: self._outdated(version)
+            )
+            if picture is None:
+                return
+        bands = []
+        for row in range(shot.rows):
+            cells = kitty.placeholder_line(picture, row, shot.columns)
+            bands.append(self._canvas.band(row, 1, cells, erases=True))
+            bands[-1].shown = True
+        self._show(shot, shot.strips, bands)
+        await self._displayed()
+        self._live.seen(shot.key)
+
+    def _replaces_preview(self, shot: Shot) -> bool:
+        """Whether a preview of the same size is there, which may stay until this one is sent."""
+        before = self._shot
+        return (
+            before is not None
+            and isinstance(before.source, ImageSource)
+            and (before.columns, before.rows) == (shot.columns, shot.rows)
+            and bool(self._canvas.bands)
+        )
+
+    async def _paint_sixels(self, shot: Shot, cell: Pair, version: int) -> None:
+        run = renderer().views.run
+        colours = terminal_answers().colours
+        look = SixelLook(cell, colours, dither=shot.source.lasting and not self._line.slow)
+        bands = [
+            self._canvas.band(top, height, "", erases=False)
+            for top, height in sixel.band_lines(shot.rows)
+        ]
+        kept = await run(partial(renderer().sixels, shot, look))
+        image = None
+        if kept is None:
+            image = await run(partial(renderer().scaled_for_sixels, shot, look))
+        if self._outdated(version):
+            return
+        self._show(shot, shot.strips, bands)
+        unsent: list[Band] = []
+        for index, band in enumerate(bands):
+            if kept is not None:
+                band.sequence = kept[index]
+            elif image is not None:
+                top, height = band.top * cell[1], band.height * cell[1]
+                encode = partial(sixel.encode_band, image, top, height, colours)
+                band.sequence = await run(encode)
+            if self._outdated(version):
+                return
+            unsent.append(band)
+            if sum(len(band.sequence) for band in unsent) >= self._line.part or band is bands[-1]:
+                await self._send(unsent)
+                unsent = []
+        sequences = [band.sequence for band in bands]
+        await run(partial(renderer().keep_sixels, shot, look, sequences))
+
+    async def _send(self, bands: list[Band]) -> None:
+        for band in bands:
+            band.shown = True
+            self._canvas.write_band(band)
+        await self._displayed()
+        await self._line.settle(sum(len(band.sequence) for band in bands))
+
+    async def _displayed(self) -> None:
+        """Wait until what was changed has been written."""
+        written = asyncio.Event()
+        self._canvas.call_after_refresh(written.set)
+        with contextlib.suppress(TimeoutError):  # a screen that is not seen is not written
+            await asyncio.wait_for(written.wait(), 1.0)
+
+
+def _overlaid(shot: Shot, wish: Wish) -> list[Strip]:
+    pixels = shot.pixels
+    if wish.progress:
+        pixels = known_over(pixels, wish.progress)
+    if wish.region:
+        pixels = region_over(pixels, wish.region, *wish.grid)
+    return half_block_strips(pixels)
+
+
+def _note(wish: Wish) -> str:
+    region = wish.region
+    if region is None:
+        return ""
+    tokens = f"{region.width}×{region.height} tokens at {region.x},{region.y}"
+    return _HINT.format(region=tokens)

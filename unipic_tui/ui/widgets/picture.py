@@ -1,0 +1,283 @@
+"""One picture, shown as well as the terminal can, and the choosing of tokens on it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+from PIL.Image import Image
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from unipic_tui.events import Progress
+from unipic_tui.jobs import Region
+from unipic_tui.ui.pictures.canvas import Canvas
+from unipic_tui.ui.pictures.geometry import FITTED, Pair, Zoom
+from unipic_tui.ui.pictures.painter import Painter, Wish
+from unipic_tui.ui.pictures.sources import FileSource, ImageSource, Source
+from unipic_tui.ui.widgets.selection import Selection
+
+
+def _region_keys(action: str, way: str, keys: str, right: int, down: int) -> list[Binding]:
+    call = f"{action}_region({right}, {down})"
+    return [Binding(keys, call, f"Region {way}", show=False, id=f"region.{way}")]
+
+
+class PictureView(Widget):
+    """Shows one picture, and lets a rectangle of its tokens be chosen.
+
+    Attributes:
+        protocol: ``kitty``, ``sixel``, ``blocks``, or ``none`` for no picture at all.
+        overlay: draw which tokens are known over the picture, as `show_tokens` tells.
+        zoom: which part is seen.
+    """
+
+    DEFAULT_CSS = "PictureView { width: 1fr; height: 1fr; }"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *_region_keys("move", "left", "left,h", -1, 0),
+        *_region_keys("move", "right", "right,l", 1, 0),
+        *_region_keys("move", "up", "up,k", 0, -1),
+        *_region_keys("move", "down", "down,j", 0, 1),
+        *_region_keys("grow", "narrower", "shift+left,H", -1, 0),
+        *_region_keys("grow", "wider", "shift+right,L", 1, 0),
+        *_region_keys("grow", "lower", "shift+up,K", 0, -1),
+        *_region_keys("grow", "higher", "shift+down,J", 0, 1),
+        Binding("enter", "take_region", "Take the region", show=False, id="region.take"),
+        Binding("escape", "leave_region", "Leave the region", show=False, id="region.leave"),
+    ]
+
+    protocol: reactive[str] = reactive("blocks", init=False)
+    overlay: reactive[bool] = reactive(False, init=False)
+    zoom: reactive[Zoom] = reactive(FITTED, init=False)
+
+    class RegionChosen(Message):
+        """A rectangle of tokens was chosen."""
+
+        def __init__(self, region: Region) -> None:
+            super().__init__()
+            self.region = region
+
+    class RegionCancelled(Message):
+        """The choosing was left without a choice."""
+
+    class Shown(Message):
+        """A picture is on the screen as well as it can be.
+
+        Attributes:
+            size: the picture's width and height in pixels.
+        """
+
+        def __init__(self, size: Pair) -> None:
+            super().__init__()
+            self.size = size
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        id: str | None = None,  # noqa: A002 - Textual's own name for it
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self._canvas = Canvas()
+        self._source: Source | None = None
+        self._progress: Progress | None = None
+        self._selection: Selection | None = None
+        self._pressed: tuple[int, int] | None = None
+        self._focus_before: Widget | None = None
+        self._painter: Painter | None = None
+
+    # what to show
+
+    def show_file(self, path: Path | None) -> None:
+        """Show a picture file, or nothing."""
+        self.show_source(None if path is None else FileSource(path))
+
+    def show_image(self, image: Image) -> None:
+        """Show a preview. Of those that come while one is being drawn, only the last is drawn."""
+        drawing_preview = isinstance(self._source, ImageSource)
+        self._source = ImageSource(image)
+        self._ask(give_up=not drawing_preview)
+
+    def show_source(self, source: Source | None) -> None:
+        """Show a picture from anywhere, or nothing."""
+        if source is not None and source == self._source:
+            return
+        self._source = source
+        self._ask()
+
+    def show_tokens(self, progress: Progress | None) -> None:
+        """Tell which tokens are known; it is seen while `overlay` is on, or without a picture."""
+        self._progress = progress
+        if self.overlay or self._source is None:
+            self._ask(give_up=False)
+
+    def redraw(self) -> None:
+        """Send the picture anew, for a terminal that lost it."""
+        self._free()
+        self._ask()
+
+    def watch_protocol(self) -> None:
+        """Draw it another way."""
+        self._free()
+        self._ask()
+
+    def watch_overlay(self) -> None:
+        """Draw the tokens, or no longer."""
+        if self._progress is not None:
+            self._ask()
+
+    def watch_zoom(self) -> None:
+        """Draw another part."""
+        self._ask()
+
+    # choosing a region
+
+    def start_region(self, rows: int, columns: int) -> None:
+        """Let a rectangle of tokens be chosen with the arrow keys or the mouse.
+
+        It ends with `RegionChosen` or `RegionCancelled`.
+
+        Args:
+            rows, columns: the picture's token grid.
+        """
+        self._selection = Selection(rows, columns)
+        self._focus_before = self.screen.focused
+        self.can_focus = True
+        self.focus()
+        self._ask()
+
+    def action_move_region(self, right: int, down: int) -> None:
+        """Move the region by tokens."""
+        if self._selection:
+            self._selection.move(right, down)
+            self._ask(give_up=False)
+
+    def action_grow_region(self, right: int, down: int) -> None:
+        """Resize the region by tokens."""
+        if self._selection:
+            self._selection.grow(right, down)
+            self._ask(give_up=False)
+
+    def action_take_region(self) -> None:
+        """Choose the region as it is."""
+        if self._selection:
+            region = self._selection.region
+            self._end_region()
+            self.post_message(self.RegionChosen(region))
+
+    def action_leave_region(self) -> None:
+        """Choose nothing."""
+        if self._selection:
+            self._end_region()
+            self.post_message(self.RegionCancelled())
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The keys for regions are free for others while none is chosen."""
+        if action.endswith("_region"):
+            return self._selection is not None
+        return super().check_action(action, parameters)
+
+    def _end_region(self) -> None:
+        self._selection = None
+        self._pressed = None
+        self.release_mouse()
+        before, self._focus_before = self._focus_before, None
+        if self.has_focus:
+            self.screen.set_focus(before if before is not None and before.is_attached else None)
+        self.can_focus = False
+        self._ask()
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        """One corner of a region."""
+        token = self._token_at(event)
+        if self._selection and token:
+            event.stop()
+            self.capture_mouse()
+            self._pressed = token
+            self._selection.span(token, token)
+            self._ask(give_up=False)
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """The other corner, until the button is let go."""
+        token = self._token_at(event)
+        if self._selection and self._pressed and token:
+            event.stop()
+            self._selection.span(self._pressed, token)
+            self._ask(give_up=False)
+
+    def on_mouse_up(self, event: events.MouseUp) -> None:
+        """The region is drawn; Enter takes it."""
+        if self._pressed:
+            event.stop()
+            self._pressed = None
+            self.release_mouse()
+
+    def _token_at(self, event: events.MouseEvent) -> tuple[int, int] | None:
+        """Column and row of the token under the mouse, on or beside the picture."""
+        area = self._canvas.picture_region
+        if self._selection is None or not area:
+            return None
+        x = event.screen_x - self._canvas.region.x - area.x
+        y = event.screen_y - self._canvas.region.y - area.y
+        column = int(x * self._selection.columns // area.width)
+        return column, int(y * self._selection.rows // area.height)
+
+    # drawing
+
+    def compose(self) -> ComposeResult:
+        """The canvas fills whatever room the border leaves."""
+        yield self._canvas
+
+    def on_mount(self) -> None:
+        """Draw from now on."""
+        self._painter = Painter(self._canvas, self._told_shown)
+        self.run_worker(self._painter.run(), group="pictures", name="picture")
+        # Raised when another screen comes over this one, and when it goes.
+        self.watch(self.screen, "stack_updates", self._screen_changed, init=False)
+        self.app.app_resume_signal.subscribe(self, lambda _: self.redraw())
+        self._ask()
+
+    def on_unmount(self) -> None:
+        """The terminal keeps nothing."""
+        self._free()
+
+    def on_hide(self) -> None:
+        """The terminal keeps nothing that is not seen."""
+        self._free()
+
+    def on_show(self) -> None:
+        """Draw it again."""
+        self._ask()
+
+    def on_canvas_resized(self) -> None:
+        """Draw it at the new size."""
+        self._ask()
+
+    def _screen_changed(self) -> None:
+        if self.screen.is_current:
+            self._ask()
+        else:
+            self._free()
+
+    def _told_shown(self, size: Pair) -> None:
+        self.post_message(self.Shown(size))
+
+    def _free(self) -> None:
+        if self._painter:
+            self._painter.free()
+
+    def _ask(self, give_up: bool = True) -> None:
+        if self._painter is None:
+            return
+        wish = Wish(self._source, self.protocol, self.zoom)
+        if self.overlay or self._source is None:
+            wish = replace(wish, progress=self._progress)
+        if chosen := self._selection:
+            wish = replace(wish, region=chosen.region, grid=(chosen.rows, chosen.columns))
+        self._painter.ask(wish, give_up=give_up)
