@@ -20,6 +20,9 @@ MAX_EDGE = 20_000
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
 """What is read. Left out on purpose: formats without a signature, and those that run programs."""
 
+# Pillow warns on the standard error of what is refused here with a sentence, or mended.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
 _READABLE = "use a PNG, JPEG, WebP, GIF, BMP, TIFF, PPM or AVIF file"
 _WHITE = (255, 255, 255)
 
@@ -67,10 +70,7 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
         if not os.fstat(file.fileno()).st_size:
             raise InputError(f"The picture {shown_path(path)} is empty: {_READABLE}.")
         try:
-            with warnings.catch_warnings():
-                # Pillow warns of what is refused below.
-                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-                image = Image.open(file, formats=FORMATS)
+            image = Image.open(file, formats=FORMATS)
         except Image.DecompressionBombError:
             raise _too_large(path, "more than 64 megapixels") from None
         except UnidentifiedImageError:

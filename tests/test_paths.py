@@ -1,0 +1,39 @@
+"""Where things lie, and that asking makes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from unipic_tui import paths
+
+
+def test_variables_name_the_places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(paths.CONFIG_VARIABLE, str(tmp_path / "s.toml"))
+    monkeypatch.setenv(paths.DATA_VARIABLE, str(tmp_path / "data"))
+    assert paths.config_file() == tmp_path / "s.toml"
+    assert paths.data_dir() == tmp_path / "data"
+    assert paths.cache_dir().parent == paths.log_dir().parent == tmp_path / "data"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_system_names_them_otherwise(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for variable in (paths.CONFIG_VARIABLE, paths.DATA_VARIABLE):
+        monkeypatch.setenv(variable, " ")
+    for variable in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+    places = [paths.config_file(), paths.data_dir(), paths.cache_dir(), paths.log_dir()]
+    assert all("unipic-tui" in str(place) for place in places)
+    assert len(set(places)) == 4
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_paths_as_people_write_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert paths.absolute("~/x") == tmp_path / "x"
+    assert paths.absolute("a/../b") == tmp_path / "b"
+    assert paths.absolute("x", Path("/base")) == Path("/base/x")
+    monkeypatch.setenv(paths.CHECKPOINT_VARIABLE, "here")
+    assert paths.from_environment(paths.CHECKPOINT_VARIABLE) == tmp_path / "here"
