@@ -24,7 +24,7 @@ from unipic_tui.library.layout import (
     TRASH,
     inside,
 )
-from unipic_tui.library.recovery import orphans
+from unipic_tui.library.recovery import orphans, sidecar_problem
 from unipic_tui.pictures import load_image
 
 
@@ -126,11 +126,11 @@ def _orphans(library: Base, repair: bool) -> Iterator[Problem]:
 
 def _sidecars(library: Base, repair: bool) -> Iterator[Problem]:
     for row in library.database.rows("SELECT id, file FROM entries ORDER BY id"):
-        if _sidecar_problem(library, row["id"], row["file"]) == "":
+        if sidecar_problem(library, row["id"], row["file"]) == "":
             continue
         with library.database.write() as transaction:
             # Looked at again while nobody writes: it may just have been on its way.
-            what = _sidecar_problem(library, row["id"], row["file"])
+            what = sidecar_problem(library, row["id"], row["file"])
             if what and repair:
                 transaction.touch(row["id"])
         if what:
@@ -147,17 +147,6 @@ def _sidecars(library: Base, repair: bool) -> Iterator[Problem]:
                     sidecars.write_session(library.folder, transaction, row["id"])
             remedy = "it was written anew" if repair else "--repair writes it anew"
             yield Problem(path, f"{shown_path(path)} is missing or damaged: {remedy}.", repair)
-
-
-def _sidecar_problem(library: Base, entry: int, file: str) -> str:
-    wanted = sidecars.entry_file(library.database.connection(), entry)
-    if wanted is None:
-        return ""
-    try:
-        found = sidecars.read_entry(inside(library.folder, file))
-    except StorageError:
-        return "is missing or damaged"
-    return "" if found == wanted else "does not say what the database does"
 
 
 def _leftovers(library: Base, repair: bool) -> Iterator[Problem]:

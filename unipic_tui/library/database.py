@@ -107,6 +107,7 @@ class Database:
         """Held while one of this process's threads writes."""
         self._transaction: Transaction | None = None
         self._closed = False
+        self._dirty = False
         with translated(path):
             migrate(self.connection(), shown_path(path))
 
@@ -159,6 +160,16 @@ class Database:
         row = self.row(sql, parameters)
         return int(row[0] or 0) if row is not None else 0
 
+    def mark_dirty(self) -> None:
+        """Note, before files are written, that a kill may leave some of them behind.
+
+        The last one to close the library takes the note back.
+        """
+        if not self._dirty:
+            with translated(self.path):
+                self.connection().execute("UPDATE meta SET value = 1 WHERE key = 'dirty'")
+            self._dirty = True
+
     @contextlib.contextmanager
     def write(self) -> Iterator[Transaction]:
         """A write transaction: all of it is kept, or nothing is; inside another one, a part of it.
@@ -169,6 +180,7 @@ class Database:
             if self._transaction is not None:
                 yield self._transaction
                 return
+            self.mark_dirty()
             with translated(self.path):
                 connection = self.connection()
                 connection.execute("BEGIN IMMEDIATE")
@@ -177,10 +189,7 @@ class Database:
                 with translated(self.path):
                     yield transaction
                     self._before_commit(transaction)
-                    # `dirty` stays until the last one to close the library finds all in order.
-                    connection.execute(
-                        "UPDATE meta SET value = CASE key WHEN 'revision' THEN value + 1 ELSE 1 END"
-                    )
+                    connection.execute("UPDATE meta SET value = value + 1 WHERE key = 'revision'")
                     connection.execute("COMMIT")
             except BaseException:
                 with contextlib.suppress(sqlite3.Error):

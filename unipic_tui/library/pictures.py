@@ -227,12 +227,13 @@ class Pictures(Entries):
         return self.picture(picture)
 
     def _descendants(self, picture: int) -> list[int]:
-        """The entries under a picture, at any depth, that are not in the trash."""
+        """The entries under a picture, at any depth, in its session and not in the trash."""
         rows = self.database.rows(
             """WITH RECURSIVE below (entry) AS (
-                SELECT id FROM entries WHERE parent = ?
+                SELECT e.id FROM entries e JOIN pictures p ON p.id = e.parent
+                    WHERE p.id = ? AND e.session = p.session
                 UNION SELECT e.id FROM below JOIN pictures p ON p.entry = below.entry
-                    JOIN entries e ON e.parent = p.id)
+                    JOIN entries e ON e.parent = p.id AND e.session = p.session)
             SELECT id FROM below JOIN entries ON id = entry WHERE trash IS NULL ORDER BY id""",
             (picture,),
         )

@@ -40,5 +40,6 @@ class Thumbnails(Search):
         image.save(buffer, "PNG")
         # A cache that cannot be written makes things slower, no more.
         with contextlib.suppress(OSError, UnipicError):
+            self.database.mark_dirty()
             cached.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(cached, buffer.getvalue())
