@@ -1,0 +1,1 @@
+"""What each command does, grouped by what it is about."""

@@ -1,0 +1,117 @@
+"""Commands of the prompt editor and of running."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING
+
+from unipic_tui.jobs import DescribeJob
+from unipic_tui.ui.draft import plan
+from unipic_tui.ui.fields import FIELDS, MODES, Mode
+from unipic_tui.ui.screens.queue import QueueScreen
+from unipic_tui.ui.wording import amount
+
+if TYPE_CHECKING:
+    from unipic_tui.ui.screens.main import Handler, MainScreen
+
+
+class PromptActions:
+    """What the commands of these groups do; each is run by `MainScreen.perform`."""
+
+    def __init__(self, screen: MainScreen) -> None:
+        self._screen = screen
+        self._random = random.Random()
+        self.handlers: dict[str, Handler] = {
+            "run": self._run,
+            "cancel": self._cancel,
+            "mode": self._next_mode,
+            "mode.draw": lambda: self._go_to_mode("draw"),
+            "mode.edit": lambda: self._go_to_mode("edit"),
+            "mode.describe": lambda: self._go_to_mode("describe"),
+            "prompt.previous": lambda: self._step(1),
+            "prompt.next": lambda: self._step(-1),
+            "prompt.clear": self._clear,
+            "settings.more": self._more,
+            "settings.seed": self._seed,
+            "settings.reset": self._reset,
+            "queue": self._queue,
+            "queue.pause": self._pause,
+            "retry": self._retry,
+        }
+
+    async def _run(self) -> None:
+        screen = self._screen
+        composer = screen.composer
+        draft = composer.draft()
+        planned = plan(draft, composer.defaults, self._random)
+        composer.prompt.remember(composer.prompt.text)
+        entries = await screen.studio.run(planned)
+        if draft.mode == "describe":
+            composer.prompt.show("")
+        if len(entries) > 1:
+            screen.notify(f"{amount(len(entries), 'job')} in the queue.", markup=False)
+        if screen.studio.load_failure is not None:
+            screen.unipic.complain(
+                "No model is loaded", "The job waits until a checkpoint is loaded (Ctrl+P)."
+            )
+
+    async def _cancel(self) -> None:
+        self._screen.studio.cancel_running()
+
+    async def _next_mode(self) -> None:
+        mode = self._screen.composer.mode
+        await self._go_to_mode(MODES[(MODES.index(mode) + 1) % len(MODES)])
+
+    async def _go_to_mode(self, mode: Mode) -> None:
+        self._screen.composer.mode = mode
+
+    async def _step(self, direction: int) -> None:
+        self._screen.composer.prompt.step_history(direction)
+        self._screen.composer.prompt.focus()
+
+    async def _clear(self) -> None:
+        composer = self._screen.composer
+        composer.prompt.show("")
+        composer.use_region(None, None)
+        composer.prompt.focus()
+
+    async def _more(self) -> None:
+        settings = self._screen.composer.settings
+        settings.further = not settings.further
+        if settings.further:
+            settings.focus_further()
+        else:
+            self._screen.composer.prompt.focus()
+
+    async def _seed(self) -> None:
+        composer = self._screen.composer
+        texts = composer.settings.texts
+        if texts["seed"]:
+            composer.settings.put({"seed": ""})
+            self._screen.notify("Each picture gets a new seed.", markup=False)
+            return
+        picture = self._screen.studio.picture
+        job = picture.job if picture else None
+        seed = job.seed if job is not None and not isinstance(job, DescribeJob) else 0
+        composer.settings.put({"seed": str(seed)})
+        self._screen.notify(f"The seed is locked at {seed}.", markup=False)
+
+    async def _reset(self) -> None:
+        texts = {spec.name: spec.choices[0] if spec.choices else "" for spec in FIELDS}
+        self._screen.composer.settings.put(texts)
+
+    async def _queue(self) -> None:
+        self._screen.app.push_screen(QueueScreen(self._screen.studio))
+
+    async def _pause(self) -> None:
+        self._screen.studio.pause()
+        paused = self._screen.studio.thread.paused
+        words = "The queue is paused: no further job starts." if paused else "The queue goes on."
+        self._screen.notify(words, markup=False)
+
+    async def _retry(self) -> None:
+        entry = self._screen.studio.entry
+        if entry is None or entry.state not in {"failed", "cancelled", "interrupted"}:
+            self._screen.notify("Choose a job that failed or was cancelled.", markup=False)
+            return
+        await self._screen.studio.retry(entry)

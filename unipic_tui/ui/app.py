@@ -1,0 +1,335 @@
+"""The app: it joins the screen, the library and the model's thread, and knows how to begin and end.
+
+Importing this module loads neither torch nor transformers; the backend factory does so, on the
+model's thread, after the first paint.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import Path, PurePath
+from typing import Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import BindingType
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.screen import Screen
+
+from unipic_tui import paths
+from unipic_tui.errors import UnipicError
+from unipic_tui.events import BackendFactory, BackendOptions, Failed, Notice
+from unipic_tui.library import Library
+from unipic_tui.library.records import Entry
+from unipic_tui.settings import Settings
+from unipic_tui.text import one_line, printable
+from unipic_tui.ui.commands import COMMANDS, bindings, keys_of, remapping, shown_key
+from unipic_tui.ui.messages import Kept, Trouble, Worked
+from unipic_tui.ui.pictures.terminal import detect_protocol
+from unipic_tui.ui.screens.dialogs import Answer, Question
+from unipic_tui.ui.screens.main import MainScreen
+from unipic_tui.ui.store import Recorder, Store
+from unipic_tui.ui.studio import Change, Studio
+from unipic_tui.ui.themes import DARK, LIGHT, usual_theme
+from unipic_tui.ui.wording import amount, entry_title
+from unipic_tui.worker import LoadFailed, ModelThread
+
+LOOK_SECONDS = 1.5
+"""How often the library is asked whether another window changed it."""
+LEAVE_SECONDS = 20.0
+"""How long leaving waits for the running job to stop."""
+
+_log = logging.getLogger(__name__)
+
+
+class Commands(Provider):
+    """The table of commands, for the palette."""
+
+    async def discover(self) -> Hits:
+        """All commands, in the order of the table."""
+        for title, words, identifier in self._entries():
+            yield DiscoveryHit(title, self._runner(identifier), title, words)
+
+    async def search(self, query: str) -> Hits:
+        """Commands whose title matches."""
+        matcher = self.matcher(query)
+        for title, words, identifier in self._entries():
+            score = matcher.match(title)
+            if score > 0:
+                yield Hit(score, matcher.highlight(title), self._runner(identifier), title, words)
+
+    def _entries(self) -> Iterable[tuple[str, str, str]]:
+        app = self.app
+        if not isinstance(app, UnipicApp) or not isinstance(self.screen, MainScreen):
+            return
+        for entry in COMMANDS:
+            if entry.id == "palette":
+                continue
+            keys = keys_of(entry, app.keymap)
+            key = f" ({shown_key(keys[0])})" if keys else ""
+            yield entry.title, f"{entry.help}{key}", entry.id
+
+    def _runner(self, identifier: str) -> Callable[[], None]:
+        app = self.app
+        assert isinstance(app, UnipicApp)
+        return lambda: app.run_command(identifier)
+
+
+class UnipicApp(App[int]):
+    """The app.
+
+    Args:
+        settings: what the person has chosen once for all runs.
+        backend_factory: makes what runs the jobs.
+        options: what to make first.
+        library: folder of the library; the settings' or the usual one by default.
+    """
+
+    TITLE = "unipic-tui"
+    CSS_PATH: ClassVar[str | PurePath | list[str | PurePath] | None] = [
+        "styles/main.tcss",
+        "styles/dialogs.tcss",
+    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("program")]
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Commands}
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+        (0, "-narrow"),
+        (100, "-medium"),
+        (150, "-wide"),
+    ]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+        (0, "-short"),
+        (30, "-normal"),
+        (48, "-tall"),
+    ]
+    ENABLE_COMMAND_PALETTE = True
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        backend_factory: BackendFactory,
+        options: BackendOptions,
+        library: Path | None = None,
+    ) -> None:
+        super().__init__()
+        self.settings = settings
+        self.keymap, self._complaints = remapping(settings.keys, (entry.id for entry in COMMANDS))
+        folder = library or settings.library or paths.data_dir()
+        self.store = Store(lambda: Library.open(folder))
+        self.recorder = Recorder(self.store, self.post_message)
+        self.thread = ModelThread(backend_factory, options, self.recorder)
+        self.studio = Studio(self.store, self.recorder, self.thread, options, self._studio_changed)
+        self._main: MainScreen | None = None
+        self._leaving = False
+        self._good_options: BackendOptions | None = None
+
+    # Beginning
+
+    def on_mount(self) -> None:
+        """Show the screen; everything slow comes after it is painted."""
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.theme = self._theme_name()
+        self.set_keymap(self.keymap)
+        self._main = MainScreen(
+            self.studio,
+            protocol=detect_protocol(self.settings.images),
+            text_first=self.settings.text_first or self.settings.images == "none",
+            texts={"quality": self.settings.quality, **self._first_seed()},
+        )
+        self.push_screen(self._main)
+        self.call_after_refresh(self._begin)
+
+    def _theme_name(self) -> str:
+        wanted = self.settings.theme
+        if wanted is None:
+            return usual_theme()
+        if wanted not in self.available_themes:
+            known = ", ".join(sorted(self.available_themes))
+            self._complaints.append(
+                f"There is no theme {one_line(wanted, 40)!r}: the settings can name {known}."
+            )
+            return usual_theme()
+        return wanted
+
+    def _first_seed(self) -> dict[str, str]:
+        return {"seed": "0"} if self.settings.seed == "locked" else {}
+
+    def _begin(self) -> None:
+        self.thread.start()
+        self.run_worker(self._open_library(), group="begin")
+        for complaint in self._complaints:
+            self.complain("Settings", complaint)
+
+    async def _open_library(self) -> None:
+        try:
+            interrupted = await self.studio.begin()
+        except UnipicError as error:
+            await self.push_screen_wait(
+                Question(error.title, error.message, [Answer("leave", "Leave", "main")])
+            )
+            self.exit(error.exit_code)
+            return
+        assert self._main is not None
+        self._main.begin(await self.store.read(lambda library: library.prompts()))
+        self.set_interval(LOOK_SECONDS, self._look)
+        if interrupted:
+            await self._offer_again(interrupted)
+
+    async def _offer_again(self, interrupted: list[Entry]) -> None:
+        titles = "\n".join(f"· {one_line(entry_title(entry), 60)}" for entry in interrupted[:5])
+        more = f"\n· and {len(interrupted) - 5} more" if len(interrupted) > 5 else ""
+        answer = await self.push_screen_wait(
+            Question(
+                f"{amount(len(interrupted), 'job')} did not end last time",
+                f"{titles}{more}",
+                [
+                    Answer("run", "Run again", "main"),
+                    Answer("hold", "Leave paused"),
+                    Answer("drop", "Drop"),
+                    Answer("later", "Ask me next time"),
+                ],
+            )
+        )
+        for entry in interrupted:
+            match answer:
+                case "run":
+                    await self.studio.retry(entry)
+                case "hold":
+                    await self.studio.retry(entry, held=True)
+                case "drop":
+                    await self.studio.cancel(entry)
+
+    def _look(self) -> None:
+        self.run_worker(self._look_for_changes(), group="look", exclusive=True)
+
+    async def _look_for_changes(self) -> None:
+        try:
+            await self.studio.look_for_changes()
+        except UnipicError as error:
+            _log.warning("The library could not be looked at: %s", error.message)
+
+    # Telling
+
+    def complain(self, title: str, message: str) -> None:
+        """Say in a notice what went wrong."""
+        self.notify(
+            printable(message, newlines=True),
+            title=printable(title),
+            severity="error",
+            timeout=8,
+            markup=False,
+        )
+
+    def _studio_changed(self, change: Change) -> None:
+        if self._main is not None and self._main.is_attached:
+            self._main.studio_changed(change)
+
+    def on_worked(self, message: Worked) -> None:
+        """The model's thread reports."""
+        self.studio.worked(message)
+        match message.event:
+            case Failed(title, words):
+                self.complain(title, words)
+            case Notice(words):
+                self.notify(printable(words), markup=False)
+            case LoadFailed() as failure if not self._leaving:
+                self.run_worker(self._load_failed(failure), group="load-failed", exclusive=True)
+            case _:
+                if self.studio.info is not None:
+                    self._good_options = self.studio.options
+
+    async def _load_failed(self, failure: LoadFailed) -> None:
+        answers = [Answer("again", "Try again", "main"), Answer("other", "Load another")]
+        if failure.options.checkpoint is not None:
+            answers.append(Answer("small", "Use the small model"))
+        answers.append(Answer("later", "Later"))
+        answer = await self.push_screen_wait(Question(failure.title, failure.message, answers))
+        match answer:
+            case "again":
+                self.studio.load(failure.options)
+            case "small":
+                self.studio.load(dataclasses.replace(failure.options, checkpoint=None))
+            case "other":
+                self.run_command("model")
+
+    def on_kept(self, message: Kept) -> None:
+        """Something is on the disk."""
+        self.studio.kept(message)
+
+    def on_trouble(self, message: Trouble) -> None:
+        """Something went wrong off the event loop."""
+        self.complain(message.title, message.message)
+
+    # Commands
+
+    def run_command(self, identifier: str) -> None:
+        """Run a command from the table, wherever it was asked for."""
+        if identifier == "quit":
+            self.run_worker(self.action_quit(), group="quit", exclusive=True)
+        elif self._main is not None:
+            self._main.perform(identifier)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002
+        """Of Textual's own commands, the one that chooses among all themes."""
+        yield SystemCommand("Choose a theme", "Change the colours.", self.search_themes)
+
+    # Leaving
+
+    async def action_quit(self) -> None:
+        """Leave; asks first while something is being drawn."""
+        if self._leaving:
+            return
+        if self.studio.running is None:
+            self._leave()
+            return
+        self.run_worker(self._ask_to_leave(), group="quit", exclusive=True)
+
+    async def _ask_to_leave(self) -> None:
+        waiting = amount(self.studio.waiting, "job")
+        behind = f" So is the queue ({waiting})." if self.studio.waiting else ""
+        answer = await self.push_screen_wait(
+            Question(
+                "Leave while a job runs?",
+                f"It is stopped, and offered again at the next start.{behind}",
+                [Answer("leave", "Leave", "main"), Answer("stay", "Stay")],
+            )
+        )
+        if answer == "leave":
+            self._leave()
+
+    def _leave(self) -> None:
+        self._leaving = True
+        self.recorder.leaving = True
+        self.exit(0)
+
+    def wind_up(self) -> None:
+        """Stop the running job and finish all writes; called once the screen is given back."""
+        self.recorder.leaving = True
+        if not self.thread.close(LEAVE_SECONDS):
+            _log.warning("The running job did not stop in time")
+        self.store.close()
+
+
+def run_app(
+    *,
+    settings: Settings,
+    backend_factory: BackendFactory,
+    options: BackendOptions,
+    library: Path | None = None,
+) -> int:
+    """Run the app until it is left.
+
+    Returns:
+        The exit code.
+    """
+    app = UnipicApp(
+        settings=settings, backend_factory=backend_factory, options=options, library=library
+    )
+    try:
+        code = app.run()
+    finally:
+        app.wind_up()
+    return code or app.return_code or 0

@@ -1,0 +1,60 @@
+"""What other threads and widgets tell the app."""
+
+from __future__ import annotations
+
+from textual.message import Message
+
+from unipic_tui.events import Progress
+from unipic_tui.library.records import Entry, StoredPicture
+from unipic_tui.worker import WorkerEvent
+
+
+class Worked(Message):
+    """Something happened on the model's thread.
+
+    Only progress of a job takes the place of older progress of the same job that nobody has looked
+    at yet; everything else is kept.
+    """
+
+    bubble = False
+
+    def __init__(self, ticket: int | None, event: WorkerEvent) -> None:
+        super().__init__()
+        self.ticket = ticket
+        self.event = event
+
+    def can_replace(self, message: Message) -> bool:
+        """Whether ``message``, which came later, may take this one's place."""
+        return (
+            isinstance(message, Worked)
+            and message.ticket == self.ticket
+            and isinstance(self.event, Progress)
+            and isinstance(message.event, Progress)
+        )
+
+
+class Kept(Message):
+    """A picture or an entry is on the disk in its new form."""
+
+    bubble = False
+
+    def __init__(self, *, picture: StoredPicture | None = None, entry: Entry | None = None) -> None:
+        super().__init__()
+        self.picture = picture
+        self.entry = entry
+
+
+class Trouble(Message):
+    """Something went wrong off the event loop; the person should read it.
+
+    Attributes:
+        severe: whether it deserves a dialog rather than a passing notice.
+    """
+
+    bubble = False
+
+    def __init__(self, title: str, message: str, *, severe: bool = False) -> None:
+        super().__init__()
+        self.title = title
+        self.message = message
+        self.severe = severe

@@ -1,0 +1,214 @@
+"""Naming a file or a folder, with completion."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Label, OptionList, Static
+from textual.widgets.option_list import Option
+
+from unipic_tui import paths
+from unipic_tui.text import printable
+from unipic_tui.ui.widgets.prompt import PICTURE_SUFFIXES
+
+Kind = Literal["picture", "folder", "any"]
+_MOST = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A file or folder that what is typed may become."""
+
+    path: Path
+    folder: bool
+
+
+def complete(text: str, kind: Kind) -> list[Candidate]:
+    """What the typed path may become; folders first, hidden names only when asked for.
+
+    Reads a folder, so it is called off the event loop. What cannot be read has no candidates.
+    """
+    folder, _, start = text.rpartition("/")
+    base = paths.absolute(folder + "/" if folder or text.startswith("/") else ".")
+    try:
+        found = [
+            Candidate(path, path.is_dir())
+            for path in base.iterdir()
+            if path.name.lower().startswith(start.lower())
+            and (start.startswith(".") or not path.name.startswith("."))
+        ]
+    except (OSError, ValueError):
+        return []
+    fitting = [
+        candidate
+        for candidate in found
+        if candidate.folder
+        or kind == "any"
+        or (kind == "picture" and candidate.path.suffix.lower() in PICTURE_SUFFIXES)
+    ]
+    fitting.sort(key=lambda candidate: (not candidate.folder, candidate.path.name.lower()))
+    return fitting[:_MOST]
+
+
+def common_start(text: str, candidates: list[Candidate]) -> str:
+    """The typed path, filled in as far as all candidates agree."""
+    if not candidates:
+        return text
+    folder, slash, start = text.rpartition("/")
+    names = [candidate.path.name for candidate in candidates]
+    shared = names[0]
+    for name in names[1:]:
+        while not name.lower().startswith(shared.lower()):
+            shared = shared[:-1]
+    if len(shared) < len(start):
+        return text
+    end = "/" if len(candidates) == 1 and candidates[0].folder else ""
+    return folder + slash + shared + end
+
+
+class PathInput(Input):
+    """A line whose Tab key completes."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "complete", "Complete", show=False, priority=True),
+        Binding("down", "to_list", "To the list", show=False),
+    ]
+
+    def action_complete(self) -> None:
+        """Fill in what is certain."""
+        screen = self.screen
+        if isinstance(screen, PathScreen):
+            screen.complete_line()
+
+    def action_to_list(self) -> None:
+        """Go to the candidates."""
+        self.screen.query_one(OptionList).focus()
+
+
+class PathScreen(ModalScreen[Path | None]):
+    """Asks for a path.
+
+    Args:
+        title: a few words.
+        kind: what may be chosen.
+        value: what is typed already.
+        help_text: one sentence.
+        must_exist: whether only what is there can be chosen.
+        check: a sentence about what is wrong with a path, or ``None``; may read the disk.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,ctrl+c", "dismiss(None)", "Leave", show=False)
+    ]
+
+    def __init__(
+        self,
+        title: str,
+        kind: Kind,
+        value: str = "",
+        help_text: str = "",
+        *,
+        must_exist: bool = True,
+        check: Callable[[Path], str | None] = lambda _: None,
+    ) -> None:
+        super().__init__()
+        self._title = title
+        self._kind: Kind = kind
+        self._value = value
+        self._help = help_text
+        self._must_exist = must_exist
+        self._check = check
+        self._candidates: list[Candidate] = []
+
+    def compose(self) -> ComposeResult:
+        """Title, line, candidates."""
+        with Vertical(classes="dialog -tall"):
+            yield Label(self._title, classes="dialog-title", markup=False)
+            line = PathInput(self._value, compact=True, classes="dialog-line")
+            line.cursor_blink = False
+            yield line
+            yield OptionList(id="candidates", compact=True, markup=False)
+            yield Static(self._help, classes="dialog-help", markup=False)
+            yield Static(
+                "Tab completes · ↓ goes to the list · Enter accepts · Esc leaves it",
+                classes="dialog-keys",
+                markup=False,
+            )
+
+    def on_mount(self) -> None:
+        """The line is at hand."""
+        self.query_one(PathInput).focus()
+        self._look(self._value)
+
+    def complete_line(self) -> None:
+        """Fill in what is certain."""
+        line = self.query_one(PathInput)
+        line.value = common_start(line.value, self._candidates)
+        line.cursor_position = len(line.value)
+
+    @on(Input.Changed)
+    def _changed(self, event: Input.Changed) -> None:
+        self._complain(None)
+        self._look(event.value)
+
+    @work(exclusive=True)
+    async def _look(self, text: str) -> None:
+        found = await asyncio.to_thread(complete, text, self._kind)
+        self._candidates = found
+        options = self.query_one(OptionList)
+        options.clear_options()
+        options.add_options(
+            Option(printable(found_path.path.name) + ("/" if found_path.folder else ""))
+            for found_path in found
+        )
+
+    @on(OptionList.OptionSelected)
+    def _picked(self, event: OptionList.OptionSelected) -> None:
+        candidate = self._candidates[event.option_index]
+        line = self.query_one(PathInput)
+        folder, slash, _ = line.value.rpartition("/")
+        line.value = folder + slash + candidate.path.name + ("/" if candidate.folder else "")
+        line.cursor_position = len(line.value)
+        line.focus()
+        if not candidate.folder:
+            self._accept(line.value)
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        self._accept(event.value)
+
+    @work(exclusive=True, group="accept")
+    async def _accept(self, text: str) -> None:
+        if not text.strip():
+            self._complain("Type a path, or choose one from the list.")
+            return
+        path = paths.absolute(text.strip())
+        wrong = await asyncio.to_thread(self._wrong, path)
+        if wrong is None:
+            self.dismiss(path)
+        else:
+            self._complain(wrong)
+
+    def _wrong(self, path: Path) -> str | None:
+        try:
+            if self._must_exist and self._kind == "folder" and not path.is_dir():
+                return f"There is no folder {printable(str(path))}."
+            if self._must_exist and self._kind == "picture" and not path.is_file():
+                return f"There is no file {printable(str(path))}."
+        except (OSError, ValueError):
+            return f"The path {printable(str(path))} cannot be used."
+        return self._check(path)
+
+    def _complain(self, sentence: str | None) -> None:
+        helper = self.query_one(".dialog-help", Static)
+        helper.update(sentence or self._help)
+        helper.set_class(sentence is not None, "-wrong")

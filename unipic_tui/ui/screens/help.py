@@ -1,0 +1,63 @@
+"""All keys and commands, made from the table of commands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Label, Static
+
+from unipic_tui.ui.commands import COMMANDS, keys_of, shown_key
+from unipic_tui.ui.wording import FAINT, MUTED
+
+_KEYS, _TITLE = 15, 30
+
+_NOTES = (
+    "The keys of “The chosen picture” act in the history and on the pictures, not while you type. "
+    "In the viewer and in lists the arrow keys and h, j, k, l move. "
+    "To use other keys, name the command in the [keys] part of the settings file, "
+    'for example: run = "ctrl+g". The name of each command stands behind it in grey.'
+)
+
+
+class HelpScreen(ModalScreen[None]):
+    """What can be done, and with which key."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,ctrl+c,q,f1,question_mark", "dismiss(None)", "Close", show=False)
+    ]
+
+    def __init__(self, keymap: Mapping[str, str]) -> None:
+        super().__init__()
+        self._keymap = keymap
+
+    def compose(self) -> ComposeResult:
+        """One long text."""
+        with Vertical(classes="dialog -large"):
+            yield Label("Keys and commands", classes="dialog-title", markup=False)
+            with VerticalScroll(id="help-text"):
+                yield Static(self._text(), markup=False)
+            yield Static("↑↓ scroll · Esc closes", classes="dialog-keys", markup=False)
+
+    def on_mount(self) -> None:
+        """The arrow keys scroll."""
+        self.query_one("#help-text").focus()
+
+    def _text(self) -> Content:
+        parts: list[tuple[str, str]] = [(_NOTES + "\n", MUTED)]
+        group = ""
+        for entry in COMMANDS:
+            if entry.group != group:
+                group = entry.group
+                parts.append((f"\n{group}\n", "bold $primary"))
+            keys = " ".join(shown_key(key) for key in keys_of(entry, self._keymap)[:2])
+            parts.append((f"{keys:<{_KEYS}}", "$accent"))
+            parts.append((f"{entry.title:<{_TITLE}}", ""))
+            parts.append((f" {entry.id}\n", FAINT))
+            parts.append((f"{'':<{_KEYS}}{entry.help}\n", MUTED))
+        return Content.assemble(*parts)

@@ -1,0 +1,60 @@
+"""The contact sheet of what was made together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from PIL.Image import Image
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Label, Static
+
+from unipic_tui.library.records import StoredPicture
+from unipic_tui.ui.widgets.sheet import SheetView
+from unipic_tui.ui.wording import amount
+
+
+class SheetScreen(ModalScreen[int | None]):
+    """Comes back with the id of the picture that was taken, or ``None``.
+
+    Args:
+        pictures: what is on the sheet.
+        chosen: id of the picture the cursor begins on.
+        load: reads a small version of a picture; called off the event loop.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,ctrl+c,q,x", "dismiss(None)", "Close", show=False)
+    ]
+
+    def __init__(
+        self,
+        pictures: Sequence[StoredPicture],
+        chosen: int,
+        load: Callable[[StoredPicture], Image],
+    ) -> None:
+        super().__init__()
+        self._pictures = pictures
+        self._view = SheetView(pictures, chosen, load)
+
+    def compose(self) -> ComposeResult:
+        """The sheet."""
+        with Vertical(classes="dialog -full"):
+            title = f"Contact sheet: {amount(len(self._pictures), 'picture')}"
+            yield Label(title, classes="dialog-title", markup=False)
+            yield self._view
+            yield Static(
+                "Arrow keys move · Enter chooses · Esc closes", classes="dialog-keys", markup=False
+            )
+
+    def on_mount(self) -> None:
+        """The arrow keys move."""
+        self._view.focus()
+
+    @on(SheetView.Taken)
+    def _taken(self, event: SheetView.Taken) -> None:
+        self.dismiss(event.picture.id)

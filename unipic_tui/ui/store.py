@@ -1,0 +1,190 @@
+"""The library, reached without ever making the screen wait, and what is written as work goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from textual.message import Message
+
+from unipic_tui.errors import UnipicError
+from unipic_tui.events import Cancelled, Failed, Finished, Picture, Text
+from unipic_tui.library.records import Entry, LibraryApi, State
+from unipic_tui.ui.messages import Kept, Trouble, Worked
+from unipic_tui.worker import Started, WorkerEvent
+
+T = TypeVar("T")
+
+ANSWER_SECONDS = 1.0
+"""Shortest time between two writes of an answer that is still growing."""
+
+
+class Store:
+    """Two threads for the library: writes in the order they were asked for, and reads beside them.
+
+    Args:
+        open_library: opens it; called on the writing thread.
+    """
+
+    def __init__(self, open_library: Callable[[], LibraryApi]) -> None:
+        self._open = open_library
+        self._library: LibraryApi | None = None
+        self._writer = ThreadPoolExecutor(1, "library-write")
+        self._reader = ThreadPoolExecutor(1, "library-read")
+        self._seen = 0
+        self.foreign_changes = False
+
+    async def open(self) -> None:
+        """Open the library; raises `UnipicError` when that cannot be done."""
+
+        def work() -> None:
+            self._library = self._open()
+            self._seen = self._library.changes()
+
+        await _finish(self._writer.submit(work))
+
+    async def read(self, work: Callable[[LibraryApi], T]) -> T:
+        """Have ``work`` look something up, off the event loop."""
+        return await _finish(self._reader.submit(lambda: work(self.opened)))
+
+    async def write(self, work: Callable[[LibraryApi], T]) -> T:
+        """Have ``work`` change something, after all that was asked for before.
+
+        What has been asked for is done even when the caller is cancelled meanwhile.
+        """
+        return await _finish(self.write_soon(work))
+
+    def write_soon(self, work: Callable[[LibraryApi], T]) -> Future[T]:
+        """As `write`, for other threads and for those who do not wait."""
+
+        def note_changes() -> T:
+            library = self.opened
+            if library.changes() != self._seen:
+                self.foreign_changes = True
+            try:
+                return work(library)
+            finally:
+                self._seen = library.changes()
+
+        return self._writer.submit(note_changes)
+
+    async def changed_elsewhere(self) -> bool:
+        """Whether somebody else changed the library since this was asked last."""
+
+        def look() -> bool:
+            changes = self.opened.changes()
+            changed = changes != self._seen or self.foreign_changes
+            self._seen, self.foreign_changes = changes, False
+            return changed
+
+        return await _finish(self._writer.submit(look))
+
+    def close(self) -> None:
+        """Finish all writes and close the library; waits."""
+        self._reader.shutdown(wait=True, cancel_futures=True)
+        if self._library is not None:
+            self._writer.submit(self._library.close)
+        self._writer.shutdown(wait=True)
+
+    @property
+    def opened(self) -> LibraryApi:
+        """The library itself, for those who are off the event loop already."""
+        assert self._library is not None, "the library is not open"
+        return self._library
+
+
+async def _finish(future: Future[T]) -> T:
+    # Without the shield a cancelled caller would take what is queued off the queue.
+    return await asyncio.shield(asyncio.wrap_future(future))
+
+
+class Recorder:
+    """Writes down what the model's thread reports, then tells the app.
+
+    It is called on the model's thread and works without the event loop, so that what was finished
+    is kept however the app ends.
+
+    Args:
+        store: where to write.
+        tell: takes messages for the app; must be safe to call from any thread.
+    """
+
+    def __init__(self, store: Store, tell: Callable[[Message], object]) -> None:
+        self._store = store
+        self._tell = tell
+        self._answers: dict[int, str] = {}
+        self._written = 0.0
+        self._offsets: dict[int, int] = {}
+        self.leaving = False
+
+    def continue_from(self, ticket: int, pictures: int) -> None:
+        """Number the pictures of a job that goes on after ``pictures`` were made."""
+        self._offsets[ticket] = pictures
+
+    def __call__(self, ticket: int | None, event: WorkerEvent) -> None:
+        """Keep an event of a job, and pass it on."""
+        if ticket is not None:
+            self._keep(ticket, event)
+        self._tell(Worked(ticket, event))
+
+    def _keep(self, ticket: int, event: WorkerEvent) -> None:
+        match event:
+            case Started():
+                self._set(ticket, "running", answer="")
+            case Picture():
+                self._add(ticket, event)
+            case Text(delta):
+                self._answers[ticket] = self._answers.get(ticket, "") + delta
+                if time.monotonic() - self._written > ANSWER_SECONDS:
+                    self._written = time.monotonic()
+                    self._set(ticket, "running", answer=self._answers[ticket])
+            case Finished(text=text, seconds=seconds):
+                answer = text or self._answers.get(ticket, "")
+                self._set(ticket, "done", answer=answer, seconds=seconds)
+                self._forget(ticket)
+            case Cancelled():
+                state: State = "interrupted" if self.leaving else "cancelled"
+                self._set(ticket, state, answer=self._answers.get(ticket, ""))
+                self._forget(ticket)
+            case Failed(message=message):
+                answer = self._answers.get(ticket, "")
+                self._set(ticket, "failed", error=message, answer=answer)
+                self._forget(ticket)
+
+    def _forget(self, ticket: int) -> None:
+        self._answers.pop(ticket, None)
+        self._offsets.pop(ticket, None)
+
+    def _add(self, ticket: int, picture: Picture) -> None:
+        index = picture.index + self._offsets.get(ticket, 0)
+        numbered = dataclasses.replace(picture, index=index)
+        future = self._store.write_soon(lambda library: library.add_picture(ticket, numbered))
+        future.add_done_callback(lambda done: self._told(done, lambda stored: Kept(picture=stored)))
+
+    def _set(
+        self,
+        ticket: int,
+        state: State,
+        *,
+        answer: str | None = None,
+        error: str = "",
+        seconds: float | None = None,
+    ) -> None:
+        def work(library: LibraryApi) -> Entry:
+            return library.set_state(ticket, state, answer=answer, error=error, seconds=seconds)
+
+        self._store.write_soon(work).add_done_callback(
+            lambda done: self._told(done, lambda entry: Kept(entry=entry))
+        )
+
+    def _told(self, done: Future[T], message: Callable[[T], Message]) -> None:
+        try:
+            result = done.result()
+        except UnipicError as error:
+            self._tell(Trouble(error.title, error.message, severe=True))
+        else:
+            self._tell(message(result))

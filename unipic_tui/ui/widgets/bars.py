@@ -1,0 +1,169 @@
+"""The single lines at the top and the bottom: title, status, keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.text import Text
+from textual import events
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from unipic_tui.events import Progress
+from unipic_tui.text import one_line
+from unipic_tui.ui.wording import progress
+
+_BAR = 12
+_HINT_GAP = 3
+
+
+class TitleBar(Widget):
+    """The program, the session, and the model with where it runs."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"title--name", "title--session", "title--model"}
+
+    session: reactive[str] = reactive("")
+    model: reactive[str] = reactive("")
+
+    def render(self) -> Text:
+        """The session on the left, the model on the right."""
+        model = one_line(self.model, self.size.width // 2)
+        line = Text(no_wrap=True)
+        line.append("◆ UniPic", self.get_component_rich_style("title--name"))
+        end = Text(model, self.get_component_rich_style("title--model"))
+        room = self.size.width - line.cell_len - end.cell_len - 5
+        session = one_line(self.session, max(0, room))
+        line.append(f"  {session}", self.get_component_rich_style("title--session"))
+        line.append(" " * max(1, self.size.width - line.cell_len - end.cell_len))
+        return line.append_text(end)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the status line says.
+
+    Attributes:
+        kind: ``idle``, ``busy``, ``wrong`` or ``paused``; it chooses the colour of the sign.
+        words: what the worker does.
+        progress: how far the drawing is, where one is drawn.
+        fraction: how much is done of what has no progress of its own, 0 to 1.
+        facts: device, memory, length of the queue, the more important last.
+    """
+
+    kind: str = "idle"
+    words: str = ""
+    progress: Progress | None = None
+    fraction: float | None = None
+    facts: tuple[str, ...] = ()
+
+
+class StatusLine(Widget):
+    """What the worker does now."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "status--idle",
+        "status--busy",
+        "status--wrong",
+        "status--paused",
+        "status--words",
+        "status--bar",
+        "status--track",
+        "status--facts",
+    }
+
+    status: reactive[Status] = reactive(Status())
+
+    def render(self) -> Text:
+        """The worker on the left, facts on the right; what has no room is left out."""
+        status, width = self.status, self.size.width
+        line = Text(no_wrap=True)
+        line.append("● ", self.get_component_rich_style(f"status--{status.kind}"))
+        line.append(one_line(status.words, width - 2), self._style("words"))
+        fraction = status.fraction
+        if status.progress is not None:
+            fraction = _fraction(status.progress)
+        if fraction is not None and width - line.cell_len > _BAR + 2:
+            done = round(_BAR * min(1.0, max(0.0, fraction)))
+            line.append("  ")
+            line.append("━" * done, self._style("bar"))
+            line.append("━" * (_BAR - done), self._style("track"))
+        if status.progress is not None:
+            for narrow in (False, True):
+                words = progress(status.progress, narrow)
+                if line.cell_len + len(words) + 2 <= width:
+                    line.append(f"  {words}", self._style("words"))
+                    break
+        facts = list(status.facts)
+        while facts and line.cell_len + 3 + len(" · ".join(facts)) > width:
+            facts.pop(0)
+        end = " · ".join(facts)
+        line.append(" " * max(0, width - line.cell_len - len(end)))
+        line.append(end, self._style("facts"))
+        return line
+
+    def _style(self, name: str) -> str:
+        return str(self.get_component_rich_style(f"status--{name}"))
+
+
+def _fraction(step: Progress) -> float:
+    whole = step.pictures * step.iterations
+    return (step.picture * step.iterations + step.iteration) / whole if whole else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A key and what it does, for the bottom line."""
+
+    key: str
+    words: str
+    command: str
+
+
+class KeyHints(Widget):
+    """The keys that matter where the focus is, as many as there is room for; they can be clicked.
+
+    The last one (help) always has room, at the right edge.
+    """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"keys--key", "keys--words"}
+
+    hints: reactive[Sequence[Hint]] = reactive(())
+
+    def render(self) -> Text:
+        """As many hints as fit."""
+        line = Text(no_wrap=True)
+        for hint, gap in self._shown():
+            line.append(" " * gap)
+            line.append(hint.key, self.get_component_rich_style("keys--key"))
+            line.append(f" {hint.words}", self.get_component_rich_style("keys--words"))
+        return line
+
+    def _shown(self) -> list[tuple[Hint, int]]:
+        """What fits, each with the spaces before it."""
+        if not self.hints:
+            return []
+        *hints, last = self.hints
+        room = self.size.width - _hint_width(last)
+        shown: list[tuple[Hint, int]] = []
+        for hint in hints:
+            gap = _HINT_GAP if shown else 0
+            if room - gap - _hint_width(hint) < _HINT_GAP:
+                break
+            room -= gap + _hint_width(hint)
+            shown.append((hint, gap))
+        return [*shown, (last, max(0, room))]
+
+    async def on_click(self, event: events.Click) -> None:
+        """Run the command under the mouse."""
+        place = event.x
+        for hint, gap in self._shown():
+            place -= gap + _hint_width(hint)
+            if place < 0:
+                await self.run_action(f"screen.command('{hint.command}')")
+                return
+
+
+def _hint_width(hint: Hint) -> int:
+    return len(hint.key) + 1 + len(hint.words)

@@ -1,0 +1,196 @@
+"""The lower part of the screen: mode, prompt and settings of what is asked for next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+from textual.widgets import TextArea
+
+from unipic_tui.events import Defaults
+from unipic_tui.jobs import Region, Turn
+from unipic_tui.library.records import StoredPicture
+from unipic_tui.text import one_line
+from unipic_tui.ui.draft import Draft, outlook
+from unipic_tui.ui.fields import MODES, Mode
+from unipic_tui.ui.widgets.prompt import PromptArea
+from unipic_tui.ui.widgets.settings import SettingsRow
+from unipic_tui.ui.wording import picture_title
+
+_TITLES: dict[Mode, str] = {"draw": "Draw", "edit": "Edit", "describe": "Describe"}
+_HINTS: dict[Mode, str] = {
+    "draw": "What to draw. {red|blue} draws both; seed=1..4 at the end draws four.",
+    "edit": "How to change the chosen picture.",
+    "describe": "What to ask about the chosen picture; leave it empty to have it described.",
+}
+_REGION_HINT = "What to draw in the region; empty repeats the picture's own prompt."
+
+
+class ModeBar(Widget):
+    """The three modes, what the chosen one works on, and what running it would make."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "mode--on",
+        "mode--off",
+        "mode--source",
+        "mode--outlook",
+        "mode--wrong",
+    }
+
+    mode: reactive[Mode] = reactive("draw")
+    source: reactive[str] = reactive("")
+    outlook: reactive[str] = reactive("")
+    problem: reactive[str] = reactive("")
+
+    class Chosen(Message):
+        """A mode was clicked."""
+
+        def __init__(self, mode: Mode) -> None:
+            super().__init__()
+            self.mode: Mode = mode
+
+    def render(self) -> Text:
+        """One line: modes on the left, the rest where there is room."""
+        line = Text(no_wrap=True)
+        for mode in MODES:
+            name = "mode--on" if mode == self.mode else "mode--off"
+            style = self.get_component_rich_style(name)
+            line.append(f" {_TITLES[mode]} ", style)
+        room = self.size.width - line.cell_len
+        right = self.problem or self.outlook
+        right_style = "mode--wrong" if self.problem else "mode--outlook"
+        end = one_line(right, max(0, room - 2))
+        end_text = Text(end, self.get_component_rich_style(right_style))
+        room -= end_text.cell_len + 4
+        if self.source and room > 12:
+            label = one_line(self.source, room)
+            line.append(f"  {label}", self.get_component_rich_style("mode--source"))
+        gap = self.size.width - line.cell_len - end_text.cell_len
+        line.append(" " * max(1, gap))
+        line.append_text(end_text)
+        return line
+
+    def on_click(self, event: object) -> None:
+        """Choose the mode under the mouse."""
+        place = getattr(event, "x", 0)
+        for mode in MODES:
+            place -= len(_TITLES[mode]) + 2
+            if place < 0:
+                self.post_message(self.Chosen(mode))
+                return
+
+
+class Composer(Vertical):
+    """Everything that goes into the next job."""
+
+    class Changed(Message):
+        """What would be run is another now."""
+
+    mode: reactive[Mode] = reactive("draw")
+
+    def __init__(self, texts: Mapping[str, str], *, id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._first_texts = dict(texts)
+        self.defaults: Defaults | None = None
+        self.source: StoredPicture | None = None
+        self.region_source: StoredPicture | None = None
+        self.chosen_region: Region | None = None
+        self.turns: tuple[Turn, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """The mode, the prompt, the settings."""
+        yield ModeBar(id="modes")
+        yield PromptArea(id="prompt")
+        yield SettingsRow(id="settings")
+
+    def on_mount(self) -> None:
+        """Begin with the settings file's values."""
+        self.settings.put(self._first_texts)
+        self.watch_mode()
+
+    @property
+    def prompt(self) -> PromptArea:
+        """The editor."""
+        return self.query_one(PromptArea)
+
+    @property
+    def settings(self) -> SettingsRow:
+        """The fields."""
+        return self.query_one(SettingsRow)
+
+    def draft(self) -> Draft:
+        """What is asked for now."""
+        region = self.chosen_region if self.mode == "draw" else None
+        prompt = self.prompt.text
+        source = self.region_source if region else self.source
+        if region and source and not prompt.strip():
+            prompt = source.job.prompt
+        return Draft(self.mode, prompt, self.settings.texts, source, region, self.turns)
+
+    def use_defaults(self, defaults: Defaults) -> None:
+        """The checkpoint's own values, to show in empty fields."""
+        self.defaults = defaults
+        self.settings.use_defaults(defaults)
+        self._refresh_bar()
+
+    def use_source(self, picture: StoredPicture | None, turns: Sequence[Turn]) -> None:
+        """The picture that edits and questions are about."""
+        self.source, self.turns = picture, tuple(turns)
+        self._refresh_bar()
+
+    def use_region(self, source: StoredPicture | None, region: Region | None) -> None:
+        """Draw only a region of a picture anew; ``None`` to draw whole pictures again."""
+        self.region_source, self.chosen_region = source, region
+        self.watch_mode()
+
+    def problem(self) -> tuple[str, str] | None:
+        """The first field that cannot be used, and why."""
+        return next(iter(self.settings.problems().items()), None)
+
+    def watch_mode(self) -> None:
+        """Show the mode everywhere."""
+        if not self.children:
+            return
+        self.query_one(ModeBar).mode = self.mode
+        self.settings.mode = self.mode
+        hint = _REGION_HINT if self.chosen_region and self.mode == "draw" else _HINTS[self.mode]
+        self.prompt.placeholder = hint
+        self._refresh_bar()
+        self.post_message(self.Changed())
+
+    def _refresh_bar(self) -> None:
+        if not self.children:
+            return
+        bar = self.query_one(ModeBar)
+        bar.source = self._source_label()
+        wrong = self.problem()
+        bar.problem = wrong[1] if wrong else ""
+        bar.outlook = outlook(self.draft(), self.defaults)
+
+    def _source_label(self) -> str:
+        if self.mode == "draw":
+            if self.chosen_region is None or self.region_source is None:
+                return ""
+            size = f"{self.chosen_region.width}×{self.chosen_region.height} tokens"
+            return f"redraws {size} of “{picture_title(self.region_source)}”"
+        if self.source is None:
+            return "no picture is chosen"
+        return f"“{picture_title(self.source)}”"
+
+    @on(TextArea.Changed)
+    @on(SettingsRow.Changed)
+    def _draft_changed(self, event: Message) -> None:
+        event.stop()
+        self._refresh_bar()
+
+    @on(ModeBar.Chosen)
+    def _mode_chosen(self, event: ModeBar.Chosen) -> None:
+        event.stop()
+        self.mode = event.mode

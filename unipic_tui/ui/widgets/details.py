@@ -1,0 +1,147 @@
+"""Beside the picture: its prompt, its settings, and what was asked about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from unipic_tui.jobs import Job
+from unipic_tui.library.records import Entry, StoredPicture
+from unipic_tui.text import printable
+from unipic_tui.ui.desk import Live
+from unipic_tui.ui.wording import (
+    MUTED,
+    STATE_WORDS,
+    duration,
+    entry_title,
+    mode_word,
+    moment,
+    picture_title,
+    progress,
+    settings,
+    when,
+)
+
+_NAME_WIDTH = 13
+Span = tuple[str, str]
+
+
+class Details(VerticalScroll, can_focus=True):
+    """Everything there is to know of the chosen picture or job."""
+
+    def compose(self) -> ComposeResult:
+        """One text."""
+        yield Static(id="details-text", markup=False)
+
+    def show(
+        self,
+        *,
+        picture: StoredPicture | None = None,
+        entry: Entry | None = None,
+        conversation: Sequence[Entry] = (),
+        live: Live | None = None,
+        follow: bool = False,
+        text_first: bool = False,
+    ) -> None:
+        """Say what is known.
+
+        Args:
+            picture: the chosen picture.
+            entry: the chosen job, where it has drawn nothing yet or asked something.
+            conversation: what was asked about the picture, oldest first.
+            live: what is known of the chosen job while it runs.
+            follow: keep the end of a growing answer in sight.
+            text_first: say in words what is otherwise seen.
+        """
+        parts: list[Span] = []
+        asked = entry is not None and entry.job.mode == "describe"
+        if asked and conversation:
+            parts += _talk(conversation, entry, live)
+            parts.append(("\n\n", ""))
+        if picture is not None:
+            parts += _picture(picture, text_first)
+        elif entry is not None:
+            parts += _entry(entry, live)
+        if conversation and not asked:
+            parts.append(("\n\n", ""))
+            parts += _talk(conversation, None, live)
+        self.query_one("#details-text", Static).update(Content.assemble(*parts))
+        if not follow:
+            self.scroll_home(animate=False)
+
+
+def _picture(picture: StoredPicture, text_first: bool) -> list[Span]:
+    star = "★ " if picture.favourite else ""
+    parts: list[Span] = [(star, "$accent"), (picture_title(picture), "bold")]
+    made = mode_word(picture.job, picture.origin)
+    by = f" by {printable(picture.model)}" if picture.model else ""
+    parts.append((f"\n{made}{by} {moment(picture.created, datetime.now(UTC))}\n", MUTED))
+    if text_first:
+        parts.append((f"\n{picture.path}\n", MUTED))
+    rows = settings(picture.job)
+    if not any(name == "Size" for name, _ in rows):
+        rows.insert(0, ("Size", f"{picture.width}×{picture.height}"))
+    if picture.origin:
+        rows = [("From", printable(picture.origin)), *rows[:1]]
+    parts += _table(rows)
+    if picture.tags:
+        parts += _table([("Tags", ", ".join(printable(tag) for tag in picture.tags))])
+    if picture.note:
+        parts.append((f"\n\n{printable(picture.note, newlines=True)}", "italic"))
+    parts.append((f"\n\n{printable(picture.path.name)}", MUTED))
+    return parts
+
+
+def _entry(entry: Entry, live: Live | None) -> list[Span]:
+    parts: list[Span] = [(entry_title(entry), "bold")]
+    state = STATE_WORDS[entry.state]
+    colour = {"failed": "$error", "running": "$accent"}.get(entry.state, MUTED)
+    parts.append((f"\n{state}\n", colour))
+    if entry.error:
+        parts.append((f"\n{printable(entry.error)}\n", "$error"))
+    if live is not None:
+        if live.progress is not None:
+            parts.append((f"\n{progress(live.progress)}\n", ""))
+        parts += [(f"\n{printable(notice)}\n", "$warning") for notice in live.notices]
+    return parts + _table(_settings_of(entry.job))
+
+
+def _settings_of(job: Job) -> list[tuple[str, str]]:
+    return settings(job)
+
+
+def _table(rows: Sequence[tuple[str, str]]) -> list[Span]:
+    parts: list[Span] = []
+    for name, value in rows:
+        parts.append((f"\n{name:<{_NAME_WIDTH}}", MUTED))
+        parts.append((value, ""))
+    return parts
+
+
+def _talk(conversation: Sequence[Entry], chosen: Entry | None, live: Live | None) -> list[Span]:
+    """Questions and answers."""
+    parts: list[Span] = []
+    for place, entry in enumerate(conversation):
+        if place:
+            parts.append(("\n\n", ""))
+        question_style = "bold $primary" if entry is chosen else "$primary"
+        parts.append((f"› {entry_title(entry)}\n", question_style))
+        answer = entry.answer
+        if live is not None and entry.state == "running":
+            answer = live.text
+        if answer:
+            parts.append((printable(answer.strip(), newlines=True), ""))
+        if entry.state == "done":
+            parts.append((f"  {when(entry.created, datetime.now(UTC))}", MUTED))
+            if entry.seconds:
+                parts.append((f", {duration(entry.seconds)}", MUTED))
+        elif entry.error:
+            parts.append((printable(entry.error), "$error"))
+        else:
+            parts.append((f" {STATE_WORDS[entry.state]} …", MUTED))
+    return parts

@@ -1,0 +1,104 @@
+"""The prompt editor: several lines, and the prompts of all sessions to go back to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from textual import events
+from textual.message import Message
+from textual.widgets import TextArea
+
+from unipic_tui.text import printable
+
+PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
+
+
+class PromptArea(TextArea):
+    """Where the prompt is typed."""
+
+    class PathPasted(Message):
+        """What was pasted, or dropped on the terminal, looks like the path of a picture."""
+
+        def __init__(self, path: Path, text: str) -> None:
+            super().__init__()
+            self.path = path
+            self.text = text
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's own name)
+        super().__init__(
+            id=id, compact=True, highlight_cursor_line=False, soft_wrap=True, tab_behavior="focus"
+        )
+        self._history: list[str] = []
+        self._place = -1
+        self._own = ""
+
+    def set_history(self, prompts: Sequence[str]) -> None:
+        """The earlier prompts, the latest first."""
+        self._history = [printable(prompt, newlines=True) for prompt in prompts]
+        self._place = -1
+
+    def remember(self, prompt: str) -> None:
+        """Make a prompt the latest of the history."""
+        if prompt.strip():
+            self._history = [prompt, *(other for other in self._history if other != prompt)]
+        self._place = -1
+
+    def step_history(self, direction: int) -> None:
+        """Go back (1) or forward (-1); what was being typed is kept at the near end.
+
+        Only prompts that begin with what was being typed are visited, as in a shell.
+        """
+        if self._place < 0:
+            self._own = self.text
+        matching = [text for text in self._history if text.startswith(self._own.rstrip())]
+        place = min(max(self._place + direction, -1), len(matching) - 1)
+        if place == self._place:
+            return
+        self.show(matching[place] if place >= 0 else self._own)
+        self._place = place
+
+    def show(self, prompt: str) -> None:
+        """Put a prompt into the editor, made harmless; it can be undone."""
+        text = printable(prompt, newlines=True)
+        self._place = -1
+        self.replace(text, (0, 0), self.document.end)
+        self.move_cursor(self.document.end)
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        event.stop()
+        event.prevent_default()
+        text = printable(event.text, newlines=True)
+        path = pasted_path(text)
+        if path is not None:
+            self.post_message(self.PathPasted(path, text))
+        else:
+            self.type_in(text)
+
+    def type_in(self, text: str) -> None:
+        """Insert text at the cursor, in place of what is selected."""
+        result = self.replace(text, *self.selection, maintain_selection_offset=False)
+        self.move_cursor(result.end_location)
+        self.focus()
+
+    async def _on_key(self, event: events.Key) -> None:
+        if event.is_printable or event.key in {"backspace", "delete", "enter"}:
+            self._place = -1
+        await super()._on_key(event)
+
+
+def pasted_path(text: str) -> Path | None:
+    """The picture that a pasted text names: a path, in quotes or not, or a file URL."""
+    line = text.strip()
+    if "\n" in line or not line:
+        return None
+    if len(line) > 1 and line[0] == line[-1] and line[0] in "'\"":
+        line = line[1:-1]
+    elif line.startswith("file://"):
+        line = unquote(urlsplit(line).path)
+    else:
+        line = line.replace("\\ ", " ")
+    path = Path(line)
+    absolute = path.is_absolute() or line.startswith(("~", "./", "../"))
+    return path if absolute and path.suffix.lower() in PICTURE_SUFFIXES else None

@@ -1,0 +1,176 @@
+"""The row of settings under the prompt; each is checked as it is typed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widget import Widget
+from textual.widgets import Input, Label
+
+from unipic_tui.events import Defaults
+from unipic_tui.ui.fields import FIELDS, Field, Mode, placeholder, problem
+
+
+class Choice(Widget, can_focus=True):
+    """A value out of a few: the arrow keys, space or a click go to the next."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right,down,space,enter", "step(1)", "Next value", show=False),
+        Binding("left,up", "step(-1)", "Previous value", show=False),
+    ]
+
+    value: reactive[str] = reactive("")
+
+    class Changed(Message):
+        """Another value was chosen."""
+
+    def __init__(self, choices: tuple[str, ...]) -> None:
+        super().__init__()
+        self.choices = choices
+        self.set_reactive(Choice.value, choices[0])
+
+    def render(self) -> Text:
+        """The value, and a sign that there are others."""
+        return Text.assemble(self.value, (" ↔", "dim" if not self.has_focus else ""))
+
+    def watch_value(self) -> None:
+        """Tell of the change."""
+        self.post_message(self.Changed())
+
+    def action_step(self, places: int) -> None:
+        """Go to the next or the previous value, round and round."""
+        place = self.choices.index(self.value) if self.value in self.choices else -places
+        self.value = self.choices[(place + places) % len(self.choices)]
+
+    def on_click(self) -> None:
+        """As the right arrow."""
+        self.action_step(1)
+
+
+class FieldBox(Vertical):
+    """A setting: its name, and below it what is typed or chosen."""
+
+    def __init__(self, spec: Field) -> None:
+        super().__init__(id=f"field-{spec.name}")
+        self.spec = spec
+        self.tooltip = spec.help
+        self.styles.width = spec.width + 1
+        self.editor: Input | Choice = (
+            Choice(spec.choices)
+            if spec.choices
+            else Input(placeholder=placeholder(spec.name, None), compact=True)
+        )
+        if isinstance(self.editor, Input):
+            self.editor.select_on_focus = True
+            self.editor.cursor_blink = False
+
+    def compose(self) -> ComposeResult:
+        """The label over the editor."""
+        yield Label(self.spec.label, markup=False)
+        yield self.editor
+
+    @property
+    def text(self) -> str:
+        """What is typed or chosen."""
+        return self.editor.value
+
+    @text.setter
+    def text(self, text: str) -> None:
+        self.editor.value = text
+
+
+class SettingsRow(Vertical):
+    """The settings of the mode; the less used ones in a second line that can be hidden."""
+
+    class Changed(Message):
+        """A setting changed."""
+
+    mode: reactive[Mode] = reactive("draw")
+    further: reactive[bool] = reactive(False)
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's own name)
+        super().__init__(id=id)
+        self._boxes = {spec.name: FieldBox(spec) for spec in FIELDS}
+        self._defaults: Defaults | None = None
+
+    def compose(self) -> ComposeResult:
+        """Two lines of fields."""
+        with Horizontal(classes="fields"):
+            yield from (box for box in self._boxes.values() if not box.spec.further)
+        with Horizontal(classes="fields", id="further-fields"):
+            yield from (box for box in self._boxes.values() if box.spec.further)
+
+    def watch_mode(self) -> None:
+        """Show the fields of the mode."""
+        for box in self._boxes.values():
+            box.display = self.mode in box.spec.modes
+        self._show_further()
+
+    def watch_further(self) -> None:
+        """Show or hide the second line."""
+        self._show_further()
+
+    def _show_further(self) -> None:
+        if self.children:
+            line = self.query_one("#further-fields")
+            line.display = self.further and any(box.display for box in self._further())
+
+    def _further(self) -> Iterator[FieldBox]:
+        return (box for box in self._boxes.values() if box.spec.further)
+
+    def on_mount(self) -> None:
+        """Begin with the fields of the mode."""
+        self.watch_mode()
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """What is in each field, by its name."""
+        return {name: box.text for name, box in self._boxes.items()}
+
+    def put(self, texts: Mapping[str, str]) -> None:
+        """Fill fields."""
+        for name, text in texts.items():
+            self._boxes[name].text = text
+
+    def use_defaults(self, defaults: Defaults) -> None:
+        """Say in the empty fields what the loaded checkpoint does."""
+        self._defaults = defaults
+        for name, box in self._boxes.items():
+            if isinstance(box.editor, Input):
+                box.editor.placeholder = placeholder(name, defaults)
+        self._check()
+
+    def problems(self) -> dict[str, str]:
+        """For each field of the mode that cannot be used, why."""
+        found: dict[str, str] = {}
+        for name, box in self._boxes.items():
+            if self.mode in box.spec.modes:
+                sentence = problem(name, box.text, self._defaults)
+                if sentence:
+                    found[name] = sentence
+        return found
+
+    def focus_further(self) -> None:
+        """Go to the first of the less used fields; to the first field where there is none."""
+        boxes = [box for box in self._boxes.values() if box.display]
+        min(boxes, key=lambda box: not box.spec.further).editor.focus()
+
+    def _check(self) -> None:
+        wrong = self.problems()
+        for name, box in self._boxes.items():
+            box.set_class(name in wrong, "-wrong")
+
+    @on(Input.Changed)
+    @on(Choice.Changed)
+    def _field_changed(self, event: Message) -> None:
+        event.stop()
+        self._check()
+        self.post_message(self.Changed())

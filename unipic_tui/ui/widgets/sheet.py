@@ -1,0 +1,225 @@
+"""A contact sheet: small pictures in rows and columns with labels of what made them differ."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from PIL.Image import Image
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from unipic_tui.jobs import DescribeJob, DrawingJob
+from unipic_tui.library.records import StoredPicture
+from unipic_tui.text import one_line
+from unipic_tui.ui.iterate import Sheet, contact_sheet
+from unipic_tui.ui.pictures.halfblocks import half_block_pixels, half_block_strips
+
+CELL_WIDTH, PICTURE_LINES = 20, 9
+_LINES = PICTURE_LINES + 2
+_ROW_LABEL = 18
+
+
+class SheetView(ScrollView, can_focus=True):
+    """Draws the sheet; the arrow keys or h, j, k, l move, Enter takes a picture.
+
+    Args:
+        pictures: what is on the sheet.
+        chosen: id of the picture the cursor begins on.
+        load: reads a small version of a picture; called off the event loop.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,h", "move(-1, 0)", "Left", show=False),
+        Binding("right,l", "move(1, 0)", "Right", show=False),
+        Binding("up,k", "move(0, -1)", "Up", show=False),
+        Binding("down,j", "move(0, 1)", "Down", show=False),
+        Binding("enter", "take", "Take", show=False),
+    ]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"sheet--label", "sheet--cursor", "sheet--empty"}
+
+    cursor: reactive[tuple[int, int]] = reactive((0, 0))
+
+    class Taken(Message):
+        """A picture was chosen."""
+
+        def __init__(self, picture: StoredPicture) -> None:
+            super().__init__()
+            self.picture = picture
+
+    def __init__(
+        self,
+        pictures: Sequence[StoredPicture],
+        chosen: int,
+        load: Callable[[StoredPicture], Image],
+    ) -> None:
+        super().__init__()
+        self._pictures = [picture for picture in pictures if _drawn(picture) is not None]
+        self._jobs = [job for picture in pictures if (job := _drawn(picture)) is not None]
+        self._load = load
+        self._strips: dict[int, list[Strip]] = {}
+        self._sheet = contact_sheet(self._jobs)
+        self._chosen = chosen
+
+    # Layout
+
+    @property
+    def sheet(self) -> Sheet:
+        """What is in which row and column."""
+        return self._sheet
+
+    @property
+    def _left(self) -> int:
+        """Cells before the first column, for the labels of rows."""
+        return _ROW_LABEL if any(self._sheet.rows) else 1
+
+    @property
+    def _top(self) -> int:
+        """Lines above the first row, for the labels of columns."""
+        return 2 if any(self._sheet.columns) else 0
+
+    def on_resize(self) -> None:
+        """Wrap what runs on at the width there is."""
+        wrap = max(1, (self.size.width - 1) // (CELL_WIDTH + 2))
+        self._sheet = contact_sheet(self._jobs, wrap)
+        columns, rows = len(self._sheet.columns), len(self._sheet.rows)
+        self.virtual_size = Size(
+            self._left + columns * (CELL_WIDTH + 2), self._top + rows * (_LINES + 1)
+        )
+        self._point_at(self._chosen)
+
+    def _point_at(self, picture: int) -> None:
+        for row, cells in enumerate(self._sheet.cells):
+            for column, index in enumerate(cells):
+                if index is not None and self._pictures[index].id == picture:
+                    self.cursor = column, row
+                    return
+        self.cursor = 0, 0
+
+    async def on_mount(self) -> None:
+        """Load the pictures one after another, those at the top first."""
+        self.run_worker(self._load_all(), exclusive=True)
+
+    async def _load_all(self) -> None:
+        for index, picture in enumerate(self._pictures):
+            self._strips[index] = await asyncio.to_thread(self._draw, picture)
+            self.refresh()
+
+    def _draw(self, picture: StoredPicture) -> list[Strip]:
+        image = self._load(picture)
+        scale = min(CELL_WIDTH / image.width, 2 * PICTURE_LINES / image.height)
+        columns = max(1, round(image.width * scale))
+        lines = max(1, round(image.height * scale / 2))
+        return half_block_strips(half_block_pixels(image, columns, lines), self.app.console)
+
+    # Moving
+
+    def action_move(self, right: int, down: int) -> None:
+        """Go to the next picture in a direction; holes are passed over."""
+        column, row = self.cursor
+        while True:
+            column, row = column + right, row + down
+            if not (0 <= row < len(self._sheet.rows) and 0 <= column < len(self._sheet.columns)):
+                return
+            if self._sheet.cells[row][column] is not None:
+                self.cursor = column, row
+                return
+
+    def watch_cursor(self) -> None:
+        """Follow the cursor."""
+        column, row = self.cursor
+        self.refresh()
+        place = Region(
+            self._left + column * (CELL_WIDTH + 2) - 1,
+            self._top + row * (_LINES + 1),
+            CELL_WIDTH + 2,
+            _LINES,
+        )
+        self.scroll_to_region(place, animate=False)
+
+    def action_take(self) -> None:
+        """Take the picture under the cursor."""
+        column, row = self.cursor
+        index = self._sheet.cells[row][column] if self._sheet.cells else None
+        if index is not None:
+            self.post_message(self.Taken(self._pictures[index]))
+
+    def on_click(self, event: events.Click) -> None:
+        """Go to the picture under the mouse; a second click takes it."""
+        column = (event.x + self.scroll_offset.x - self._left) // (CELL_WIDTH + 2)
+        row = (event.y + self.scroll_offset.y - self._top) // (_LINES + 1)
+        if not (0 <= row < len(self._sheet.rows) and 0 <= column < len(self._sheet.columns)):
+            return
+        if self._sheet.cells[row][column] is None:
+            return
+        if (column, row) == self.cursor:
+            self.action_take()
+        self.cursor = column, row
+
+    # Drawing
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the sheet."""
+        line = y + self.scroll_offset.y
+        width = max(self.size.width, self.virtual_size.width)
+        strip = self._column_labels() if line < self._top else self._row_line(line - self._top)
+        start = self.scroll_offset.x
+        return strip.adjust_cell_length(width, self.rich_style).crop(start, start + self.size.width)
+
+    def _column_labels(self) -> Strip:
+        label = self.get_component_rich_style("sheet--label")
+        segments = [Segment(" " * self._left, self.rich_style)]
+        for text in self._sheet.columns:
+            shown = one_line(text, CELL_WIDTH)
+            segments.append(Segment(shown, label))
+            gap = CELL_WIDTH + 2 - Segment.get_line_length([Segment(shown)])
+            segments.append(Segment(" " * gap, self.rich_style))
+        return Strip(segments)
+
+    def _row_line(self, line: int) -> Strip:
+        row, inside = divmod(line, _LINES + 1)
+        if row >= len(self._sheet.rows):
+            return Strip.blank(self.size.width, self.rich_style)
+        label = self.get_component_rich_style("sheet--label")
+        start = self._sheet.rows[row] if inside == PICTURE_LINES // 2 else ""
+        shown = one_line(start, self._left - 1)
+        gap = self._left - Segment.get_line_length([Segment(shown)])
+        parts = [Strip([Segment(shown, label), Segment(" " * gap, self.rich_style)])]
+        parts += [
+            self._cell_line(index, inside, (column, row) == self.cursor)
+            for column, index in enumerate(self._sheet.cells[row])
+        ]
+        return Strip.join(parts)
+
+    def _cell_line(self, index: int | None, line: int, chosen: bool) -> Strip:
+        if index is None or line > PICTURE_LINES:
+            return Strip.blank(CELL_WIDTH + 2, self.rich_style)
+        if line == PICTURE_LINES:
+            name = "sheet--cursor" if chosen else "sheet--label"
+            shown = self._under(index)
+            text = f"{'▸' if chosen else ' '}{one_line(shown, CELL_WIDTH - 1)}"
+            return self._padded(Strip([Segment(text, self.get_component_rich_style(name))]))
+        strips = self._strips.get(index)
+        if strips is None:
+            empty = self.get_component_rich_style("sheet--empty")
+            return self._padded(Strip([Segment("·" if line == 4 else " ", empty)]))
+        return self._padded(strips[line] if line < len(strips) else Strip([]))
+
+    def _under(self, index: int) -> str:
+        """The label under a picture; in a table the margins say it all."""
+        return "" if any(self._sheet.columns) else self._sheet.labels[index]
+
+    def _padded(self, strip: Strip) -> Strip:
+        return strip.adjust_cell_length(CELL_WIDTH + 2, self.rich_style + Style())
+
+
+def _drawn(picture: StoredPicture) -> DrawingJob | None:
+    return None if isinstance(picture.job, DescribeJob) else picture.job

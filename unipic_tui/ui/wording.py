@@ -1,0 +1,142 @@
+"""How jobs, pictures, times and sizes are put into words."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+
+from unipic_tui.events import Memory, Progress
+from unipic_tui.jobs import DescribeJob, EditJob, GenerateJob, Job
+from unipic_tui.library.records import Entry, State, StoredPicture
+from unipic_tui.text import printable
+
+MUTED = "$foreground 60%"
+"""Style of what is said beside the point."""
+FAINT = "$foreground 40%"
+"""Style of what is seldom looked for."""
+
+STATE_WORDS: dict[State, str] = {
+    "queued": "waiting",
+    "paused": "held",
+    "running": "running",
+    "interrupted": "interrupted",
+    "done": "done",
+    "cancelled": "cancelled",
+    "failed": "failed",
+}
+
+
+def when(moment: datetime, now: datetime) -> str:
+    """A moment in at most six cells: ``14:32`` today, ``24 Nov`` this year, else the year."""
+    local, today = moment.astimezone(), now.astimezone()
+    if local.date() == today.date():
+        return f"{local:%H:%M}"
+    if local.year == today.year:
+        return f"{local.day} {local:%b}"
+    return f"{local:%Y}"
+
+
+def moment(made: datetime, now: datetime) -> str:
+    """``today 14:32``, ``24 Nov 14:32``, ``24 Nov 2025 14:32``."""
+    local, today = made.astimezone(), now.astimezone()
+    if local.date() == today.date():
+        return f"today {local:%H:%M}"
+    year = f" {local:%Y}" if local.year != today.year else ""
+    return f"{local.day} {local:%b}{year} {local:%H:%M}"
+
+
+def duration(seconds: float) -> str:
+    """``0.4 s``, ``12 s``, ``3 min``, ``2 h``."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{math.ceil(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def amount(number: int, singular: str, plural: str = "") -> str:
+    """``1 picture``, ``3 pictures``."""
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
+
+
+def memory(use: Memory) -> str:
+    """``1.2 GB``, or ``1.2 of 80 GB``."""
+    used = use.used / 1e9
+    if use.total:
+        return f"{used:.1f} of {use.total / 1e9:.0f} GB"
+    return f"{used:.1f} GB"
+
+
+def mode_glyph(job: Job, origin: str = "") -> str:
+    """A sign for the kind of job."""
+    if origin:
+        return "+"
+    if isinstance(job, DescribeJob):
+        return "?"
+    if isinstance(job, EditJob):
+        return "~"
+    return "◫" if job.region else "◆"
+
+
+def mode_word(job: Job, origin: str = "") -> str:
+    """The kind of job in a word."""
+    if origin:
+        return "opened"
+    if isinstance(job, DescribeJob):
+        return "described"
+    if isinstance(job, EditJob):
+        return "edited"
+    return "region drawn anew" if job.region else "drawn"
+
+
+def progress(step: Progress, narrow: bool = False) -> str:
+    """How far a drawing is, in words."""
+    tokens = f"{sum(step.known)} of {len(step.known)} tokens"
+    iteration = f"iteration {step.iteration} of {step.iterations}"
+    which = f"picture {step.picture + 1} of {step.pictures}" if step.pictures > 1 else ""
+    left = f"{duration(step.seconds_left)} left" if step.seconds_left is not None else ""
+    parts = [which, iteration, "" if narrow else tokens, left]
+    return ", ".join(part for part in parts if part)
+
+
+def settings(job: Job) -> list[tuple[str, str]]:
+    """A job's settings as pairs of name and value, in a fixed order."""
+    if isinstance(job, DescribeJob):
+        pairs = [
+            ("Longest answer", f"{job.max_new_tokens} tokens"),
+            ("Temperature", f"{job.temperature:g}"),
+            ("Looks with", job.vision),
+        ]
+        return [*pairs, ("Seed", str(job.seed))] if job.temperature else pairs
+    pairs = [
+        ("Seed", str(job.seed)),
+        ("Guidance", _auto(job.guidance) + (" rising" if job.schedule == "linear" else "")),
+        ("Iterations", _auto(job.iterations)),
+        ("Temperature", f"{job.temperature:g}"),
+        ("Head steps", _auto(job.head_steps)),
+        ("Quality", job.quality),
+    ]
+    if isinstance(job, GenerateJob) and job.region:
+        region = job.region
+        pairs.insert(0, ("Region", f"{region.width}×{region.height} at {region.x},{region.y}"))
+    elif isinstance(job, GenerateJob) and job.width and job.height:
+        pairs.insert(0, ("Size", f"{job.width}×{job.height}"))
+    if job.count > 1:
+        pairs.insert(0, ("Count", str(job.count)))
+    return pairs
+
+
+def _auto(value: float | None) -> str:
+    return "auto" if value is None else f"{value:g}"
+
+
+def entry_title(entry: Entry) -> str:
+    """The prompt or question of an entry, harmless."""
+    return printable(entry.job.prompt, newlines=True)
+
+
+def picture_title(picture: StoredPicture) -> str:
+    """The prompt of a picture, harmless; the file's name where nothing is known of it."""
+    return printable(picture.job.prompt, newlines=True) or printable(picture.path.name)
