@@ -171,6 +171,7 @@ COMMANDS: tuple[Command, ...] = (
 # fmt: on
 
 _BY_ID = {command.id: command for command in COMMANDS}
+_BEFORE_EDITING = {"focus.next"}  # its key would select a line in Textual's editor
 _PROGRAM_ACTIONS = {"palette": "command_palette", "quit": "quit"}
 
 
@@ -188,7 +189,7 @@ def bindings(scope: Scope) -> list[Binding]:
             entry.title,
             show=False,
             id=entry.id,
-            priority=scope == "program",
+            priority=scope == "program" or entry.id in _BEFORE_EDITING,
         )
         for entry in COMMANDS
         if entry.scope == scope and entry.keys

@@ -46,7 +46,7 @@ class PromptActions:
         planned = plan(draft, composer.defaults, self._random)
         composer.prompt.remember(composer.prompt.text)
         entries = await screen.studio.run(planned)
-        if draft.mode == "describe":
+        if draft.mode != "draw":
             composer.prompt.show("")
         if len(entries) > 1:
             screen.notify(f"{amount(len(entries), 'job')} in the queue.", markup=False)

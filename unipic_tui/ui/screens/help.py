@@ -21,7 +21,7 @@ _NOTES = (
     "The keys of “The chosen picture” act in the history and on the pictures, not while you type. "
     "In the viewer and in lists the arrow keys and h, j, k, l move. "
     "To use other keys, name the command in the [keys] part of the settings file, "
-    'for example: run = "ctrl+g". The name of each command stands behind it in grey.'
+    'for example: run = "f7". The name of each command stands behind it in grey.'
 )
 
 

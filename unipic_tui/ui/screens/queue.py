@@ -41,7 +41,7 @@ class QueueScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         """A list."""
-        with Vertical(classes="dialog -large"):
+        with Vertical(classes="dialog -list"):
             yield Label("Queue", classes="dialog-title", id="queue-title", markup=False)
             yield OptionList(id="queue", compact=True, markup=False)
             yield Static(

@@ -103,6 +103,7 @@ class Composer(Vertical):
         self.region_source: StoredPicture | None = None
         self.chosen_region: Region | None = None
         self.turns: tuple[Turn, ...] = ()
+        self._prompts: dict[Mode, str] = {}
 
     def compose(self) -> ComposeResult:
         """The mode, the prompt, the settings."""
@@ -113,7 +114,7 @@ class Composer(Vertical):
     def on_mount(self) -> None:
         """Begin with the settings file's values."""
         self.settings.put(self._first_texts)
-        self.watch_mode()
+        self._show_mode()
 
     @property
     def prompt(self) -> PromptArea:
@@ -148,16 +149,21 @@ class Composer(Vertical):
     def use_region(self, source: StoredPicture | None, region: Region | None) -> None:
         """Draw only a region of a picture anew; ``None`` to draw whole pictures again."""
         self.region_source, self.chosen_region = source, region
-        self.watch_mode()
+        self._show_mode()
 
     def problem(self) -> tuple[str, str] | None:
         """The first field that cannot be used, and why."""
         return next(iter(self.settings.problems().items()), None)
 
-    def watch_mode(self) -> None:
-        """Show the mode everywhere."""
+    def watch_mode(self, before: Mode, after: Mode) -> None:
+        """Each mode has a prompt of its own."""
         if not self.children:
             return
+        self._prompts[before] = self.prompt.text
+        self.prompt.show(self._prompts.get(after, ""))
+        self._show_mode()
+
+    def _show_mode(self) -> None:
         self.query_one(ModeBar).mode = self.mode
         self.settings.mode = self.mode
         hint = _REGION_HINT if self.chosen_region and self.mode == "draw" else _HINTS[self.mode]

@@ -30,6 +30,7 @@ class PromptArea(TextArea):
         super().__init__(
             id=id, compact=True, highlight_cursor_line=False, soft_wrap=True, tab_behavior="focus"
         )
+        self.cursor_blink = False
         self._history: list[str] = []
         self._place = -1
         self._own = ""
