@@ -27,7 +27,7 @@ def open_app(args: argparse.Namespace, context: Context) -> int:
     )
     options = context.options(args, preview_seconds=settings.preview_seconds)
     library = paths.absolute(args.library) if args.library else settings.library
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not _has_terminal():
         raise InputError(
             "The app needs a terminal: in scripts and pipes use a command, such as "
             'unipic-tui generate "a red circle".'
@@ -40,3 +40,7 @@ def open_app(args: argparse.Namespace, context: Context) -> int:
         options=options,
         library=library,
     )
+
+
+def _has_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()

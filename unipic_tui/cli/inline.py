@@ -65,7 +65,7 @@ def _cells(image: Image.Image) -> tuple[int, int]:
 
 def _sixel(image: Image.Image) -> Iterator[str]:
     colours = terminal_answers().colours
-    yield encode_band(reduce_colours(image, colours), 0, image.height, colours)
+    yield encode_band(reduce_colours(image, colours, dither=True), 0, image.height, colours)
     yield "\n"
 
 
