@@ -34,6 +34,7 @@ class Canvas(Widget, can_focus=False):
         self._note = ""
         self._words = ""
         self._lines: list[Strip] | None = None
+        self._written: dict[int, tuple[int, str | None]] = {}
 
     @property
     def picture_region(self) -> Region:
@@ -45,7 +46,7 @@ class Canvas(Widget, can_focus=False):
         return Region((self.size.width - width) // 2, max(0, room - height) // 2, width, height)
 
     def show(self, blocks: Sequence[Strip], bands: list[Band], note: str = "") -> None:
-        """Show a picture.
+        """Show a picture, as lines are written from now on; `write` has them written.
 
         Args:
             blocks: its lines, of one width, no larger than the widget.
@@ -53,29 +54,52 @@ class Canvas(Widget, can_focus=False):
             note: a line of text below it.
         """
         self._blocks, self.bands, self._note, self._words = blocks, bands, note, ""
-        self._changed()
+        self._lines = None
 
     def say(self, words: str) -> None:
         """Show a few words, or nothing, in place of a picture."""
         self._blocks, self.bands, self._note, self._words = (), [], "", words
-        self._changed()
+        self._lines = None
+        self._written.clear()
+        self.refresh()
 
     def band(self, top: int, height: int, sequence: str, *, erases: bool) -> Band:
         """A band that has itself written again when it was spoilt."""
         return Band(top, height, sequence, erases=erases, repair=self._repair)
 
+    def write(self, top: int, height: int) -> None:
+        """Have lines of the widget written."""
+        console = self.app.console
+        for y, line in enumerate(self._current()[top : top + height], top):
+            plain = line.plain(console) if isinstance(line, PictureStrip) else None
+            if plain is None:
+                self._written.pop(y, None)
+            else:
+                self._written[y] = (self.picture_region.x, plain)
+        self.refresh(Region(0, top, self.size.width, height))
+
+    def changed_lines(self) -> list[tuple[int, int]]:
+        """The lines that differ from what was written last, each with its bytes."""
+        console = self.app.console
+        x = self.picture_region.x
+        changed: list[tuple[int, int]] = []
+        for y, line in enumerate(self._current()):
+            if not isinstance(line, PictureStrip):
+                changed.append((y, line.cell_length))
+            elif self._written.get(y) != (x, line.plain(console)):
+                changed.append((y, line.weight(console)))
+        return changed
+
     def write_band(self, band: Band) -> None:
         """Have a band's lines written."""
-        area = self.picture_region
-        self.refresh(Region(0, area.y + band.top, self.size.width, band.height))
+        self.write(self.picture_region.y + band.top, band.height)
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The lines themselves: what Textual does to lines on their way undoes pictures."""
-        if self._lines is None:
-            self._lines = self._framed()
+        lines = self._current()
         if crop == self.size.region:
-            return self._lines
-        lines = self._lines[crop.y : crop.bottom]
+            return lines
+        lines = lines[crop.y : crop.bottom]
         # Only a part is seen. A plain strip has the half blocks alone.
         return [Strip(list(line), self.size.width).crop(crop.x, crop.right) for line in lines]
 
@@ -86,16 +110,19 @@ class Canvas(Widget, can_focus=False):
     def on_resize(self) -> None:
         """What was fitted to the old size no longer fits."""
         self._lines = None
+        self._written.clear()
         self.post_message(self.Resized())
 
     def notify_style_update(self) -> None:
         """The theme changed, and with it the ground around the picture."""
         super().notify_style_update()
         self._lines = None
+        self._written.clear()
 
-    def _changed(self) -> None:
-        self._lines = None
-        self.refresh()
+    def _current(self) -> list[Strip]:
+        if self._lines is None:
+            self._lines = self._framed()
+        return self._lines
 
     def _repair(self, band: Band) -> None:
         def check() -> None:

@@ -6,7 +6,8 @@ from functools import lru_cache
 
 import numpy as np
 from PIL import Image
-from rich.color import Color
+from rich.color import Color, ColorSystem
+from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
@@ -18,15 +19,47 @@ _PRECISION = 0xFC
 Rgb = tuple[int, int, int]
 
 
-def half_block_strips(pixels: np.ndarray) -> list[Strip]:
-    """A line of cells for each two rows of pixels.
+class BlockStrip(Strip):
+    """A line of half blocks, written in as few bytes as its colours allow."""
+
+    __slots__ = ("_written",)
+
+    def __init__(self, segments: list[Segment], cell_length: int) -> None:
+        super().__init__(segments, cell_length)
+        self._written: str | None = None
+
+    def render(self, console: Console) -> str:
+        """What is written to the terminal; worked out once, which takes time."""
+        if self._written is None:
+            system = console._color_system or ColorSystem.TRUECOLOR
+            above = below = None
+            parts: list[str] = []
+            for text, style, _ in self:
+                codes = ""
+                if style is not None and style.color not in (None, above):
+                    above = style.color
+                    codes = _codes(above, system, True)
+                if style is not None and style.bgcolor != below:
+                    below = style.bgcolor
+                    codes += (";" if codes else "") + _codes(below, system, False)
+                parts.append(f"\x1b[{codes}m{text}" if codes else text)
+            self._written = "".join(parts) + "\x1b[0m"
+        return self._written
+
+
+def half_block_strips(pixels: np.ndarray, console: Console) -> list[Strip]:
+    """A line of cells for each two rows of pixels, ready to be written.
 
     Args:
         pixels: colours, (2 x lines, columns, 3), uint8.
+        console: tells how many colours the terminal has.
     """
     colours = (pixels & _PRECISION).astype(np.int32)
     packed = (colours[..., 0] << 16) | (colours[..., 1] << 8) | colours[..., 2]
-    return [_line(upper, lower) for upper, lower in zip(packed[0::2], packed[1::2], strict=True)]
+    strips = [_line(upper, lower) for upper, lower in zip(packed[0::2], packed[1::2], strict=True)]
+    for strip in strips:
+        strip.render(console)
+    return strips
 
 
 def half_block_pixels(image: Image.Image, columns: int, rows: int) -> np.ndarray:
@@ -59,7 +92,7 @@ def _line(upper: np.ndarray, lower: np.ndarray) -> Strip:
             starts, ends, upper[starts].tolist(), lower[starts].tolist(), strict=True
         )
     ]
-    return Strip(segments, len(upper))
+    return BlockStrip(segments, len(upper))
 
 
 @lru_cache(maxsize=8192)
@@ -72,3 +105,10 @@ def _cell_style(upper: int, lower: int) -> Style:
 @lru_cache(maxsize=8192)
 def _colour(packed: int) -> Color:
     return Color.from_rgb(packed >> 16, packed >> 8 & 0xFF, packed & 0xFF)
+
+
+@lru_cache(maxsize=16384)
+def _codes(colour: Color | None, system: ColorSystem, foreground: bool) -> str:
+    if colour is None:
+        return "39" if foreground else "49"
+    return ";".join(colour.downgrade(system).get_ansi_codes(foreground))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
+from PIL.Image import Image
+from rich.console import Console
 from textual.strip import Strip
 
 from unipic_tui.errors import UnipicError
@@ -20,11 +23,17 @@ from unipic_tui.ui.pictures.halfblocks import half_block_strips
 from unipic_tui.ui.pictures.line import line_of
 from unipic_tui.ui.pictures.live import LivePictures
 from unipic_tui.ui.pictures.overlays import known_alone, known_over, region_over
-from unipic_tui.ui.pictures.rendering import Shot, SixelLook, renderer
+from unipic_tui.ui.pictures.rendering import Look, Shot, renderer
 from unipic_tui.ui.pictures.sources import ImageSource, Source
 from unipic_tui.ui.pictures.strips import Band
 from unipic_tui.ui.pictures.terminal import cell_size, in_tmux, terminal_answers
 
+_T = TypeVar("_T")
+
+_UNNOTICED = 4_096
+"""Bytes that no line takes long for."""
+_FEW_COLOURS = 64
+"""For a slow line: half the bytes of 256."""
 _NOT_SHOWN = "Pictures are turned off."
 _HINT = "{region} · arrows move · Shift+arrows resize · Enter takes · Esc leaves"
 
@@ -118,25 +127,30 @@ class Painter:
             self._canvas.say(_NOT_SHOWN if wish.source else "")
             return
         if wish.source is None:
-            await self._paint_tokens(wish)
+            await self._paint_tokens(wish, version)
             return
         cell = cell_size()
         zoom = FITTED if wish.region else wish.zoom
-        shoot = partial(renderer().shoot, wish.source, self._room(wish), cell, zoom)
-        shot = await renderer().views.run(shoot)
+        console = self._canvas.app.console
+        shot = await self._run(
+            partial(renderer().shoot, wish.source, self._room(wish), cell, zoom, console)
+        )
         if self._outdated(version):
             return
         if wish.plain:
-            strips = await renderer().views.run(partial(_overlaid, shot, wish))
-            self._show(shot, strips, note=_note(wish))
+            strips = await self._run(partial(_overlaid, shot, wish, console))
+            await self._show(shot, strips, [], version, _note(wish))
         elif wish.protocol == "kitty" and max(shot.columns, shot.rows) <= kitty.MAX_LINES:
             await self._paint_kitty(shot, cell, version)
         elif wish.protocol == "sixel":
             await self._paint_sixels(shot, cell, version)
         else:
-            self._show(shot, shot.strips)
+            await self._show(shot, shot.strips, [], version)
         if not self._outdated(version):
             self._shown(shot.picture)
+
+    async def _run(self, work: Callable[[], _T]) -> _T:
+        return await renderer().views.run(work)
 
     def _outdated(self, version: int) -> bool:
         return version != self._version
@@ -146,35 +160,59 @@ class Painter:
         width, height = self._canvas.size
         return width, max(1, height - 1 if wish.region else height)
 
-    def _show(
+    async def _show(
         self,
-        shot: Shot,
+        shot: Shot | None,
         strips: Sequence[Strip],
-        bands: list[Band] | None = None,
+        bands: list[Band],
+        version: int,
         note: str = "",
     ) -> None:
+        """Have the lines written that change, as many at a time as the line carries."""
         self._shot = shot
-        self._canvas.show(strips, bands or [], note)
+        self._canvas.show(strips, bands, note)
+        unsent: list[int] = []
+        size = 0
+        changed = self._canvas.changed_lines()
+        for y, weight in changed:
+            unsent.append(y)
+            size += weight
+            if size < self._line.part and y != changed[-1][0]:
+                continue
+            for line in unsent:
+                self._canvas.write(line, 1)
+            await self._displayed()
+            if self._outdated(version):
+                return
+            if size > _UNNOTICED:
+                await self._line.settle(size)
+            unsent, size = [], 0
 
-    async def _paint_tokens(self, wish: Wish) -> None:
+    async def _paint_tokens(self, wish: Wish, version: int) -> None:
         progress = wish.progress
         if progress is None:
             self._shot = None
             self._canvas.say("")
             return
-        columns, rows = fit_cells((progress.columns, progress.rows), self._room(wish), cell_size())
+        grid = (progress.columns, progress.rows)
+        columns, rows = fit_cells(grid, self._room(wish), cell_size())
+        console = self._canvas.app.console
 
         def draw() -> list[Strip]:
-            return half_block_strips(known_alone(2 * rows, columns, progress))
+            return half_block_strips(known_alone(2 * rows, columns, progress), console)
 
-        self._canvas.show(await renderer().views.run(draw), [])
+        await self._show(None, await self._run(draw), [], version)
 
     async def _paint_kitty(self, shot: Shot, cell: Pair, version: int) -> None:
         picture = self._live.get(shot.key)
         if picture is None:
-            if not self._replaces_preview(shot):
-                self._show(shot, shot.strips)
-            pieces = await renderer().views.run(partial(renderer().png, shot, cell))
+            # A palette makes a quarter of the bytes.
+            look = Look("kitty", cell, 256 if self._line.slow else 0, dither=False)
+            encode = partial(renderer().png, shot, look)
+            async with self._meanwhile(encode) as encoding:
+                if not self._replaces_preview(shot):
+                    await self._show(shot, shot.strips, [], version)
+                pieces = await encoding
             if self._outdated(version):
                 return
             picture = await self._live.send(
@@ -187,9 +225,17 @@ class Painter:
             cells = kitty.placeholder_line(picture, row, shot.columns)
             bands.append(self._canvas.band(row, 1, cells, erases=True))
             bands[-1].shown = True
-        self._show(shot, shot.strips, bands)
-        await self._displayed()
+        await self._show(shot, shot.strips, bands, version)
         self._live.seen(shot.key)
+
+    @contextlib.asynccontextmanager
+    async def _meanwhile(self, work: Callable[[], _T]) -> AsyncIterator[asyncio.Task[_T]]:
+        """Has work begun now whose result is needed a little later, or not at all."""
+        task = asyncio.create_task(self._run(work))
+        try:
+            yield task
+        finally:
+            task.cancel()
 
     def _replaces_preview(self, shot: Shot) -> bool:
         """Whether a preview of the same size is there, which may stay until this one is sent."""
@@ -202,20 +248,19 @@ class Painter:
         )
 
     async def _paint_sixels(self, shot: Shot, cell: Pair, version: int) -> None:
-        run = renderer().views.run
         colours = terminal_answers().colours
-        look = SixelLook(cell, colours, dither=shot.source.lasting and not self._line.slow)
+        if self._line.slow:
+            colours = min(colours, _FEW_COLOURS)
+        look = Look("sixel", cell, colours, shot.source.lasting and not self._line.slow)
         bands = [
             self._canvas.band(top, height, "", erases=False)
             for top, height in sixel.band_lines(shot.rows)
         ]
-        kept = await run(partial(renderer().sixels, shot, look))
-        image = None
-        if kept is None:
-            image = await run(partial(renderer().scaled_for_sixels, shot, look))
+        async with self._meanwhile(partial(_begun, shot, look)) as beginning:
+            await self._show(shot, shot.strips, bands, version)
+            kept, image = await beginning
         if self._outdated(version):
             return
-        self._show(shot, shot.strips, bands)
         unsent: list[Band] = []
         for index, band in enumerate(bands):
             if kept is not None:
@@ -223,7 +268,7 @@ class Painter:
             elif image is not None:
                 top, height = band.top * cell[1], band.height * cell[1]
                 encode = partial(sixel.encode_band, image, top, height, colours)
-                band.sequence = await run(encode)
+                band.sequence = await self._run(encode)
             if self._outdated(version):
                 return
             unsent.append(band)
@@ -231,7 +276,7 @@ class Painter:
                 await self._send(unsent)
                 unsent = []
         sequences = [band.sequence for band in bands]
-        await run(partial(renderer().keep_sixels, shot, look, sequences))
+        await self._run(partial(renderer().keep, shot, look, sequences))
 
     async def _send(self, bands: list[Band]) -> None:
         for band in bands:
@@ -248,13 +293,19 @@ class Painter:
             await asyncio.wait_for(written.wait(), 1.0)
 
 
-def _overlaid(shot: Shot, wish: Wish) -> list[Strip]:
+def _begun(shot: Shot, look: Look) -> tuple[list[str] | None, Image | None]:
+    """The bands as they were made before, or what to make them from."""
+    kept = renderer().kept(shot, look)
+    return kept, None if kept else renderer().scaled_for_sixels(shot, look)
+
+
+def _overlaid(shot: Shot, wish: Wish, console: Console) -> list[Strip]:
     pixels = shot.pixels
     if wish.progress:
         pixels = known_over(pixels, wish.progress)
     if wish.region:
         pixels = region_over(pixels, wish.region, *wish.grid)
-    return half_block_strips(pixels)
+    return half_block_strips(pixels, console)
 
 
 def _note(wish: Wish) -> str:

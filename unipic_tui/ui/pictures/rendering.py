@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 
 import numpy as np
 from PIL import Image
+from rich.console import Console
 from textual.strip import Strip
 
 from unipic_tui.ui.pictures import kitty, sixel
@@ -123,9 +124,17 @@ class Shot:
 
 
 @dataclass(frozen=True, slots=True)
-class SixelLook:
-    """How a shot is made into sixels: the cell's size in pixels, colours, and how they mix."""
+class Look:
+    """How a shot is encoded.
 
+    Attributes:
+        protocol: ``kitty`` or ``sixel``.
+        cell: a cell's size in pixels.
+        colours: at most so many; 0 for all.
+        dither: mix colours dot by dot where none is right.
+    """
+
+    protocol: str
     cell: Pair
     colours: int
     dither: bool
@@ -140,7 +149,7 @@ class Renderer:
         self._decoded: ByteCache[Image.Image] = ByteCache(DECODED_BYTES)
         self._encoded: ByteCache[list[str]] = ByteCache(ENCODED_BYTES)
 
-    def shoot(self, source: Source, area: Pair, cell: Pair, zoom: Zoom) -> Shot:
+    def shoot(self, source: Source, area: Pair, cell: Pair, zoom: Zoom, console: Console) -> Shot:
         """The part of a picture that a view of ``area`` cells shows.
 
         Raises:
@@ -150,37 +159,37 @@ class Renderer:
         image = self._image(source, identity)
         box, (columns, rows) = visible_part(image.size, area, cell, zoom)
         pixels = half_block_pixels(image.crop(box), columns, rows)
-        strips = half_block_strips(pixels)
+        strips = half_block_strips(pixels, console)
         return Shot(source, identity, columns, rows, image.size, box, pixels, strips)
 
-    def png(self, shot: Shot, cell: Pair) -> list[str]:
+    def png(self, shot: Shot, look: Look) -> list[str]:
         """The shot as kitty wants it, no larger than the picture: the terminal enlarges."""
-        key = ("kitty", shot.key, cell)
-        pieces = self._encoded.get(key)
+        pieces = self.kept(shot, look)
         if pieces is None:
             part = self._image(shot.source, shot.identity).crop(shot.box)
-            size = _pixel_size(shot, cell)
+            size = _pixel_size(shot, look.cell)
             if part.width > size[0] or part.height > size[1]:
                 part = part.resize(size, Image.Resampling.LANCZOS)
+            if look.colours:
+                part = sixel.reduce_colours(part, look.colours, dither=look.dither)
             pieces = kitty.encode_png(part)
-            if shot.source.lasting:
-                self._encoded.put(key, pieces, sum(map(len, pieces)))
+            self.keep(shot, look, pieces)
         return pieces
 
-    def sixels(self, shot: Shot, look: SixelLook) -> list[str] | None:
-        """The shot's bands, if `keep_sixels` kept them."""
-        return self._encoded.get((shot.key, look))
-
-    def keep_sixels(self, shot: Shot, look: SixelLook, bands: list[str]) -> None:
-        """Keep the bands of a shot."""
-        if shot.source.lasting:
-            self._encoded.put((shot.key, look), bands, sum(map(len, bands)))
-
-    def scaled_for_sixels(self, shot: Shot, look: SixelLook) -> Image.Image:
+    def scaled_for_sixels(self, shot: Shot, look: Look) -> Image.Image:
         """The shot in the terminal's pixels, with a palette."""
         part = self._image(shot.source, shot.identity).crop(shot.box)
         scaled = part.resize(_pixel_size(shot, look.cell), Image.Resampling.LANCZOS)
         return sixel.reduce_colours(scaled, look.colours, dither=look.dither)
+
+    def kept(self, shot: Shot, look: Look) -> list[str] | None:
+        """The shot's parts, encoded, if `keep` kept them."""
+        return self._encoded.get((shot.key, look))
+
+    def keep(self, shot: Shot, look: Look, parts: list[str]) -> None:
+        """Keep the encoded parts of a shot that may be asked for again."""
+        if shot.source.lasting:
+            self._encoded.put((shot.key, look), parts, sum(map(len, parts)))
 
     def _image(self, source: Source, identity: Hashable) -> Image.Image:
         if not source.lasting:

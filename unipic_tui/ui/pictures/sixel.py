@@ -22,7 +22,7 @@ _DEFINITION = re.compile(r"(#\d+);2;\d+;\d+;\d+")
 _DEFINITIONS = re.compile(r"(?:#\d+;2;\d+;\d+;\d+)*")
 
 
-def reduce_colours(image: Image.Image, colours: int, *, dither: bool) -> Image.Image:
+def reduce_colours(image: Image.Image, colours: int, *, dither: bool = True) -> Image.Image:
     """The picture with at most so many colours, chosen for all of it.
 
     Args:

@@ -84,6 +84,23 @@ class Band:
         return f"{_SAVE}{up}{self.sequence}{_RESTORE}"
 
 
+class JoinedStrip(Strip):
+    """Strips side by side, each written in its own way, such as `BlockStrip`'s."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, parts: Sequence[Strip]) -> None:
+        super().__init__(
+            [segment for part in parts for segment in part],
+            sum(part.cell_length for part in parts),
+        )
+        self._parts = parts
+
+    def render(self, console: Console) -> str:
+        """What is written to the terminal when nothing cuts into the line."""
+        return "".join([part.render(console) for part in self._parts])
+
+
 class PictureStrip(Strip):
     """A line of a picture, with what stands left and right of it.
 
@@ -133,6 +150,17 @@ class PictureStrip(Strip):
             forward = f"\x1b[{self._cells.cell_length}C"
             cells = f"{_SAVE}{self._cells.render(console)}{_RESTORE}{drawing}{forward}"
         return self._before.render(console) + cells + self._after.render(console)
+
+    def weight(self, console: Console) -> int:
+        """About how many bytes `render` makes, without counting as having been written."""
+        if not self._band.whole:
+            return len(self._blocks.render(console)) + len(self.text) - self._cells.cell_length
+        last = self._line == self._band.height - 1
+        return self.cell_length + (len(self._band.sequence) if last else 0)
+
+    def plain(self, console: Console) -> str | None:
+        """What is written for the picture's part of the line, if that is half blocks."""
+        return None if self._band.shown else self._blocks.render(console)
 
     def divide(self, cuts: Iterable[int]) -> Sequence[Strip]:
         """Cut by the compositor; anywhere but at the end, this means that something covers it."""

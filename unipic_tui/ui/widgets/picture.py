@@ -31,6 +31,9 @@ def _region_keys(action: str, way: str, keys: str, right: int, down: int) -> lis
 class PictureView(Widget):
     """Shows one picture, and lets a rectangle of its tokens be chosen.
 
+    Args:
+        keep: how many pictures a kitty terminal may hold for this view; those seen last.
+
     Attributes:
         protocol: ``kitty``, ``sixel``, ``blocks``, or ``none`` for no picture at all.
         overlay: draw which tokens are known over the picture, as `show_tokens` tells.
@@ -79,11 +82,13 @@ class PictureView(Widget):
     def __init__(
         self,
         *,
+        keep: int = 1,
         name: str | None = None,
         id: str | None = None,  # noqa: A002 - Textual's own name for it
         classes: str | None = None,
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
+        self._keep = keep
         self._canvas = Canvas()
         self._source: Source | None = None
         self._progress: Progress | None = None
@@ -236,7 +241,7 @@ class PictureView(Widget):
 
     def on_mount(self) -> None:
         """Draw from now on."""
-        self._painter = Painter(self._canvas, self._told_shown)
+        self._painter = Painter(self._canvas, self._told_shown, self._keep)
         self.run_worker(self._painter.run(), group="pictures", name="picture")
         # Raised when another screen comes over this one, and when it goes.
         self.watch(self.screen, "stack_updates", self._screen_changed, init=False)
