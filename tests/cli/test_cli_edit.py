@@ -44,6 +44,21 @@ def test_the_published_flags(cli: Cli, photo: Path, argv: list[str]) -> None:
     assert (job.unconditional, job.size) == (None, 512)
 
 
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["-s", "2", "photo.png", "make it blue"],
+        ["photo.png", "-s", "2", "make", "it", "blue"],
+        ["photo.png", "make", "-s", "2", "it", "blue"],
+        ["photo.png", "make it blue", "-s", "2"],
+        ["--image", "photo.png", "-s", "2", "--", "make it blue"],
+    ],
+)
+def test_words_and_options_in_any_order(cli: Cli, photo: Path, argv: list[str]) -> None:
+    assert cli("edit", *argv).code == 0
+    assert (cli.job.prompt, cli.job.seed) == ("make it blue", 2)
+
+
 def test_the_size_is_rounded(cli: Cli, photo: Path) -> None:
     result = cli("e", str(photo), "x", "--size", "500")
     assert cli.job.size == 496

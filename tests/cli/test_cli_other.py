@@ -51,6 +51,8 @@ def test_help_and_bad_input_load_nothing_heavy() -> None:
         (["genrate", "x"], "there is no command 'genrate': did you mean \"generate\""),
         (["a red circle"], "there is no command 'a red circle': to draw, use \"generate PROMPT\""),
         (["--wings"], "unrecognized arguments: --wings"),
+        (["doctor", "one", "two"], "unrecognized arguments: two"),
+        (["edit", "a.png", "x", "--wings", "3"], "unrecognized arguments: --wings"),
         (["--dtype", "int8"], "invalid choice: 'int8'"),
         (["\x1b[31m"], "there is no command '"),
     ],

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from unipic_tui.cli.context import Context
-from unipic_tui.cli.parser import build_parser
+from unipic_tui.cli.parser import parse_arguments
 from unipic_tui.cli.report import say
 from unipic_tui.errors import UnipicError
 from unipic_tui.events import BackendFactory
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None, backend_factory: BackendFactory | No
         interrupt.
     """
     try:
-        args = build_parser().parse_args(argv)
+        args = parse_arguments(argv)
     except SystemExit as stop:  # argparse has said why, or has printed what was asked for
         return int(stop.code or 0)
     context = Context(backend_factory)

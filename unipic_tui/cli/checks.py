@@ -187,8 +187,9 @@ def check_checkpoint(folder: Path | None) -> Iterator[Check | CheckpointReport]:
     """
     try:
         from unipic_tui.model.checkpoint import inspect
-    except (ImportError, OSError):
-        return  # torch is missing, which another check has said
+    except (ImportError, OSError) as error:
+        yield Check("Checkpoint", "fails", f"It cannot be looked at: {error}.", _REINSTALL)
+        return
     path = folder or paths.EMBEDDED_CHECKPOINT
     where = shown_path(path) if folder else "the embedded one"
     remedy = "Download it again, or name another folder." if folder else _REINSTALL

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeAlias
 
 from unipic_tui import __version__
@@ -50,6 +50,25 @@ class Parser(argparse.ArgumentParser):
             remedy = f'did you mean "{close[0]}"' if close else 'to draw, use "generate PROMPT"'
             self.error(f"there is no command {str(value)!r}: {remedy}")
         super()._check_value(action, value)
+
+
+def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """The arguments of one call; ``run`` is the command to run.
+
+    Words may stand before and after options, as in ``edit cat.png --seed 2 "make it black"``,
+    which argparse by itself does not understand.
+
+    Raises:
+        SystemExit: the arguments make no sense, or help was asked for; it has been printed.
+    """
+    parser = build_parser()
+    args, rest = parser.parse_known_args(argv)
+    unknown = [word for word in rest if word.startswith("-") and word != "-"]
+    if unknown or (rest and not hasattr(args, "words")):
+        parser.error(f"unrecognized arguments: {' '.join(unknown or rest)}")
+    if rest:
+        args.words = [*args.words, *rest]
+    return args
 
 
 def build_parser() -> Parser:
