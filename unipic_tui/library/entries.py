@@ -29,6 +29,13 @@ class Entries(Sessions):
     def add_entry(self, session: int, job: Job, parent: int | None = None) -> Entry:
         """Keep a job in state ``queued``, at the end of the queue."""
         with self.database.write() as transaction:
+            if (
+                parent is not None
+                and not transaction.execute(
+                    "SELECT 1 FROM pictures WHERE id = ? AND trash IS NULL", (parent,)
+                ).fetchone()
+            ):
+                raise self._missing("picture", parent)
             entry = self._insert_entry(transaction, session, job, parent, state="queued")
         return self.entry(entry)
 
@@ -43,13 +50,6 @@ class Entries(Sessions):
         origin: str = "",
     ) -> int:
         folder = self.session(session).folder
-        if (
-            parent is not None
-            and not transaction.execute(
-                "SELECT 1 FROM pictures WHERE id = ? AND trash IS NULL", (parent,)
-            ).fetchone()
-        ):
-            raise self._missing("picture", parent)
         entry: int = transaction.execute(
             """INSERT INTO entries
                 (uid, session, parent, mode, prompt, job, state, position, created, file, origin)
