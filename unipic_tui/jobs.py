@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, ClassVar, Literal, Self, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from unipic_tui.errors import InputError
@@ -252,7 +253,7 @@ def job_from_dict(data: dict[str, Any]) -> Job:
 def _read(kind: type[_Kind], fields: dict[str, Any]) -> _Kind:
     """A dataclass from untrusted fields; raises `TypeError` where they are not its own."""
     known = {field.name: field for field in dataclasses.fields(cast("Any", kind))}
-    hints = get_type_hints(kind)
+    hints = _hints(cast("Any", kind))
     for name, value in fields.items():
         if name not in known:
             raise TypeError(f"it has an unknown field {str(name)[:40]!r}")
@@ -262,6 +263,12 @@ def _read(kind: type[_Kind], fields: dict[str, Any]) -> _Kind:
         if name not in fields and field.default is dataclasses.MISSING:
             raise TypeError(f"it lacks the field {name!r}")
     return kind(**fields)
+
+
+@cache
+def _hints(kind: type[Any]) -> dict[str, Any]:
+    # Evaluated once: a library reads jobs by the thousand.
+    return get_type_hints(kind)
 
 
 def _fits(value: object, hint: Any) -> bool:
