@@ -15,6 +15,9 @@ from unipic_tui.ui.widgets.gallery import Gallery
 from unipic_tui.ui.widgets.greeting import Greeting
 from unipic_tui.ui.widgets.picture import PictureView
 
+TILE_WIDTH = 12
+"""Cells that a picture of the gallery takes, roughly."""
+
 
 class Stage(Vertical):
     """Shows the studio's choice: a picture, or a job that is being drawn."""
@@ -23,6 +26,7 @@ class Stage(Vertical):
         super().__init__(id=id)
         self._protocol = protocol
         self._shown: tuple[str, int] | None = None
+        self._places: dict[int, int] = {}
 
     def compose(self) -> ComposeResult:
         """The large picture with its details, the gallery below."""
@@ -46,9 +50,15 @@ class Stage(Vertical):
 
     def show_pictures(self, pictures: Sequence[StoredPicture], chosen: int | None) -> None:
         """Show the session's thumbnails."""
-        with self.gallery.prevent(Gallery.Selected):
-            self.gallery.set_pictures(pictures, chosen)
+        self._places = {picture.id: place for place, picture in enumerate(pictures)}
+        self.gallery.set_pictures(pictures, chosen)
         self.gallery.set_class(not pictures, "-empty")
+        self.gallery.set_class(len(pictures) * TILE_WIDTH > self.size.width, "-many")
+
+    def point_at(self, picture: int | None) -> None:
+        """Put the gallery's cursor on a picture."""
+        with self.gallery.prevent(Gallery.Selected):
+            self.gallery.cursor = self._places.get(picture or 0, -1)
 
     def show_choice(self, studio: Studio, *, only_live: bool, text_first: bool) -> None:
         """Show what is chosen.

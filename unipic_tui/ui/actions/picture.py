@@ -99,7 +99,6 @@ class PictureActions:
         index = await self._screen.app.push_screen_wait(viewer)
         if index is not None and ids[index] != chosen.id:
             self._screen.studio.choose_picture(ids[index])
-            self._screen.stage.show_pictures(pictures, ids[index])
 
     async def _sheet(self) -> None:
         studio = self._screen.studio

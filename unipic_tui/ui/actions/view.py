@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from textual.widget import Widget
 
 from unipic_tui.ui.screens.help import HelpScreen
-from unipic_tui.ui.studio import Change
 from unipic_tui.ui.themes import DARK, LIGHT
 
 if TYPE_CHECKING:
@@ -63,8 +62,7 @@ class ViewActions:
         self._screen.stage.view.redraw()
 
     async def _text(self) -> None:
-        self._screen.toggle_class("-text")
-        self._screen.studio_changed(Change.CHOICE)
+        self._screen.show_text_first(not self._screen.text_first)
 
     async def _theme(self) -> None:
         dark = self._screen.app.current_theme.dark

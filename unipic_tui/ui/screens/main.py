@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from PIL.Image import Image
 from textual import on
 from textual.actions import SkipAction
 from textual.app import ComposeResult
@@ -14,6 +15,7 @@ from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
 from unipic_tui.errors import UnipicError
+from unipic_tui.library.records import StoredPicture
 from unipic_tui.ui.actions.library import LibraryActions
 from unipic_tui.ui.actions.picture import PictureActions
 from unipic_tui.ui.actions.prompt import PromptActions
@@ -33,6 +35,9 @@ from unipic_tui.ui.widgets.prompt import PromptArea
 
 if TYPE_CHECKING:
     from unipic_tui.ui.app import UnipicApp
+
+THUMBNAIL_SIDES = (64, 128, 256)
+"""Sizes, in pixels, in which small versions of pictures are kept."""
 
 Handler = Callable[[], Awaitable[None]]
 
@@ -63,7 +68,7 @@ class MainScreen(Screen[None]):
         self.studio = studio
         self.protocol = protocol
         self._texts = texts
-        self.set_class(text_first, "-text")
+        self._begins_text_first = text_first
         self._pending = Change(0)
         self._handlers: dict[str, Handler] = {
             **PromptActions(self).handlers,
@@ -108,6 +113,12 @@ class MainScreen(Screen[None]):
     def text_first(self) -> bool:
         """Whether words take the place of pictures."""
         return self.has_class("-text")
+
+    def show_text_first(self, text_first: bool) -> None:
+        """Show words in place of pictures, or pictures again."""
+        self.set_class(text_first, "-text")
+        self.stage.gallery.text_only = text_first
+        self.studio_changed(Change.CHOICE)
 
     # Commands
 
@@ -174,6 +185,8 @@ class MainScreen(Screen[None]):
         studio.touched.clear()
         if change & (Change.PICTURES | Change.SESSION):
             self.stage.show_pictures(list(studio.desk.pictures.values()), studio.picture_id)
+        elif Change.CHOICE in change:
+            self.stage.point_at(studio.picture_id)
         if change & (Change.CHOICE | Change.PICTURES | Change.SESSION | Change.LIVE):
             only_live = not change & (Change.CHOICE | Change.PICTURES | Change.SESSION)
             self.stage.show_choice(studio, only_live=only_live, text_first=self.text_first)
@@ -233,13 +246,20 @@ class MainScreen(Screen[None]):
     def begin(self, prompts: Sequence[str]) -> None:
         """The library is open."""
         self.composer.prompt.set_history(prompts)
+        self.stage.gallery.load = self._small
         if self.studio.entry is None:
             self.query_one(Starters).focus()
+
+    def _small(self, picture: StoredPicture, side: int) -> Image:
+        """A small version of a picture, kept on the disk in few sizes; not for the event loop."""
+        size = next((size for size in THUMBNAIL_SIDES if size >= side), THUMBNAIL_SIDES[-1])
+        return self.studio.store.opened.thumbnail(picture.id, size)
 
     # What the widgets say
 
     def on_mount(self) -> None:
         """Show what is there."""
+        self.show_text_first(self._begins_text_first)
         self.studio_changed(Change.ALL)
 
     def on_descendant_focus(self) -> None:

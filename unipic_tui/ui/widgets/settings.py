@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import ClassVar
 
 from rich.text import Text
@@ -112,19 +112,12 @@ class SettingsRow(Vertical):
         """Show the fields of the mode."""
         for box in self._boxes.values():
             box.display = self.mode in box.spec.modes
-        self._show_further()
+        self.watch_further()
 
     def watch_further(self) -> None:
-        """Show or hide the second line."""
-        self._show_further()
-
-    def _show_further(self) -> None:
-        if self.children:
-            line = self.query_one("#further-fields")
-            line.display = self.further and any(box.display for box in self._further())
-
-    def _further(self) -> Iterator[FieldBox]:
-        return (box for box in self._boxes.values() if box.spec.further)
+        """Show or hide the second line, where it is not shown anyhow."""
+        boxes = [box for box in self._boxes.values() if box.spec.further]
+        self.set_class(self.further and any(box.display for box in boxes), "-further")
 
     def on_mount(self) -> None:
         """Begin with the fields of the mode."""

@@ -8,7 +8,6 @@ from typing import ClassVar
 
 from PIL.Image import Image
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
@@ -23,9 +22,10 @@ from unipic_tui.text import one_line
 from unipic_tui.ui.iterate import Sheet, contact_sheet
 from unipic_tui.ui.pictures.halfblocks import half_block_pixels, half_block_strips
 
-CELL_WIDTH, PICTURE_LINES = 20, 9
-_LINES = PICTURE_LINES + 2
+SMALLEST, USUAL, LARGEST = 12, 20, 40
+"""Cells across a picture: at least, where not all are in sight, and at most."""
 _ROW_LABEL = 18
+_GAP = 2
 
 
 class SheetView(ScrollView, can_focus=True):
@@ -67,6 +67,7 @@ class SheetView(ScrollView, can_focus=True):
         self._load = load
         self._strips: dict[int, list[Strip]] = {}
         self._sheet = contact_sheet(self._jobs)
+        self._across = USUAL
         self._chosen = chosen
 
     # Layout
@@ -86,15 +87,34 @@ class SheetView(ScrollView, can_focus=True):
         """Lines above the first row, for the labels of columns."""
         return 2 if any(self._sheet.columns) else 0
 
+    @property
+    def _lines(self) -> int:
+        """Lines of a picture with the label under it."""
+        return self._across // 2 + 1
+
     def on_resize(self) -> None:
-        """Wrap what runs on at the width there is."""
-        wrap = max(1, (self.size.width - 1) // (CELL_WIDTH + 2))
-        self._sheet = contact_sheet(self._jobs, wrap)
+        """Make the pictures as large as all of them can be, if they can all be in sight."""
+        sheets = [contact_sheet(self._jobs, wrap) for wrap in range(1, len(self._jobs) + 1)]
+        self._across, self._sheet = max(
+            ((self._room(sheet), sheet) for sheet in sheets), key=lambda fitted: fitted[0]
+        )
+        if self._across < SMALLEST:
+            self._across = USUAL
+            self._sheet = contact_sheet(self._jobs, max(1, (self.size.width - 1) // (USUAL + _GAP)))
         columns, rows = len(self._sheet.columns), len(self._sheet.rows)
         self.virtual_size = Size(
-            self._left + columns * (CELL_WIDTH + 2), self._top + rows * (_LINES + 1)
+            self._left + columns * (self._across + _GAP), self._top + rows * (self._lines + 1)
         )
         self._point_at(self._chosen)
+        self._strips.clear()
+        self.run_worker(self._load_all(), exclusive=True)
+
+    def _room(self, sheet: Sheet) -> int:
+        """How many cells wide pictures can be for all of a sheet to be in sight."""
+        self._sheet = sheet
+        wide = (self.size.width - self._left) // len(sheet.columns) - _GAP
+        lines = (self.size.height - self._top) // len(sheet.rows) - 2
+        return min(LARGEST, wide, 2 * lines)
 
     def _point_at(self, picture: int) -> None:
         for row, cells in enumerate(self._sheet.cells):
@@ -104,10 +124,6 @@ class SheetView(ScrollView, can_focus=True):
                     return
         self.cursor = 0, 0
 
-    async def on_mount(self) -> None:
-        """Load the pictures one after another, those at the top first."""
-        self.run_worker(self._load_all(), exclusive=True)
-
     async def _load_all(self) -> None:
         for index, picture in enumerate(self._pictures):
             self._strips[index] = await asyncio.to_thread(self._draw, picture)
@@ -115,7 +131,7 @@ class SheetView(ScrollView, can_focus=True):
 
     def _draw(self, picture: StoredPicture) -> list[Strip]:
         image = self._load(picture)
-        scale = min(CELL_WIDTH / image.width, 2 * PICTURE_LINES / image.height)
+        scale = self._across / max(image.size)
         columns = max(1, round(image.width * scale))
         lines = max(1, round(image.height * scale / 2))
         return half_block_strips(half_block_pixels(image, columns, lines), self.app.console)
@@ -138,10 +154,10 @@ class SheetView(ScrollView, can_focus=True):
         column, row = self.cursor
         self.refresh()
         place = Region(
-            self._left + column * (CELL_WIDTH + 2) - 1,
-            self._top + row * (_LINES + 1),
-            CELL_WIDTH + 2,
-            _LINES,
+            self._left + column * (self._across + _GAP) - 1,
+            self._top + row * (self._lines + 1),
+            self._across + _GAP,
+            self._lines,
         )
         self.scroll_to_region(place, animate=False)
 
@@ -154,8 +170,8 @@ class SheetView(ScrollView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """Go to the picture under the mouse; a second click takes it."""
-        column = (event.x + self.scroll_offset.x - self._left) // (CELL_WIDTH + 2)
-        row = (event.y + self.scroll_offset.y - self._top) // (_LINES + 1)
+        column = (event.x + self.scroll_offset.x - self._left) // (self._across + _GAP)
+        row = (event.y + self.scroll_offset.y - self._top) // (self._lines + 1)
         if not (0 <= row < len(self._sheet.rows) and 0 <= column < len(self._sheet.columns)):
             return
         if self._sheet.cells[row][column] is None:
@@ -170,7 +186,10 @@ class SheetView(ScrollView, can_focus=True):
         """One line of the sheet."""
         line = y + self.scroll_offset.y
         width = max(self.size.width, self.virtual_size.width)
-        strip = self._column_labels() if line < self._top else self._row_line(line - self._top)
+        if line >= self._top:
+            strip = self._row_line(line - self._top)
+        else:
+            strip = self._column_labels() if line == 0 else Strip([])
         start = self.scroll_offset.x
         return strip.adjust_cell_length(width, self.rich_style).crop(start, start + self.size.width)
 
@@ -178,18 +197,18 @@ class SheetView(ScrollView, can_focus=True):
         label = self.get_component_rich_style("sheet--label")
         segments = [Segment(" " * self._left, self.rich_style)]
         for text in self._sheet.columns:
-            shown = one_line(text, CELL_WIDTH)
+            shown = one_line(text, self._across)
             segments.append(Segment(shown, label))
-            gap = CELL_WIDTH + 2 - Segment.get_line_length([Segment(shown)])
+            gap = self._across + _GAP - Segment.get_line_length([Segment(shown)])
             segments.append(Segment(" " * gap, self.rich_style))
         return Strip(segments)
 
     def _row_line(self, line: int) -> Strip:
-        row, inside = divmod(line, _LINES + 1)
+        row, inside = divmod(line, self._lines + 1)
         if row >= len(self._sheet.rows):
             return Strip.blank(self.size.width, self.rich_style)
         label = self.get_component_rich_style("sheet--label")
-        start = self._sheet.rows[row] if inside == PICTURE_LINES // 2 else ""
+        start = self._sheet.rows[row] if inside == self._across // 4 else ""
         shown = one_line(start, self._left - 1)
         gap = self._left - Segment.get_line_length([Segment(shown)])
         parts = [Strip([Segment(shown, label), Segment(" " * gap, self.rich_style)])]
@@ -200,25 +219,30 @@ class SheetView(ScrollView, can_focus=True):
         return Strip.join(parts)
 
     def _cell_line(self, index: int | None, line: int, chosen: bool) -> Strip:
-        if index is None or line > PICTURE_LINES:
-            return Strip.blank(CELL_WIDTH + 2, self.rich_style)
-        if line == PICTURE_LINES:
-            name = "sheet--cursor" if chosen else "sheet--label"
-            shown = self._under(index)
-            text = f"{'▸' if chosen else ' '}{one_line(shown, CELL_WIDTH - 1)}"
-            return self._padded(Strip([Segment(text, self.get_component_rich_style(name))]))
+        if index is None or line >= self._lines:
+            return Strip.blank(self._across + _GAP, self.rich_style)
+        cursor = self.get_component_rich_style("sheet--cursor")
+        if line == self._lines - 1:
+            style = cursor if chosen else self.get_component_rich_style("sheet--label")
+            text = one_line(self._under(index), self._across)
+            return self._padded(Strip([Segment(text, style)]))
         strips = self._strips.get(index)
         if strips is None:
             empty = self.get_component_rich_style("sheet--empty")
-            return self._padded(Strip([Segment("·" if line == 4 else " ", empty)]))
-        return self._padded(strips[line] if line < len(strips) else Strip([]))
+            found = Strip([Segment("·" if line == self._across // 4 else " ", empty)])
+        else:
+            found = strips[line] if line < len(strips) else Strip([])
+        if chosen:
+            bar = Strip([Segment("▌", cursor)])
+            return self._padded(Strip.join([self._padded(found, self._across), bar]))
+        return self._padded(found)
 
     def _under(self, index: int) -> str:
         """The label under a picture; in a table the margins say it all."""
         return "" if any(self._sheet.columns) else self._sheet.labels[index]
 
-    def _padded(self, strip: Strip) -> Strip:
-        return strip.adjust_cell_length(CELL_WIDTH + 2, self.rich_style + Style())
+    def _padded(self, strip: Strip, width: int | None = None) -> Strip:
+        return strip.adjust_cell_length(width or self._across + _GAP, self.rich_style)
 
 
 def _drawn(picture: StoredPicture) -> DrawingJob | None:
