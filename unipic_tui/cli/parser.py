@@ -73,6 +73,8 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def build_parser() -> Parser:
     """The parser of the whole command line; ``run`` in its result is the command to run."""
+    from unipic_tui.cli.library import add_arguments as add_library
+
     parser = Parser(
         prog="unipic-tui",
         description="Draw, edit and describe images with Skywork UniPic.",
@@ -107,6 +109,7 @@ def build_parser() -> Parser:
     _add_convert(commands)
     _add_doctor(commands)
     _add_settings(commands)
+    add_library(commands)
     return parser
 
 
