@@ -145,8 +145,8 @@ def rebuild_library(args: argparse.Namespace, folder: Path) -> int:
     for problem in found.problems:
         print(problem)
     say(
-        f"{found.sessions} sessions, {found.entries} jobs and {found.pictures} pictures are in the "
-        f"new database; the old one, if there was one, is {OLD}."
+        f"The new database holds sessions: {found.sessions}, jobs: {found.entries}, pictures: "
+        f"{found.pictures}; the old one, if there was one, is {OLD}."
     )
     return 1 if found.problems else 0
 

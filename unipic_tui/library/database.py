@@ -15,6 +15,7 @@ from unipic_tui.library.schema import migrate
 
 BUSY_SECONDS = 20.0
 """How long a write waits for another window's write."""
+_NEXT_REVISION = "UPDATE meta SET value = value + 1 WHERE key = 'revision'"
 
 
 @contextlib.contextmanager
@@ -171,10 +172,13 @@ class Database:
             self._dirty = True
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Transaction]:
+    def write(self, *, quiet: bool = False) -> Iterator[Transaction]:
         """A write transaction: all of it is kept, or nothing is; inside another one, a part of it.
 
         Writes of threads and processes come one after the other.
+
+        Args:
+            quiet: what is written is nothing that other windows show: the revision stays.
         """
         with self.writing:
             if self._transaction is not None:
@@ -189,7 +193,8 @@ class Database:
                 with translated(self.path):
                     yield transaction
                     self._before_commit(transaction)
-                    connection.execute("UPDATE meta SET value = value + 1 WHERE key = 'revision'")
+                    if not quiet:
+                        connection.execute(_NEXT_REVISION)
                     connection.execute("COMMIT")
             except BaseException:
                 with contextlib.suppress(sqlite3.Error):

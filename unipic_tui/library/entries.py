@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from unipic_tui.errors import StorageError
-from unipic_tui.files import read_bytes, write_atomic
+from unipic_tui.files import read_bytes, storage_error, write_atomic
 from unipic_tui.jobs import Job
 from unipic_tui.library.database import Transaction
 from unipic_tui.library.layout import ENTRIES, SESSIONS, STATES, entry_name
@@ -199,6 +199,8 @@ class Entries(Sessions):
             if self._queue_lock.held:
                 return QueueOwner(os.getpid(), platform.node(), here=True)
             if self._queue_lock.take():
+                # Its owner has died or left: what it ran is offered again.
+                self._interrupt()
                 self._queue_lock.release()
                 return None
             try:
@@ -222,7 +224,7 @@ class Entries(Sessions):
 
     def save_state(self, entry: int, data: bytes) -> None:
         """Keep what an unfinished job needs to go on, in place of what was kept before."""
-        with self.database.write() as transaction:
+        with self.database.write(quiet=True) as transaction:
             if not transaction.execute("SELECT 1 FROM entries WHERE id = ?", (entry,)).fetchone():
                 raise self._missing("entry", entry)
             write_atomic(self._state_path(entry), data)
@@ -234,7 +236,11 @@ class Entries(Sessions):
 
     def drop_state(self, entry: int) -> None:
         """Forget what was kept for the job."""
-        self._state_path(entry).unlink(missing_ok=True)
+        path = self._state_path(entry)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise storage_error(error, path, "remove") from error
 
     def _state_path(self, entry: int) -> Path:
         return self.folder / STATES / f"{entry:06d}.state"

@@ -79,7 +79,8 @@ class _Tree:
                 stack += reversed(self.below.get(picture.id, []))
 
     def _entry(self, entry: Entry) -> Iterator[str]:
-        yield f'<article id="job-{entry.id}">\n<p class="about">{_TITLES[entry.job.mode]} '
+        title = f"Imported ({_text(entry.origin)})" if entry.origin else _TITLES[entry.job.mode]
+        yield f'<article id="job-{entry.id}">\n<p class="about">{title} '
         yield f"{entry.created.astimezone():%Y-%m-%d %H:%M}</p>\n<p>{_text(entry.job.prompt)}</p>\n"
         if entry.answer:
             yield f"<p><em>{_text(entry.answer)}</em></p>\n"

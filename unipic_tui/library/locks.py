@@ -63,7 +63,8 @@ class FileLock:
         if self._descriptor is not None:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, 0)
-                os.pwrite(self._descriptor, text.encode(), 0)
+                os.lseek(self._descriptor, 0, os.SEEK_SET)
+                os.write(self._descriptor, text.encode())
 
     def release(self) -> None:
         """Let go; does nothing when the lock is not held."""

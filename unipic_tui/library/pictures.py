@@ -74,6 +74,7 @@ class Pictures(Entries):
             file, following = self._free_file(folder, row["next_number"], *title)
             path = inside(self.folder, f"{folder}/{file}")
             transaction.undo(lambda: path.unlink(missing_ok=True))
+            path.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(path, data, overwrite=False)
             number: int = transaction.execute(
                 """INSERT INTO pictures (uid, entry, session, place, path, width, height, seed,

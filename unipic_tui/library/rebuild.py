@@ -111,12 +111,12 @@ def _replace(folder: Path) -> None:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             finally:
                 connection.close()
-        # A log that is left belongs to the old database and would be read into the new one.
-        for ending in ("-wal", "-shm"):
-            with contextlib.suppress(FileNotFoundError):
-                Path(f"{current}{ending}").replace(f"{old}{ending}")
         with contextlib.suppress(OSError):  # a file system without hard links keeps no old one
             old.hardlink_to(current)
+    # A log that is left belongs to the old database and would be read into the new one.
+    for ending in ("-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            Path(f"{current}{ending}").replace(f"{old}{ending}")
     (folder / _NEW).replace(current)
     sync_folder(folder)
 

@@ -160,6 +160,8 @@ def _write(path: Path, data: Mapping[str, Any], transaction: Transaction) -> Non
     before: bytes | None = None
     with contextlib.suppress(StorageError):
         before = read_bytes(path, _LIMIT)
+    # A session's folder may have been deleted by hand.
+    path.parent.mkdir(parents=True, exist_ok=True)
     # ASCII: a lone surrogate in a foreign text must not keep an entry from being written.
     write_atomic(path, (json.dumps({"format": FORMAT, **data}, indent=1) + "\n").encode())
     if before is None:

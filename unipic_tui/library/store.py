@@ -50,11 +50,8 @@ class Library(Thumbnails):
             if self.database.number("SELECT value FROM meta WHERE key = 'dirty'"):
                 recover(self)
             self._open_lock.take(shared=True)
-        # Who holds the queue's lock lives; where nobody does, nothing can be running.
-        with self.database.writing:
-            if self._queue_lock.take():
-                self._interrupt()
-                self._queue_lock.release()
+        # Where nobody owns the queue, nothing can be running: looking for the owner says so.
+        self.queue_owner()
 
     def close(self) -> None:
         """Let go of the library; the queue may be claimed by another window then."""
