@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -145,8 +146,7 @@ def test_strangers_records(tmp_path: Path, text: str, problem: str) -> None:
     found = read_metadata(with_chunks(tmp_path, unipic=text, parameters="p\nSteps: 1"))
     assert found is not None
     assert found.job is None
-    with pytest.raises(InputError, match=problem):
-        raise InputError(found.problem)
+    assert re.search(problem, found.problem)
     assert found.parameters is not None  # the rest is still read
 
 
