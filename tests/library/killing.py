@@ -194,18 +194,16 @@ class Parent:
                     self.faults.append(f"integrity: {row[0]}")
             rows = {row["id"]: row for row in library.database.rows("SELECT * FROM pictures")}
             for picture, digest in list(self.saved.items()):
-                row = rows.get(picture)
-                if row is None:
+                found = rows.get(picture)
+                if found is None:
                     if picture not in self.maybe_gone:
                         self.faults.append(f"picture {picture} is gone")
                     del self.saved[picture]
-                elif row["hash"] != digest or png_size(self.folder / row["path"]) != (64, 64):
+                elif found["hash"] != digest or png_size(self.folder / found["path"]) != (64, 64):
                     self.faults.append(f"picture {picture} is not whole")
                 elif picture in self.tags:
-                    found = library.database.rows(
-                        "SELECT tag FROM tags WHERE picture = ? ORDER BY tag", (picture,)
-                    )
-                    now = [each["tag"] for each in found]
+                    sql = "SELECT tag FROM tags WHERE picture = ? ORDER BY tag"
+                    now = [each["tag"] for each in library.database.rows(sql, (picture,))]
                     if now not in self.tags[picture]:
                         self.faults.append(f"picture {picture} has tags {now}")
                     self.tags[picture] = [now]

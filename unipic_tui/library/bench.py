@@ -38,7 +38,7 @@ QUERIES = (
     "red lighthouse sea",
     '"quiet whale"',
     "mode:edit fox",
-    "fav: tag:t7",
+    "fav: tag:t10",
     "size:64 seed:4242",
     "after:2020 -castle model:bench",
     "nothinglikethis",

@@ -68,6 +68,11 @@ def entry_name(entry: int) -> str:
     return f"{entry:06d}.json"
 
 
+def thumbnail_name(uid: str) -> str:
+    """The path of a picture's thumbnail in the folder of its size."""
+    return f"{uid[:2]}/{uid}.png"
+
+
 def trash_name(number: int, label: str) -> str:
     """The folder of one deletion."""
     return f"{number:04d}-{slug(label, 'session')}"

@@ -21,8 +21,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import get_args
 
 from unipic_tui.errors import InputError
+from unipic_tui.library.records import State
 from unipic_tui.library.rows import clean
 from unipic_tui.library.words import spaced
 
@@ -30,6 +32,7 @@ Condition = tuple[str, list[object]]
 
 _TOKEN = re.compile(r'(-?)(?:([A-Za-z]+):)?(?:"([^"]*)"?|([^\s"]*))')
 _MODES = {"drawn": "generate", "generated": "generate", "edited": "edit", "described": "describe"}
+_STATES: tuple[str, ...] = get_args(State)
 _OF_PICTURE = "EXISTS (SELECT 1 FROM pictures p WHERE p.entry = e.id AND p.trash IS NULL AND {})"
 # Either form is right; this one is quick where few pictures have what is asked for.
 _AMONG_PICTURES = "e.id IN (SELECT p.entry FROM pictures p WHERE p.trash IS NULL AND {})"
@@ -88,6 +91,9 @@ def _state(text: str) -> Condition:
     states = [state for state in text.lower().split(",") if state]
     if not states:
         return "1", []
+    unknown = [state for state in states if state not in _STATES]
+    if unknown:
+        raise InputError(f"state:{unknown[0]} is unknown: use one of {', '.join(_STATES)}.")
     return f"e.state IN ({', '.join('?' * len(states))})", list(states)
 
 

@@ -54,11 +54,14 @@ class Library(Thumbnails):
         self.queue_owner()
 
     def close(self) -> None:
-        """Let go of the library; the queue may be claimed by another window then."""
+        """Let go of the library; the queue may be claimed by another window then.
+
+        Closing twice does nothing.
+        """
         with self.database.writing:
             self._queue_lock.release()
             # The last one out notes that all is in order, so that the next one need not look.
-            if self._open_lock.take():
+            if self._open_lock.held and self._open_lock.take():
                 with contextlib.suppress(sqlite3.Error):
                     self.database.connection().execute(
                         "UPDATE meta SET value = 0 WHERE key = 'dirty' AND value"

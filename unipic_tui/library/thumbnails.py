@@ -10,7 +10,7 @@ from PIL import Image
 
 from unipic_tui.errors import UnipicError
 from unipic_tui.files import write_atomic
-from unipic_tui.library.layout import THUMBNAILS, inside
+from unipic_tui.library.layout import THUMBNAILS, inside, thumbnail_name
 from unipic_tui.library.search import Search
 from unipic_tui.pictures import load_image
 
@@ -28,7 +28,7 @@ class Thumbnails(Search):
         row = self.database.row("SELECT uid, path FROM pictures WHERE id = ?", (picture,))
         if row is None:
             raise self._missing("picture", picture)
-        cached = inside(self.folder, f"{THUMBNAILS}/{size}/{row['uid'][:2]}/{row['uid']}.png")
+        cached = inside(self.folder, f"{THUMBNAILS}/{size}/{thumbnail_name(row['uid'])}")
         with contextlib.suppress(UnipicError):
             return load_image(cached)
         image = load_image(inside(self.folder, row["path"]), max_side=size)

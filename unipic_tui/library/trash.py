@@ -7,7 +7,15 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from unipic_tui.errors import StorageError
-from unipic_tui.library.layout import SESSION_FILE, SESSIONS, TRASH, inside, trash_name
+from unipic_tui.library.layout import (
+    SESSION_FILE,
+    SESSIONS,
+    THUMBNAILS,
+    TRASH,
+    inside,
+    thumbnail_name,
+    trash_name,
+)
 from unipic_tui.library.pictures import Pictures
 from unipic_tui.library.records import Trashed
 from unipic_tui.library.rows import moment, now
@@ -220,7 +228,7 @@ class Trash(Pictures):
             doomed = """SELECT id FROM entries WHERE trash = ?1
                 OR session IN (SELECT id FROM sessions WHERE trash = ?1)"""
             pictures = self.database.rows(
-                f"SELECT id, path AS file FROM pictures WHERE trash = ?1 OR entry IN ({doomed})",
+                f"SELECT id, uid, path AS file FROM pictures WHERE trash = ?1 OR entry IN ({doomed})",
                 (trashed,),
             )
             entries = self.database.rows(
@@ -232,7 +240,6 @@ class Trash(Pictures):
                 (trashed,),
             )
             files = [row["file"] for row in (*pictures, *entries, *sessions)]
-            states = [self._state_path(row["id"]) for row in entries]
             self._announce([(file, None) for file in files])
             with self.database.write() as transaction:
                 kept = transaction.execute(
@@ -263,11 +270,18 @@ class Trash(Pictures):
                 for row in kept:
                     transaction.touch(row["entry"])
             self.settle()
-            for path in states:
-                with contextlib.suppress(OSError):
-                    path.unlink(missing_ok=True)
             self._tidy_trash()
+            for row in entries:
+                with contextlib.suppress(StorageError):
+                    self.drop_state(row["id"])
+            self._forget_thumbnails([row["uid"] for row in pictures])
             return len(pictures)
+
+    def _forget_thumbnails(self, uids: Sequence[str]) -> None:
+        with contextlib.suppress(OSError):
+            for size in (self.folder / THUMBNAILS).iterdir():
+                for uid in uids:
+                    (size / thumbnail_name(uid)).unlink(missing_ok=True)
 
 
 def _label(name: str, session: bool, entries: int, pictures: int, of_picture: bool) -> str:
