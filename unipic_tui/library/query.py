@@ -98,10 +98,10 @@ def _state(text: str) -> Condition:
 
 
 def _size(text: str) -> Condition:
-    sides = re.split("[x×]", text.lower())
-    if not all(side.isascii() and side.isdigit() and len(side) < 10 for side in sides):
-        if not text:
-            return "1", []
+    if not text:
+        return "1", []
+    sides = re.split("[x×]", text.lower().rstrip("x×"))
+    if len(sides) > 2 or not all(re.fullmatch(r"\d{1,9}", side, re.ASCII) for side in sides):
         raise InputError(f"size:{text} is no size: write size:1024 or size:1024x768.")
     if len(sides) == 1:
         return _OF_PICTURE.format("? IN (p.width, p.height)"), [int(sides[0])]

@@ -228,7 +228,8 @@ class Trash(Pictures):
             doomed = """SELECT id FROM entries WHERE trash = ?1
                 OR session IN (SELECT id FROM sessions WHERE trash = ?1)"""
             pictures = self.database.rows(
-                f"SELECT id, uid, path AS file FROM pictures WHERE trash = ?1 OR entry IN ({doomed})",
+                f"""SELECT id, uid, path AS file FROM pictures
+                WHERE trash = ?1 OR entry IN ({doomed})""",
                 (trashed,),
             )
             entries = self.database.rows(
