@@ -32,6 +32,9 @@ def open_app(args: argparse.Namespace, context: Context) -> int:
             "The app needs a terminal: in scripts and pipes use a command, such as "
             'unipic-tui generate "a red circle".'
         )
+    from unipic_tui.ui.pictures.terminal import prepare_terminal
+
+    prepare_terminal()  # before Textual is imported, which reads the environment then
     from unipic_tui.ui.app import run_app
 
     return run_app(
@@ -43,4 +46,5 @@ def open_app(args: argparse.Namespace, context: Context) -> int:
 
 
 def _has_terminal() -> bool:
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    # Textual draws on standard error.
+    return sys.stdin.isatty() and sys.stdout.isatty() and sys.stderr.isatty()

@@ -6,8 +6,10 @@ model's thread, after the first paint.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
+import logging.handlers
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePath
 from typing import Any, ClassVar
@@ -29,6 +31,7 @@ from unipic_tui.ui.messages import Kept, Trouble, Worked
 from unipic_tui.ui.pictures.terminal import detect_protocol
 from unipic_tui.ui.screens.dialogs import Answer, Question
 from unipic_tui.ui.screens.main import MainScreen
+from unipic_tui.ui.screens.viewer import ViewerScreen
 from unipic_tui.ui.store import Recorder, Store
 from unipic_tui.ui.studio import Change, Studio
 from unipic_tui.ui.themes import DARK, LIGHT, usual_theme
@@ -37,6 +40,8 @@ from unipic_tui.worker import LoadFailed, ModelThread
 
 LOOK_SECONDS = 1.5
 """How often the library is asked whether another window changed it."""
+LOG_NAME = "unipic-tui.log"
+"""Where, in the log folder, tracebacks of unexpected errors are written."""
 LEAVE_SECONDS = 20.0
 """How long leaving waits for the running job to stop."""
 
@@ -255,6 +260,23 @@ class UnipicApp(App[int]):
         """Something went wrong off the event loop."""
         self.complain(message.title, message.message)
 
+    def on_viewer_screen_action(self, event: ViewerScreen.Action) -> None:
+        """Something shall be done with a picture that is seen full screen."""
+        main, picture = self._main, event.picture
+        if main is None:
+            return
+        if event.name == "favourite":
+            main.soon(self.studio.mark(picture))
+            return
+        if event.name == "trash":
+            main.soon(self.studio.trash_picture(picture))
+            self.notify("The picture is in the trash. Press z to bring it back.", markup=False)
+            return
+        self.studio.choose_picture(picture.id)
+        if event.name in {"prompt", "all"}:
+            event.viewer.dismiss(None)
+        main.perform("picture.recall" if event.name == "all" else f"picture.{event.name}")
+
     # Commands
 
     def run_command(self, identifier: str) -> None:
@@ -317,6 +339,7 @@ def run_app(
     Returns:
         The exit code.
     """
+    _log_to_file(paths.log_dir() / LOG_NAME)
     app = UnipicApp(
         settings=settings, backend_factory=backend_factory, options=options, library=library
     )
@@ -325,3 +348,13 @@ def run_app(
     finally:
         app.wind_up()
     return code or app.return_code or 0
+
+
+def _log_to_file(path: Path) -> None:
+    """Send what is logged to a file, since the terminal is the screen; without one, nowhere."""
+    handler: logging.Handler = logging.NullHandler()
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handler = logging.handlers.RotatingFileHandler(path, maxBytes=1_000_000, backupCount=1)
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.getLogger().addHandler(handler)

@@ -91,6 +91,11 @@ class Store:
         self._writer.shutdown(wait=True)
 
     @property
+    def is_open(self) -> bool:
+        """Whether the library is there to be used."""
+        return self._library is not None
+
+    @property
     def opened(self) -> LibraryApi:
         """The library itself, for those who are off the event loop already."""
         assert self._library is not None, "the library is not open"

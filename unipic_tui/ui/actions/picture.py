@@ -94,9 +94,10 @@ class PictureActions:
         pictures = list(self._screen.studio.desk.pictures.values())
         ids = [picture.id for picture in pictures]
         viewer = ViewerScreen(pictures, ids.index(chosen.id), self._screen.stage.view.protocol)
+        closed = self._screen.app.push_screen(viewer, wait_for_dismiss=True)
         if compare:
-            self._screen.call_after_refresh(viewer.action_compare)
-        index = await self._screen.app.push_screen_wait(viewer)
+            viewer.call_later(viewer.action_compare)
+        index = await closed
         if index is not None and ids[index] != chosen.id:
             self._screen.studio.choose_picture(ids[index])
 
@@ -190,10 +191,7 @@ class PictureActions:
     # Keeping
 
     async def _favourite(self) -> None:
-        picture = self._picture
-        await self._screen.studio.change_picture(
-            lambda library: library.set_favourite(picture.id, not picture.favourite)
-        )
+        await self._screen.studio.mark(self._picture)
 
     async def _tags(self) -> None:
         picture = self._picture

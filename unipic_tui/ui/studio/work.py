@@ -109,16 +109,26 @@ class Work(Sessions):
         self._put_picture(await self.store.write(work))
         self.changed(Change.CHOICE)
 
+    async def mark(self, picture: StoredPicture) -> None:
+        """Mark a picture as a favourite, or no longer."""
+        await self.change_picture(
+            lambda library: library.set_favourite(picture.id, not picture.favourite)
+        )
+
+    async def trash_picture(self, picture: StoredPicture) -> None:
+        """Move a picture to the trash; its neighbour is chosen."""
+        neighbour = self._neighbour(picture.id)
+        await self.store.write(lambda library: library.trash_picture(picture.id))
+        await self.reload()
+        if neighbour is not None:
+            self.choose_picture(neighbour)
+
     async def trash(self) -> str:
         """Move the chosen picture to the trash, or the chosen job; a few words about it."""
         entry, picture = self.entry, self.picture
         asks = entry is not None and isinstance(entry.job, DescribeJob)
         if picture is not None and not asks and picture.entry == self.entry_id:
-            neighbour = self._neighbour(picture.id)
-            await self.store.write(lambda library: library.trash_picture(picture.id))
-            await self.reload()
-            if neighbour is not None:
-                self.choose_picture(neighbour)
+            await self.trash_picture(picture)
             return "The picture is in the trash."
         if entry is None:
             return ""
@@ -129,6 +139,8 @@ class Work(Sessions):
 
     def _neighbour(self, picture: int) -> int | None:
         ordered = list(self.desk.pictures)
+        if picture not in ordered:
+            return None
         place = ordered.index(picture)
         rest = ordered[place + 1 : place + 2] or ordered[max(0, place - 1) : place]
         return rest[0] if rest else None
