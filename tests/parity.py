@@ -7,6 +7,7 @@ the largest error of each group relative to the group's largest value; exits 1 a
 from __future__ import annotations
 
 import json
+import math
 import sys
 import zlib
 from collections.abc import Callable, Iterator
@@ -117,7 +118,7 @@ class Comparison:
         assert ours.shape == theirs.shape, (self.name, what, ours.shape, theirs.shape)
         scale = theirs.abs().max().clamp(min=1e-12)
         error = float((ours - theirs).abs().max() / scale)
-        self.error = max(self.error, error) if error == error else float("inf")
+        self.error = max(self.error, math.inf if math.isnan(error) else error)
         self.details.append(f"{what} {error:.1e}")
 
     def equal(self, what: str, ours: list[int], theirs: list[int]) -> None:
@@ -144,7 +145,7 @@ class Parity:
             "visual_masked": self.visual_masked,
             "head": self.head,
             "siglip": self.siglip,
-            **{name: self.run for name in RUNS},
+            **dict.fromkeys(RUNS, self.run),
             "caption": self.caption,
             "t2i_loss": self.drawing_loss,
             "i2t_loss": self.describing_loss,
@@ -164,7 +165,9 @@ class Parity:
 
     def vae(self, group: Comparison) -> None:
         """Encoder and decoder."""
-        group.close("latent", self.model.vae.encode(self.data["vae.image"]), self.data["vae.latent"])
+        group.close(
+            "latent", self.model.vae.encode(self.data["vae.image"]), self.data["vae.latent"]
+        )
         group.close(
             "decoded", self.model.vae.decode(self.data["vae.latent"]), self.data["vae.decoded"]
         )
@@ -228,9 +231,7 @@ class Parity:
     def source(self) -> Tensor:
         """The first image, encoded."""
         rows, columns = self.data["vae.latent"].shape[1:3]
-        return self.model.mar.encode(
-            self.latents()[:1], None, self.model.positions(rows, columns)
-        )
+        return self.model.mar.encode(self.latents()[:1], None, self.model.positions(rows, columns))
 
     def run(self, group: Comparison) -> None:
         """A whole drawing or editing run."""
@@ -246,9 +247,7 @@ class Parity:
             head_steps=self.head_steps,
             quality="exact",
         )
-        state = SamplerState.start(
-            [0] * pictures, torch.zeros(pictures, rows * columns, channels)
-        )
+        state = SamplerState.start([0] * pictures, torch.zeros(pictures, rows * columns, channels))
         state.orders = self.data[f"{name}.orders"]
         canvas = None if encoded is None else self.model.mar.canvas(encoded)
         steps = sample(

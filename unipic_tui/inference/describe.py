@@ -30,9 +30,7 @@ def generate_tokens(
         seed: of that sampling.
     """
     length = embeddings.shape[1]
-    cache = PrefixCache(
-        model.config.llm, 1, length + limit, embeddings.device, embeddings.dtype
-    )
+    cache = PrefixCache(model.config.llm, 1, length + limit, embeddings.device, embeddings.dtype)
     generator = torch.Generator().manual_seed(seed)
     for _ in range(limit):
         hidden = model.read(embeddings, cache=cache)

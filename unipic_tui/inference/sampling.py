@@ -217,9 +217,7 @@ def sample(
         visible = everything[visible_flags].view(pictures, total - before).to(device)
         targets = state.orders[:, after:before].sort(dim=1).values
         steps = settings.head_steps_at(iteration, len(counts))
-        guidance = guidance_at(
-            settings.guidance, settings.schedule, state.orders.shape[1], after
-        )
+        guidance = guidance_at(settings.guidance, settings.schedule, state.orders.shape[1], after)
 
         reuse = settings.quality == "fast" and prefix.guided
         refresh = not reuse or difference is None or iteration % FAST_REFRESH == 0

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -44,7 +45,8 @@ class TimeEmbedding(nn.Module):
         steps = torch.arange(half, device=t.device, dtype=torch.float32)
         angles = t.float().unsqueeze(1) * torch.exp(-math.log(_TIME_PERIOD) / half * steps)
         waves = torch.cat([angles.cos(), angles.sin()], dim=1)
-        return self.mlp(waves.to(self.mlp[0].weight.dtype))  # type: ignore[no-any-return]
+        first = cast("nn.Linear", self.mlp[0])
+        return self.mlp(waves.to(first.weight.dtype))  # type: ignore[no-any-return]
 
 
 def _modulate(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
@@ -276,7 +278,8 @@ class DiffusionHead(nn.Module):
         )
         surprise = -_discretised_log_likelihood(clean, mean, 0.5 * log_variance)
         bound = torch.where((t == 0).unsqueeze(1), surprise, divergence).mean(dim=1)
-        return squared + bound / math.log(2)
+        total: Tensor = squared + bound / math.log(2)
+        return total
 
 
 def _discretised_log_likelihood(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
@@ -307,4 +310,3 @@ def draw_noise(generator: torch.Generator, count: int, channels: int, steps: int
 def uniform_timesteps(count: int, generator: torch.Generator | None = None) -> Tensor:
     """(count,) timesteps of the 1000-step schedule, uniform."""
     return torch.randint(0, TRAIN_STEPS, (count,), generator=generator)
-

@@ -87,7 +87,7 @@ def drawing_conditions(
     Returns:
         (batch, tokens or targets, decoder width).
     """
-    batch, tokens = mask.shape
+    batch = mask.shape[0]
     positions = model.positions(*grid)
     visible = (~mask).nonzero()[:, 1].view(batch, -1)
     encoded = model.mar.encode(latents.to(prompts.dtype), visible, positions)

@@ -22,6 +22,9 @@ from unipic_tui.model.layers import projection
 from unipic_tui.model.mar import Mar, Positions
 from unipic_tui.model.vae import Vae
 
+# Not in the configs' signatures, so not in the keywords a type checker sees.
+_SDPA: dict[str, Any] = {"attn_implementation": "sdpa"}
+
 
 def _qwen2(config: LlmConfig) -> Qwen2ForCausalLM:
     return Qwen2ForCausalLM(
@@ -36,7 +39,7 @@ def _qwen2(config: LlmConfig) -> Qwen2ForCausalLM:
             rms_norm_eps=config.rms_norm_eps,
             rope_parameters={"rope_type": "default", "rope_theta": config.rope_theta},
             tie_word_embeddings=True,
-            attn_implementation="sdpa",
+            **_SDPA,
         )
     )
 
@@ -54,13 +57,13 @@ class SiglipTower(nn.Module):
                 num_attention_heads=config.num_attention_heads,
                 image_size=config.image_size,
                 patch_size=config.patch_size,
-                attn_implementation="sdpa",
+                **_SDPA,
             )
         )
 
     def forward(self, images: Tensor) -> Tensor:
         """(batch, 3, h, w) in [-1, 1] to the last hidden state (batch, patches, width)."""
-        return cast(Tensor, self.vision_model(pixel_values=images).last_hidden_state)
+        return cast("Tensor", self.vision_model(pixel_values=images).last_hidden_state)
 
 
 class UniPic(nn.Module):
@@ -93,18 +96,20 @@ class UniPic(nn.Module):
 
     def embed(self, ids: Tensor) -> Tensor:
         """Token ids (batch, length) to embeddings (batch, length, width)."""
-        return cast(Tensor, self.llm.model.embed_tokens(ids))
+        return cast("Tensor", self.llm.model.embed_tokens(ids))
 
     def look(self, encoded: Tensor) -> Tensor:
         """What the language model sees of an encoded image: buffer tokens go to the end."""
         buffer = self.config.mar.buffer
-        return cast(Tensor, self.proj_in(torch.cat([encoded[:, buffer:], encoded[:, :buffer]], 1)))
+        return cast(
+            "Tensor", self.proj_in(torch.cat([encoded[:, buffer:], encoded[:, :buffer]], 1))
+        )
 
     def look_siglip2(self, images: Tensor) -> Tensor:
         """The same through SigLIP2: (batch, 3, h, w) in [-1, 1] to (batch, patches, width)."""
         if self.siglip2 is None or self.siglip2_proj is None:
             raise ValueError("this model has no SigLIP2 tower")
-        return cast(Tensor, self.siglip2_proj(self.siglip2(images)))
+        return cast("Tensor", self.siglip2_proj(self.siglip2(images)))
 
     def read(
         self,
@@ -131,15 +136,15 @@ class UniPic(nn.Module):
             inputs_embeds=embeddings,
             position_ids=positions,
             # A dict is taken as it is; a bare mask would be analysed, which synchronises.
-            attention_mask=cast(Any, {"full_attention": mask}),
-            cache=cast(Any, cache),
+            attention_mask=cast("Any", {"full_attention": mask}),
+            cache=cast("Any", cache),
             use_cache=cache is not None,
         )
-        return cast(Tensor, out.last_hidden_state)
+        return cast("Tensor", out.last_hidden_state)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(…, width) to (…, vocabulary)."""
-        return cast(Tensor, self.llm.lm_head(hidden))
+        return cast("Tensor", self.llm.lm_head(hidden))
 
     def inform(self, encoded: Tensor, hidden: Tensor) -> Tensor:
         """Add what the language model made of an image's visible tokens to their encoding.
@@ -153,7 +158,7 @@ class UniPic(nn.Module):
         """
         buffer = self.config.mar.buffer
         back = torch.cat([hidden[:, -buffer:], hidden[:, :-buffer]], dim=1)
-        return encoded + cast(Tensor, self.proj_out(back))
+        return encoded + cast("Tensor", self.proj_out(back))
 
     def positions(self, rows: int, columns: int) -> Positions:
         """See `Mar.positions`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -35,8 +37,8 @@ class ResidualBlock(nn.Module):
         """(batch, inner, h, w) to (batch, outer, h, w)."""
         hidden = self.conv1(_swish(self.norm1(x)))
         hidden = self.conv2(_swish(self.norm2(hidden)))
-        skip: Tensor = x if self.nin_shortcut is None else self.nin_shortcut(x)
-        return skip + hidden
+        out: Tensor = hidden + (x if self.nin_shortcut is None else self.nin_shortcut(x))
+        return out
 
 
 class AttentionBlock(nn.Module):
@@ -106,7 +108,7 @@ class Level(nn.Module):
         self, widths: list[int], groups: int, *, attention: bool, resample: nn.Module | None
     ) -> None:
         super().__init__()
-        pairs = zip(widths[:-1], widths[1:], strict=True)
+        pairs = pairwise(widths)
         self.block = nn.ModuleList(ResidualBlock(a, b, groups) for a, b in pairs)
         count = len(self.block) if attention else 0
         self.attn = nn.ModuleList(AttentionBlock(widths[-1], groups) for _ in range(count))

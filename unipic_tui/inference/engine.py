@@ -1,0 +1,207 @@
+"""A loaded model with its tokenizer, and the tensors each kind of job begins with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from unipic_tui.errors import CheckpointError, DeviceError
+from unipic_tui.events import BackendInfo, BackendOptions, Loading, Memory
+from unipic_tui.inference.prompts import Prompt, PromptCodec
+from unipic_tui.model.checkpoint import Checkpoint, load_model, open_checkpoint
+from unipic_tui.model.unipic import UniPic
+from unipic_tui.paths import EMBEDDED_CHECKPOINT
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_SMALL = 200_000_000
+"""Parameters up to which ``auto`` computes in float32 on a CPU."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """What every job needs.
+
+    Attributes:
+        model: on its device, in its type.
+        codec: text to token ids and back.
+        info: what the app says about it.
+    """
+
+    model: UniPic
+    codec: PromptCodec
+    info: BackendInfo
+
+    def prefix(self, prompts: list[Prompt], images: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Embeddings of prompts, padded on the right, and which positions are real.
+
+        Args:
+            prompts: one a row.
+            images: (1, positions, width), what the language model sees of the image that goes
+                between the pieces of every prompt that has two.
+
+        Returns:
+            (rows, length, width) and a mask (rows, length).
+        """
+        device = self.model.device
+        rows: list[Tensor] = []
+        for prompt in prompts:
+            parts: list[Tensor] = []
+            for index, piece in enumerate(prompt.pieces):
+                if index and images is not None:
+                    parts.append(images[0])
+                parts.append(self.model.embed(torch.tensor(piece, device=device)))
+            rows.append(torch.cat(parts))
+        lengths = torch.tensor([len(row) for row in rows], device=device)
+        padded = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+        places = torch.arange(padded.shape[1], device=device)
+        return padded, places < lengths[:, None]
+
+    def to_pixels(self, image: Image.Image) -> Tensor:
+        """An RGB picture as (1, 3, h, w) in [-1, 1] on the model's device."""
+        values = torch.from_numpy(np.array(image, dtype=np.float32))
+        pixels = (values * (2 / 255) - 1).permute(2, 0, 1)[None]
+        return pixels.to(self.model.device, self.model.dtype)
+
+    def encode(self, image: Image.Image) -> tuple[Tensor, tuple[int, int]]:
+        """Latents (1, tokens, channels), float32, of a picture of whole tokens, and its grid."""
+        latents = self.model.vae.encode(self.to_pixels(image)).float()
+        return latents.flatten(1, 2), (latents.shape[1], latents.shape[2])
+
+    def decode(self, latents: Tensor, grid: tuple[int, int]) -> Image.Image:
+        """The picture of latents (1, tokens, channels)."""
+        images = self.model.vae.decode(latents.to(self.model.dtype).unflatten(1, grid))
+        pixels = (127.5 * images[0].float() + 128).clamp(0, 255).to(torch.uint8)
+        return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
+
+
+def choose_device(name: str) -> torch.device:
+    """The device a name stands for; ``auto`` takes the best there is.
+
+    Raises:
+        DeviceError: it is not there.
+    """
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        if torch.backends.mps.is_available():
+            return torch.device("mps")
+        return torch.device("cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise DeviceError(
+            f"The device {name!r} is unknown: use auto, cpu, cuda, cuda:1 or mps."
+        ) from None
+    if device.type == "cpu":
+        return torch.device("cpu")
+    if device.type == "cuda" and torch.cuda.is_available():
+        count = torch.cuda.device_count()
+        if (device.index or 0) < count:
+            return device
+        raise DeviceError(
+            f"The device {name!r} is not there: this machine has {count}, counted from cuda:0."
+        )
+    if device.type == "mps" and torch.backends.mps.is_available():
+        return device
+    raise DeviceError(
+        f"The device {name!r} is not there, or this torch ({torch.__version__}) cannot use it: "
+        "use --device cpu, or install a torch built for it."
+    )
+
+
+def choose_dtype(name: str, device: torch.device, parameters: int) -> torch.dtype:
+    """The type a name stands for; ``auto``: bfloat16, or float32 for small models on a CPU.
+
+    Raises:
+        DeviceError: it is unknown.
+    """
+    if name == "auto":
+        small = device.type == "cpu" and parameters <= _SMALL
+        return torch.float32 if small else torch.bfloat16
+    if name not in DTYPES:
+        raise DeviceError(f"The type {name!r} is unknown: use auto or one of {', '.join(DTYPES)}.")
+    return DTYPES[name]
+
+
+def load_engine(options: BackendOptions) -> Iterator[Loading | Engine]:
+    """Load what the options name; yields progress and at last the engine.
+
+    Raises:
+        CheckpointError: the checkpoint cannot be used.
+        DeviceError: the device is not there, or too small.
+    """
+    device = choose_device(options.device)
+    folder: Path = options.checkpoint or EMBEDDED_CHECKPOINT
+    checkpoint = open_checkpoint(folder)
+    codec = PromptCodec.load(checkpoint.tokenizer)
+    parameters = sum(_count(shape) for shape in checkpoint.shapes.values())
+    dtype = choose_dtype(options.dtype, device, parameters)
+    if codec.vocabulary > checkpoint.config.llm.vocab_size:
+        raise CheckpointError(
+            f"The tokenizer {checkpoint.tokenizer.name} has {codec.vocabulary} tokens and the "
+            f"model {checkpoint.config.llm.vocab_size}: they do not belong together."
+        )
+    try:
+        for event in load_model(checkpoint, device, dtype):
+            if isinstance(event, Loading):
+                yield event
+            else:
+                yield Engine(event, codec, _info(event, checkpoint, options))
+    except torch.OutOfMemoryError:
+        raise DeviceError(
+            f"{device} has too little memory for {checkpoint.config.name}: free some, or use "
+            "--dtype bfloat16, --device cpu or a smaller checkpoint."
+        ) from None
+
+
+def _info(model: UniPic, checkpoint: Checkpoint, options: BackendOptions) -> BackendInfo:
+    return BackendInfo(
+        model=checkpoint.config.name,
+        device=str(model.device),
+        parameters=sum(value.numel() for value in model.parameters()),
+        defaults=checkpoint.config.defaults,
+        embedded=options.checkpoint is None,
+        siglip2=model.siglip2 is not None,
+    )
+
+
+def _count(shape: tuple[int, ...]) -> int:
+    size = 1
+    for side in shape:
+        size *= side
+    return size
+
+
+def device_memory(device: torch.device) -> Memory:
+    """Memory of a device now: of the GPU, or of this process and the machine."""
+    if device.type == "cuda":
+        free, total = torch.cuda.mem_get_info(device)
+        return Memory(total - free, total)
+    if device.type == "mps":
+        return Memory(torch.mps.driver_allocated_memory(), torch.mps.recommended_max_memory())
+    return _process_memory()
+
+
+def _process_memory() -> Memory:
+    import os
+
+    try:
+        page = os.sysconf("SC_PAGE_SIZE")
+        used = int(Path("/proc/self/statm").read_text().split()[1]) * page
+        return Memory(used, os.sysconf("SC_PHYS_PAGES") * page)
+    except (OSError, ValueError, AttributeError, IndexError):
+        return Memory(0, 0)
+
+
+def release(device: torch.device) -> None:
+    """Give cached memory of a device back to the system."""
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    elif device.type == "mps":
+        torch.mps.empty_cache()

@@ -1,0 +1,96 @@
+"""Train an embedded model from nothing: ``python -m unipic_tui.nano.train --run DIR --minutes N``.
+
+First the autoencoder, then everything else on its latents. Stop it at any time; the same command
+goes on where it was. Under ``torchrun --nproc-per-node 2`` two processes share the work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import torch
+
+from unipic_tui.inference.prompts import PromptCodec
+from unipic_tui.model.checkpoint import save_native
+from unipic_tui.model.config import VaeConfig
+from unipic_tui.model.unipic import UniPic
+from unipic_tui.model.vae import Vae
+from unipic_tui.nano.config import NANO_VAE, nano_config
+from unipic_tui.nano.parallel import start
+from unipic_tui.nano.tokenizer import save_tokenizer, train_tokenizer
+from unipic_tui.nano.train_joint import train_joint
+from unipic_tui.nano.train_vae import train_vae
+from unipic_tui.nano.world import corpus
+
+CORPUS = 40_000
+VAE_SHARE = 0.15
+"""Part of the time that goes to the autoencoder."""
+
+
+def prepare_tokenizer(folder: Path) -> PromptCodec:
+    """Train the run's tokenizer unless it is there."""
+    path = folder / "tokenizer.json"
+    if not path.exists():
+        save_tokenizer(train_tokenizer(corpus(CORPUS, 0)), folder)
+    return PromptCodec.load(path)
+
+
+def prepare_vae(folder: Path, minutes: float, device: str, seed: int, rank: int) -> Vae:
+    """Train the run's autoencoder unless it is done."""
+    done = folder / "vae_done.pt"
+    if done.exists():
+        kept = torch.load(done, weights_only=True)
+        config = dict(kept["config"])
+        config["multipliers"] = tuple(config["multipliers"])
+        vae = Vae(VaeConfig(**config))
+        vae.load_state_dict(kept["model"])
+        return vae
+    vae = train_vae(folder, NANO_VAE, minutes, device, seed)
+    if rank == 0:
+        torch.save({"config": dataclasses.asdict(vae.config), "model": vae.state_dict()}, done)
+    return vae
+
+
+def run(folder: Path, out: Path, minutes: float, device: str, seed: int) -> None:
+    """Train, or go on training, and write a checkpoint now and then.
+
+    Args:
+        folder: the run's states and logs.
+        out: where checkpoints go, each in place of the last.
+        minutes: for both stages together, over however many starts.
+    """
+    rank = start()
+    folder.mkdir(parents=True, exist_ok=True)
+    codec = prepare_tokenizer(folder)
+    vae = prepare_vae(folder, minutes * VAE_SHARE, device, seed, rank)
+    model = UniPic(nano_config(codec.vocabulary, vae.config))
+    model.vae.load_state_dict(vae.state_dict())
+    tokenizer = (folder / "tokenizer.json").read_bytes()
+    for trained in train_joint(folder, model, codec, minutes * (1 - VAE_SHARE), device, seed):
+        if rank == 0:
+            out.mkdir(parents=True, exist_ok=True)
+            save_native(trained, tokenizer, out)
+            print(json.dumps({"checkpoint": str(out)}), flush=True)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Read the command line and train."""
+    parser = argparse.ArgumentParser(prog="python -m unipic_tui.nano.train", description=__doc__)
+    parser.add_argument("--run", type=Path, default=Path("runs/nano"), help="states and logs")
+    parser.add_argument("--out", type=Path, help="checkpoints (default: RUN/checkpoint)")
+    parser.add_argument("--minutes", type=float, default=240, help="time budget in all")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1, help="threads of each process")
+    args = parser.parse_args(arguments)
+    torch.set_num_threads(args.threads)
+    run(args.run, args.out or args.run / "checkpoint", args.minutes, args.device, args.seed)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

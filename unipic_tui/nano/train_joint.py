@@ -1,0 +1,285 @@
+"""Second stage: drawing, editing and describing together, on cached latents."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from unipic_tui.inference.prompts import PromptCodec
+from unipic_tui.model.diffusion import TRAIN_STEPS, HeadBlock
+from unipic_tui.model.losses import describing_loss, drawing_conditions, padded_layout
+from unipic_tui.model.unipic import UniPic
+from unipic_tui.nano.data import (
+    Batch,
+    Layout,
+    Pool,
+    SceneEncoder,
+    describing,
+    drawing,
+    editing,
+    lay_out,
+)
+from unipic_tui.nano.optim import Optimizer
+from unipic_tui.nano.parallel import start, world_size
+from unipic_tui.nano.run import Average, Mean, Run, learning_rate
+from unipic_tui.nano.world import generator
+
+PEAK_RATE = 1e-3
+HEAD_REPEATS = 4
+VECTORS = ("embed", "mask_token", "fake_latent", "final_layer.linear")
+"""Matrices that AdamW trains: tables of vectors, and the zero-initialised output."""
+TEXT_WEIGHT = 0.3
+"""Weight of the describing loss, whose nats are larger than the diffusion loss's squares."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """Samples of each kind in one optimiser step.
+
+    Drawing and editing with every token masked is its own kind: what a prompt names binds at the
+    first iteration.
+    """
+
+    draw_masked: int = 24
+    draw: int = 40
+    edit_masked: int = 12
+    edit: int = 20
+    describe: int = 32
+
+    @property
+    def total(self) -> int:
+        """Samples a step."""
+        return self.draw_masked + self.draw + self.edit_masked + self.edit + self.describe
+
+
+def initialise(model: UniPic, seed: int) -> None:
+    """Starting weights: normal of deviation 0.02 for matrices, gates and outputs at zero."""
+    torch.manual_seed(seed)
+    for name, value in model.named_parameters():
+        if name.startswith("vae."):
+            continue
+        if value.ndim < 2:
+            (nn.init.ones_ if name.endswith("weight") else nn.init.zeros_)(value)
+        else:
+            nn.init.normal_(value, std=0.02 if "embed" in name else value.shape[-1] ** -0.5 * 0.7)
+    net = model.mar.diffloss.net
+    for block in net.res_blocks:
+        _zero(cast("HeadBlock", block).adaLN_modulation[1])
+    _zero(net.final_layer.adaLN_modulation[1])
+    _zero(net.final_layer.linear)
+
+
+def _zero(layer: nn.Module) -> None:
+    nn.init.zeros_(cast("nn.Linear", layer).weight)
+
+
+class Trainer:
+    """The data and the losses of each step.
+
+    Args:
+        pool: encoded samples kept of drawings; half as many of the other tasks.
+    """
+
+    def __init__(
+        self, model: UniPic, codec: PromptCodec, rng: np.random.Generator, mix: Mix, pool: int
+    ) -> None:
+        self.model, self.rng, self.mix = model, rng, mix
+        encode = SceneEncoder(model)
+        self.pools = {
+            "draw": Pool(partial(drawing, codec, rng), encode, pool),
+            "edit": Pool(partial(editing, codec, rng), encode, pool // 2),
+            "describe": Pool(partial(describing, codec, rng), encode, pool // 2),
+        }
+        self.refill(1024)
+        side = model.config.mar.grid
+        self.grid = (side, side)
+        self.tokens = side * side
+        self.image_positions = self.tokens + model.config.mar.buffer
+
+    def _embed(self, layout: Layout, seen: Tensor | None) -> Tensor:
+        embeddings = self.model.embed(layout.ids.to(self.model.device))
+        if seen is None:
+            return embeddings
+        index = layout.image.to(embeddings.device)[..., None].expand(-1, -1, embeddings.shape[-1])
+        return embeddings.scatter(1, index, seen.to(embeddings.dtype))
+
+    def _encode(self, latents: Tensor) -> Tensor:
+        return self.model.mar.encode(latents, None, self.model.positions(*self.grid))
+
+    def draw(self, batch: Batch, masked: int) -> Tensor:
+        """The diffusion loss with ``masked`` tokens masked; edits where there is a source."""
+        device = self.model.device
+        assert batch.target is not None
+        target = batch.target.to(device)
+        count = target.shape[0]
+        layout = lay_out(batch.prompts, self.image_positions)
+        encoded = None if batch.source is None else self._encode(batch.source.to(device))
+        seen = None if encoded is None else self.model.look(encoded)
+        order = torch.rand(count, self.tokens).argsort(dim=1)
+        hidden = order[:, :masked].sort(dim=1).values
+        mask = torch.zeros(count, self.tokens, dtype=torch.bool).scatter(1, hidden, True)
+        hidden = hidden.to(device)
+        z = drawing_conditions(
+            self.model,
+            self._embed(layout, seen),
+            target,
+            mask.to(device),
+            self.grid,
+            layout.mask.to(device),
+            None if encoded is None else self.model.mar.canvas(encoded),
+            hidden,
+        )
+        channels = target.shape[-1]
+        clean = target.gather(1, hidden[..., None].expand(-1, -1, channels)).flatten(0, 1)
+        repeats = HEAD_REPEATS
+        rows = clean.shape[0] * repeats
+        return self.model.mar.diffloss.loss(
+            clean.repeat(repeats, 1),
+            z.flatten(0, 1).repeat(repeats, 1),
+            torch.randint(0, TRAIN_STEPS, (rows,), device=device),
+            torch.randn(rows, channels, device=device),
+        ).mean()
+
+    def describe(self, batch: Batch) -> Tensor:
+        """The cross-entropy of answers."""
+        device = self.model.device
+        assert batch.source is not None
+        layout = lay_out(batch.prompts, self.image_positions, batch.answers)
+        seen = self.model.look(self._encode(batch.source.to(device)))
+        places, attention = padded_layout(layout.mask.to(device), 0)
+        return describing_loss(
+            self.model, self._embed(layout, seen), layout.labels.to(device), places, attention
+        )
+
+    def refill(self, count: int) -> None:
+        """Take in fresh samples, twice as many drawings as of the other tasks."""
+        for name, pool in self.pools.items():
+            pool.refill(2 * count if name == "draw" else count)
+
+    def losses(self) -> Iterator[tuple[str, float, Callable[[], Tensor]]]:
+        """Name, weight and computation of each loss of a step."""
+        mix, tokens = self.mix, self.tokens
+        drawn = mix.draw_masked + mix.draw + mix.edit_masked + mix.edit
+        for name, pool, count, masked in (
+            ("draw_masked", "draw", mix.draw_masked, tokens),
+            ("draw", "draw", mix.draw, self._some()),
+            ("edit_masked", "edit", mix.edit_masked, tokens),
+            ("edit", "edit", mix.edit, self._some()),
+        ):
+            if count:
+                batch = self.pools[pool].batch(self.rng, count)
+                yield name, count / drawn, partial(self.draw, batch, masked)
+        if mix.describe:
+            batch = self.pools["describe"].batch(self.rng, mix.describe)
+            yield "describe", TEXT_WEIGHT, partial(self.describe, batch)
+
+    def _some(self) -> int:
+        """How many tokens to mask: every stage of a run equally often."""
+        return int(self.rng.integers(1, self.tokens))
+
+
+class Weights:
+    """What is trained, its optimiser and its average."""
+
+    def __init__(self, model: UniPic) -> None:
+        self.parts = _trained(model)
+        self.optimizer = Optimizer(self.parts, vectors=VECTORS)
+        self.average = Average(self.parts, 0.998)
+        self.list = list(self.parts.parameters())
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a resumed run needs."""
+        return {
+            "model": self.parts.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up what `state_dict` gave."""
+        self.parts.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.average.load_state_dict(state["average"])
+
+    @torch.no_grad()
+    def averaged(self, model: UniPic) -> UniPic:
+        """A copy of the model with averaged weights."""
+        shown = UniPic(model.config).to(model.device).eval()
+        shown.load_state_dict(model.state_dict())
+        self.average.write_to(_trained(shown))
+        return shown
+
+
+def _trained(model: UniPic) -> nn.ModuleDict:
+    return nn.ModuleDict({name: part for name, part in model.named_children() if name != "vae"})
+
+
+def train_joint(
+    folder: Path,
+    model: UniPic,
+    codec: PromptCodec,
+    minutes: float,
+    device: str,
+    seed: int,
+    mix: Mix | None = None,
+    pool: int = 24_000,
+    snapshot_minutes: float = 10,
+) -> Iterator[UniPic]:
+    """Train or go on training everything but the autoencoder.
+
+    Args:
+        folder: where the run's state and log are.
+        minutes: time budget of this stage in all.
+        pool: encoded samples kept a task.
+        snapshot_minutes: time between two yields.
+
+    Yields:
+        The model with averaged weights, now and then and at the end.
+    """
+    rank = start()
+    run = Run(folder, "joint", minutes, rank)
+    model.to(device).train()
+    initialise(model, seed)
+    model.vae.requires_grad_(False).eval()
+    weights = Weights(model)
+    if (state := run.load()) is not None:
+        weights.load_state_dict(state)
+    stream = seed + 1 + run.step + 1_000_003 * rank
+    torch.manual_seed(stream)
+    trainer = Trainer(model, codec, generator("train", stream), mix or Mix(), pool)
+    means: defaultdict[str, Mean] = defaultdict(Mean)
+    snapshot_at = run.spent + snapshot_minutes * 60
+    kind = torch.device(device).type
+    # For sequences this short the fused CPU kernel's backward takes longer than plain products.
+    attention = SDPBackend.MATH if kind == "cpu" else SDPBackend.EFFICIENT_ATTENTION
+    for step in run.steps():
+        trainer.refill(12)
+        weights.optimizer.zero_grad()
+        for name, weight, loss_of in trainer.losses():
+            with torch.autocast(kind, torch.bfloat16), sdpa_kernel(attention):
+                loss = loss_of()
+                torch.autograd.backward(weight * loss)
+            means[name].add(loss)
+        run.share(weights.list)
+        nn.utils.clip_grad_norm_(weights.list, 1.0)
+        weights.optimizer.step(learning_rate(run.progress, step, PEAK_RATE))
+        weights.average.update(weights.parts)
+        if step % 100 == 99:
+            samples = (step + 1) * trainer.mix.total * world_size()
+            run.log(samples=samples, **{name: mean.read() for name, mean in means.items()})
+        if run.due():
+            run.save(weights.state_dict())
+        if run.spent >= snapshot_at:
+            snapshot_at = run.spent + snapshot_minutes * 60
+            yield weights.averaged(model)
+    run.save(weights.state_dict())
+    yield weights.averaged(model)
