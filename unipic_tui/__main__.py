@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import sys
+import warnings
 
 
 def main() -> int:
@@ -13,6 +14,8 @@ def main() -> int:
         if isinstance(stream, io.TextIOWrapper):
             with contextlib.suppress(ValueError):  # a locale without Unicode must not end the run
                 stream.reconfigure(errors="backslashreplace")
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # libraries warn their callers, not the person at the keys
     from unipic_tui.cli import main as run
 
     return run()

@@ -83,26 +83,24 @@ def write_atomic(path: str | Path, data: bytes, *, overwrite: bool = True) -> No
         StorageError: the file cannot be written, or is there and may not be replaced.
     """
     target = Path(path)
+    temporary = _temporary_beside(target)
     try:
         _check_target(target)
-        temporary = _write_beside(target, data)
-    except (OSError, ValueError) as error:
-        raise storage_error(error, target, "write") from error
-    try:
+        _write_new(temporary, data)
         if overwrite:
             os.replace(temporary, target)  # noqa: PTH105 (pathlib's own calls this)
         else:
             _take_free_name(temporary, target)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        if isinstance(error, FileExistsError):
-            raise StorageError(
-                f"{shown_path(target)} is there already and was not overwritten: "
-                "choose another name."
-            ) from error
+    except FileExistsError as error:
+        _remove(temporary)
+        raise StorageError(
+            f"{shown_path(target)} is there already and was not overwritten: choose another name."
+        ) from error
+    except (OSError, ValueError) as error:
+        _remove(temporary)
         raise storage_error(error, target, "write") from error
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        _remove(temporary)
         raise
     sync_folder(target.parent)
 
@@ -113,13 +111,16 @@ def check_writable(folder: str | Path) -> None:
     A file is made and removed, since permissions alone do not tell.
     """
     place = Path(folder)
+    temporary = _temporary_beside(place / "any")
     try:
         if not place.is_dir():
             missing = errno.ENOTDIR if place.exists() else errno.ENOENT
             raise OSError(missing, "no folder")
-        _write_beside(place / "any", b"").unlink()
+        _write_new(temporary, b"")
     except (OSError, ValueError) as error:
         raise storage_error(error, place, "write to") from error
+    finally:
+        _remove(temporary)
 
 
 def _check_target(target: Path) -> None:
@@ -134,20 +135,23 @@ def _check_target(target: Path) -> None:
         raise StorageError(f"{shown_path(target)} is not an ordinary file: name another one.")
 
 
-def _write_beside(target: Path, data: bytes) -> Path:
-    temporary = target.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
-    descriptor = os.open(
-        temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666
-    )
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return temporary
+def _temporary_beside(target: Path) -> Path:
+    name = f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
+    return target.parent / name
+
+
+def _write_new(path: Path, data: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags, 0o666), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _remove(temporary: Path) -> None:
+    """Take away a temporary file, which may never have come to be."""
+    with contextlib.suppress(OSError, ValueError):
+        temporary.unlink()
 
 
 def _take_free_name(temporary: Path, target: Path) -> None:

@@ -35,8 +35,8 @@ class Report:
     has_siglip2: bool = True
     peak: int = GB
 
-    def peak_memory(self, width: int, height: int) -> int:
-        return self.peak * width // 512
+    def peak_memory(self, width: int, height: int, value_bytes: int = 2) -> int:
+        return self.peak * width // 512 * value_bytes // 2
 
 
 class Machine:
@@ -65,6 +65,7 @@ def machine(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Machine:
     module.inspect = found.inspect  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "unipic_tui.model.checkpoint", module)
     monkeypatch.setattr(checks, "_main_memory", lambda: 16 * GB)
+    monkeypatch.setattr(checks, "_value_bytes", lambda dtype, *_: 4 if dtype == "float32" else 2)
     return found
 
 
@@ -162,6 +163,7 @@ def test_too_little_memory(cli: Cli, machine: Machine) -> None:
     assert result.code == 0
     assert re.search(r"^note +Memory", result.out, re.MULTILINE)
     assert "→ Draw at less than 1024 pixels." in result.out
+    assert cli("doctor", "--dtype", "float32").code == 1
 
 
 def test_no_siglip2(cli: Cli, machine: Machine) -> None:

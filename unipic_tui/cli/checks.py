@@ -228,9 +228,16 @@ def _listed(kind: str, keys: Sequence[str]) -> str:
     return f"{len(keys)} {verb} {kind}: {named}{more}."
 
 
-def check_memory(report: CheckpointReport, device: Device | None) -> Iterator[Check]:
-    """Whether drawing fits into the device's memory."""
-    peaks = [(side, report.peak_memory(side, side)) for side in _SIDES]
+def check_memory(report: CheckpointReport, device: Device | None, dtype: str) -> Iterator[Check]:
+    """Whether drawing fits into the device's memory.
+
+    Args:
+        report: on the checkpoint.
+        device: where it would run, if it can.
+        dtype: number format that is asked for.
+    """
+    value_bytes = _value_bytes(dtype, device, report.parameters)
+    peaks = [(side, report.peak_memory(side, side, value_bytes)) for side in _SIDES]
     text = ", ".join(f"about {size_text(peak)} at {side}×{side}" for side, peak in peaks)
     if device is None or not device.memory:
         yield Check("Memory", "note", f"Drawing takes {text}.")
@@ -252,6 +259,16 @@ def check_memory(report: CheckpointReport, device: Device | None) -> Iterator[Ch
         )
     else:
         yield Check("Memory", "ok", f"Drawing takes {text}.")
+
+
+def _value_bytes(dtype: str, device: Device | None, parameters: int) -> int:
+    """Bytes a number takes in the format the engine would choose."""
+    import torch
+
+    from unipic_tui.inference.engine import choose_dtype
+
+    place = torch.device(device.name if device else "cpu")
+    return choose_dtype(dtype, place, parameters).itemsize
 
 
 def check_library(folder: Path) -> Check:

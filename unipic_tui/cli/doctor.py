@@ -74,7 +74,7 @@ def _checks(args: argparse.Namespace, context: Context) -> Iterator[Check]:
         if isinstance(report, Check):
             yield report
         else:
-            yield from check_memory(report, device)
+            yield from check_memory(report, device, args.dtype or settings.dtype)
     yield check_library(settings.library or paths.data_dir())
     yield check_terminal(getattr(args, "images", None) or settings.images)
 

@@ -366,7 +366,10 @@ def save_native(model: UniPic, tokenizer: bytes, folder: Path) -> None:
     temporary = folder / f".{WEIGHTS_FILE}.{os.getpid()}.part"
     try:
         # Not write_atomic: gigabytes should not pass through memory once more as bytes.
+        temporary.touch()
+        usual = temporary.stat().st_mode
         save_file(state, temporary, metadata={"format": "pt"})
+        temporary.chmod(usual)  # safetensors makes files that only their owner can read
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(target)
@@ -374,6 +377,9 @@ def save_native(model: UniPic, tokenizer: bytes, folder: Path) -> None:
         temporary.unlink(missing_ok=True)
         cause = error if isinstance(error, OSError) else OSError(str(error))
         raise storage_error(cause, target, "write") from None
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
     write_atomic(folder / TOKENIZER_FILE, tokenizer)
     config = json.dumps(model.config.to_dict(), indent=2) + "\n"
     write_atomic(folder / CONFIG_FILE, config.encode())
