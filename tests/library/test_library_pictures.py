@@ -10,7 +10,6 @@ from PIL import Image
 
 from tests.fakes import gradient
 from tests.library.samples import HOSTILE, ask, draw, edit, files, finished
-from unipic_tui import files as file_module
 from unipic_tui.errors import StorageError
 from unipic_tui.events import Picture
 from unipic_tui.jobs import GenerateJob
@@ -134,7 +133,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(file_module.os, "fsync", full)
+        patch.setattr("unipic_tui.files.os.fsync", full)
         with pytest.raises(StorageError, match=r"Cannot write .*: the disk is full: make room"):
             library.add_picture(entry.id, finished("a fox"))
         with pytest.raises(StorageError, match="the disk is full"):

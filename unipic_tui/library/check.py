@@ -17,14 +17,13 @@ from unipic_tui.library.content import content_hash, png_size
 from unipic_tui.library.filling import adopt
 from unipic_tui.library.layout import (
     CACHE,
-    ENTRIES,
     SESSION_FILE,
     SESSIONS,
     STATES,
     TRASH,
     inside,
 )
-from unipic_tui.library.recovery import orphans, sidecar_problem
+from unipic_tui.library.recovery import orphans, sidecar_problem, take_in, unknown_entries
 from unipic_tui.pictures import load_image
 
 
@@ -55,6 +54,7 @@ def check(library: Base, *, deep: bool = False, repair: bool = False) -> Iterato
     """
     yield from _database(library)
     yield from _pictures(library, deep)
+    yield from _unknown_entries(library, repair)
     yield from _orphans(library, repair)
     yield from _sidecars(library, repair)
     yield from _leftovers(library, repair)
@@ -106,6 +106,21 @@ def _picture_problem(folder: Path, row: sqlite3.Row, deep: bool) -> str:
     return ""
 
 
+def _unknown_entries(library: Base, repair: bool) -> Iterator[Problem]:
+    for place, path in unknown_entries(library):
+        what = f"{shown_path(path)} is of a job that is not in the database"
+        if not repair:
+            yield Problem(path, f"{what}: --repair takes it in.")
+            continue
+        try:
+            new = take_in(library, place, path)
+        except UnipicError as error:
+            yield Problem(path, error.message)
+        else:
+            done = "it was taken in" if new else "it was an old copy and was removed"
+            yield Problem(path, f"{what}: {done}.", mended=True)
+
+
 def _orphans(library: Base, repair: bool) -> Iterator[Problem]:
     for place, name in orphans(library):
         path = f"{place.folder}/{name}"
@@ -152,7 +167,6 @@ def _sidecars(library: Base, repair: bool) -> Iterator[Problem]:
 def _leftovers(library: Base, repair: bool) -> Iterator[Problem]:
     """Files that nothing needs: of interrupted writes, and of jobs that are gone."""
     states = {f"{row['id']:06d}.state" for row in library.database.rows("SELECT id FROM entries")}
-    files = {row["file"] for row in library.database.rows("SELECT file FROM entries")}
     for part in (SESSIONS, TRASH, STATES, CACHE):
         for folder, _, names in os.walk(library.folder / part):
             for name in names:
@@ -161,12 +175,6 @@ def _leftovers(library: Base, repair: bool) -> Iterator[Problem]:
                     what = "is left from a write that was cut off"
                 elif part == STATES and name not in states:
                     what = "belongs to a job that is gone"
-                elif path.endswith(f"/{ENTRIES}/{name}") and path not in files:
-                    what = (
-                        "is of a job that the database does not know: `library rebuild` takes it in"
-                    )
-                    yield Problem(path, f"{shown_path(path)} {what}.")
-                    continue
                 else:
                     continue
                 if repair:

@@ -141,7 +141,7 @@ def adopt(transaction: Transaction, place: Place, name: str, own_only: bool = Fa
         "UPDATE entries SET file = ?, parent = ? WHERE id = ?",
         (
             f"{place.folder}/{ENTRIES}/{entry_name(entry)}",
-            source_of(transaction, place.library, making.job.source),
+            _parent(transaction, place, making.job.source),
             entry,
         ),
     )
@@ -152,16 +152,22 @@ def adopt(transaction: Transaction, place: Place, name: str, own_only: bool = Fa
     return entry
 
 
-def source_of(transaction: Transaction, library: Path, source: str | None) -> int | None:
-    """The picture at the path that a job names as its source, if it is one of the library's."""
+def _parent(transaction: Transaction, place: Place, source: str | None) -> int | None:
+    """The picture that a job names as its source by the path it had then, if it is still known.
+
+    Its session may have been renamed since; its number keeps it apart in there.
+    """
     if source is None:
         return None
-    try:
-        relative = Path(source).relative_to(library).as_posix()
-    except ValueError:
-        return None
-    row = transaction.execute("SELECT id FROM pictures WHERE path = ?", (relative,)).fetchone()
-    return None if row is None else int(row["id"])
+    name = Path(source).name
+    paths = [f"{place.folder}/{name}"] if picture_number(name) else []
+    if Path(source).is_relative_to(place.library):
+        paths.insert(0, Path(source).relative_to(place.library).as_posix())
+    for path in paths:
+        row = transaction.execute("SELECT id FROM pictures WHERE path = ?", (path,)).fetchone()
+        if row is not None:
+            return int(row["id"])
+    return None
 
 
 def _free(transaction: Transaction, table: str, number: int) -> int | None:

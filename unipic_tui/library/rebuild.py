@@ -161,7 +161,7 @@ class _Filler:
     # places: folders that hold files of one session, live or in one deletion
 
     def _places(self) -> list[Place]:
-        live = _folders(self.library / SESSIONS)
+        live = [path for path in _folders(self.library / SESSIONS) if _holds_something(path)]
         thrown = [
             (batch, path) for batch in _folders(self.library / TRASH) for path in _folders(batch)
         ]
@@ -317,6 +317,11 @@ def _folders(path: Path) -> list[Path]:
             return sorted(Path(item.path) for item in items if item.is_dir(follow_symlinks=False))
     except OSError:
         return []
+
+
+def _holds_something(place: Path) -> bool:
+    """Whether a session's folder has any file: one that does not is left from a deletion."""
+    return any(path.is_file() for path in (*place.iterdir(), *place.glob(f"{ENTRIES}/*")))
 
 
 def _entry_files(place: Path) -> list[Path]:

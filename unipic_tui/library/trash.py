@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from unipic_tui.errors import StorageError
 from unipic_tui.library.layout import (
+    ENTRIES,
     SESSION_FILE,
     SESSIONS,
     THUMBNAILS,
@@ -62,6 +63,7 @@ class Trash(Pictures):
             raise StorageError(
                 "A job that is running cannot go to the trash: cancel it first, then delete it."
             )
+        homes = [self.session(session).folder for session in sessions]
         moved = list(dict.fromkeys([*pictures, *self._pictures_in(entries)]))
         label = _label(label, bool(sessions), len(entries), len(moved), bool(pictures))
         with self.database.write() as transaction:
@@ -87,6 +89,11 @@ class Trash(Pictures):
                     )
                 for entry in self._entries_of(moved, entries):
                     transaction.touch(entry)
+            for home in homes:
+                # What else a person put there stays there.
+                with contextlib.suppress(OSError):
+                    (home / ENTRIES).rmdir()
+                    home.rmdir()
         except BaseException:
             with contextlib.suppress(StorageError), self.database.write() as transaction:
                 transaction.execute("DELETE FROM moves")
