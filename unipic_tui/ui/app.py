@@ -303,7 +303,7 @@ class UnipicApp(App[int]):
 
     async def _ask_to_leave(self) -> None:
         waiting = amount(self.studio.waiting, "job")
-        behind = f" So is the queue ({waiting})." if self.studio.waiting else ""
+        behind = f" What waits ({waiting}) is kept too." if self.studio.waiting else ""
         answer = await self.push_screen_wait(
             Question(
                 "Leave while a job runs?",

@@ -171,7 +171,6 @@ COMMANDS: tuple[Command, ...] = (
 # fmt: on
 
 _BY_ID = {command.id: command for command in COMMANDS}
-_BEFORE_EDITING = {"focus.next"}  # its key would select a line in Textual's editor
 _PROGRAM_ACTIONS = {"palette": "command_palette", "quit": "quit"}
 
 
@@ -189,7 +188,9 @@ def bindings(scope: Scope) -> list[Binding]:
             entry.title,
             show=False,
             id=entry.id,
-            priority=scope == "program" or entry.id in _BEFORE_EDITING,
+            # Before what the same key does in Textual's editors, where people may have put it.
+            # Esc and Ctrl+C are the other way round: they leave a choice, or copy, first.
+            priority=scope != "pictures" and entry.id != "cancel",
         )
         for entry in COMMANDS
         if entry.scope == scope and entry.keys

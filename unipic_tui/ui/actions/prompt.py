@@ -48,6 +48,9 @@ class PromptActions:
         entries = await screen.studio.run(planned)
         if draft.mode != "draw":
             composer.prompt.show("")
+        elif draft.region is not None:
+            # Once more of the same is what Remix does with the result.
+            composer.use_region(None, None)
         if len(entries) > 1:
             screen.notify(f"{amount(len(entries), 'job')} in the queue.", markup=False)
         if screen.studio.load_failure is not None:

@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
 from unipic_tui.text import printable
+from unipic_tui.ui.widgets.line import Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +103,7 @@ class Ask(ModalScreen[str | None]):
         """Title, line, help."""
         with Vertical(classes="dialog"):
             yield Label(self._title, classes="dialog-title", markup=False)
-            line = Input(self._value, compact=True, classes="dialog-line")
-            line.cursor_blink = False
-            yield line
+            yield Line(self._value, classes="dialog-line")
             yield Static(self._help, classes="dialog-help", markup=False)
             yield Static("Enter accepts · Esc leaves it", classes="dialog-keys", markup=False)
 

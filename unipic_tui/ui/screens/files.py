@@ -18,6 +18,7 @@ from textual.widgets.option_list import Option
 
 from unipic_tui import paths
 from unipic_tui.text import printable
+from unipic_tui.ui.widgets.line import Line
 from unipic_tui.ui.widgets.prompt import PICTURE_SUFFIXES
 
 Kind = Literal["picture", "folder", "any"]
@@ -75,7 +76,7 @@ def common_start(text: str, candidates: list[Candidate]) -> str:
     return folder + slash + shared + end
 
 
-class PathInput(Input):
+class PathLine(Line):
     """A line whose Tab key completes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -91,7 +92,9 @@ class PathInput(Input):
 
     def action_to_list(self) -> None:
         """Go to the candidates."""
-        self.screen.query_one(OptionList).focus()
+        options = self.screen.query_one(OptionList)
+        options.highlighted = options.highlighted or 0
+        options.focus()
 
 
 class PathScreen(ModalScreen[Path | None]):
@@ -133,9 +136,7 @@ class PathScreen(ModalScreen[Path | None]):
         """Title, line, candidates."""
         with Vertical(classes="dialog -tall"):
             yield Label(self._title, classes="dialog-title", markup=False)
-            line = PathInput(self._value, compact=True, classes="dialog-line")
-            line.cursor_blink = False
-            yield line
+            yield PathLine(self._value, classes="dialog-line")
             yield OptionList(id="candidates", compact=True, markup=False)
             yield Static(self._help, classes="dialog-help", markup=False)
             yield Static(
@@ -146,12 +147,12 @@ class PathScreen(ModalScreen[Path | None]):
 
     def on_mount(self) -> None:
         """The line is at hand."""
-        self.query_one(PathInput).focus()
+        self.query_one(PathLine).focus()
         self._look(self._value)
 
     def complete_line(self) -> None:
         """Fill in what is certain."""
-        line = self.query_one(PathInput)
+        line = self.query_one(PathLine)
         line.value = common_start(line.value, self._candidates)
         line.cursor_position = len(line.value)
 
@@ -174,7 +175,7 @@ class PathScreen(ModalScreen[Path | None]):
     @on(OptionList.OptionSelected)
     def _picked(self, event: OptionList.OptionSelected) -> None:
         candidate = self._candidates[event.option_index]
-        line = self.query_one(PathInput)
+        line = self.query_one(PathLine)
         folder, slash, _ = line.value.rpartition("/")
         line.value = folder + slash + candidate.path.name + ("/" if candidate.folder else "")
         line.cursor_position = len(line.value)

@@ -45,7 +45,7 @@ class QueueScreen(ModalScreen[None]):
             yield Label("Queue", classes="dialog-title", id="queue-title", markup=False)
             yield OptionList(id="queue", compact=True, markup=False)
             yield Static(
-                "Shift+↑↓ order · Space holds · c cancels · r runs again · p pauses · Esc closes",
+                "Shift+↑↓ order · Space hold · c cancel · r run again · p pause · Esc close",
                 classes="dialog-keys",
                 markup=False,
             )

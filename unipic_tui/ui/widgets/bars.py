@@ -89,13 +89,13 @@ class StatusLine(Widget):
             line.append("  ")
             line.append("━" * done, self._style("bar"))
             line.append("━" * (_BAR - done), self._style("track"))
-        if status.progress is not None:
-            for narrow in (False, True):
-                words = progress(status.progress, narrow)
-                if line.cell_len + len(words) + 2 <= width:
-                    line.append(f"  {words}", self._style("words"))
-                    break
         facts = list(status.facts)
+        if status.progress is not None:
+            room = width - line.cell_len - 2
+            kept = len(facts[-1]) + 3 if facts else 0
+            full, short = (progress(status.progress, narrow) for narrow in (False, True))
+            words = full if len(full) + kept <= room else one_line(short, max(0, room))
+            line.append(f"  {words}", self._style("words"))
         while facts and line.cell_len + 3 + len(" · ".join(facts)) > width:
             facts.pop(0)
         end = " · ".join(facts)

@@ -18,11 +18,11 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
-from textual.widgets import Input
 
 from unipic_tui.library.records import Entry
 from unipic_tui.text import one_line
 from unipic_tui.ui.desk import Row
+from unipic_tui.ui.widgets.line import Line
 from unipic_tui.ui.wording import STATE_WORDS, entry_title, mode_glyph, when
 
 _DEEPEST = 6
@@ -261,7 +261,7 @@ class HistoryTree(ScrollView, can_focus=True):
         ]
 
 
-class SearchInput(Input):
+class SearchInput(Line):
     """Where the history is searched; Esc clears it, the arrow keys go down into what was found."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -288,7 +288,5 @@ class Sidebar(Vertical):
 
     def compose(self) -> ComposeResult:
         """A field and a tree."""
-        search = SearchInput(placeholder="Search  /", compact=True, id="search")
-        search.cursor_blink = False
-        yield search
+        yield SearchInput(placeholder="Search  /", id="search")
         yield HistoryTree(id="history")

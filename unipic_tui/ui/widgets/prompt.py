@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from unipic_tui.text import printable
+from unipic_tui.ui.widgets.line import CHARACTER_KEYS
 
 PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
 
@@ -34,6 +35,10 @@ class PromptArea(TextArea):
         self._history: list[str] = []
         self._place = -1
         self._own = ""
+
+    def check_consume_key(self, key: str, character: str | None = None) -> bool:
+        """Characters are typed, whatever else their keys may do."""
+        return super().check_consume_key(key, character) or key in CHARACTER_KEYS
 
     def set_history(self, prompts: Sequence[str]) -> None:
         """The earlier prompts, the latest first."""

@@ -17,6 +17,7 @@ from textual.widgets import Input, Label
 
 from unipic_tui.events import Defaults
 from unipic_tui.ui.fields import FIELDS, Field, Mode, placeholder, problem
+from unipic_tui.ui.widgets.line import Line
 
 
 class Choice(Widget, can_focus=True):
@@ -64,13 +65,10 @@ class FieldBox(Vertical):
         self.tooltip = spec.help
         self.styles.width = spec.width + 1
         self.editor: Input | Choice = (
-            Choice(spec.choices)
-            if spec.choices
-            else Input(placeholder=placeholder(spec.name, None), compact=True)
+            Choice(spec.choices) if spec.choices else Line(placeholder=placeholder(spec.name, None))
         )
         if isinstance(self.editor, Input):
             self.editor.select_on_focus = True
-            self.editor.cursor_blink = False
 
     def compose(self) -> ComposeResult:
         """The label over the editor."""

@@ -1,0 +1,314 @@
+"""What can be done with the chosen picture."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input, OptionList
+
+from tests.fakes import gradient
+from tests.ui.harness import Driver, running_app
+from unipic_tui.jobs import EditJob, GenerateJob, Job, Region
+from unipic_tui.ui.screens.files import common_start, complete
+from unipic_tui.ui.screens.viewer import ViewerScreen
+from unipic_tui.ui.widgets.prompt import pasted_path
+
+
+@pytest.fixture
+async def driver(tmp_path: Path) -> AsyncIterator[Driver]:
+    """The app with two pictures; the gallery has the focus, the second is chosen."""
+    async with running_app(tmp_path / "library") as driver:
+        await driver.write("a {star|ring} seed=7 cfg=2")
+        await driver.press("ctrl+r")
+        await driver.settle()
+        await driver.press("ctrl+l", "f6", "end")
+        assert driver.studio.picture is not None
+        assert driver.studio.picture.job.prompt == "a ring"
+        yield driver
+
+
+def last_job(driver: Driver) -> Job:
+    return driver.backend.jobs[-1]
+
+
+async def test_remix_changes_the_seed_alone(driver: Driver) -> None:
+    await driver.press("r")
+    await driver.settle()
+    job = last_job(driver)
+    assert isinstance(job, GenerateJob)
+    assert (job.prompt, job.guidance, job.width) == ("a ring", 2.0, 64)
+    assert job.seed != 7
+
+
+async def test_variations_have_the_seeds_that_follow(driver: Driver) -> None:
+    await driver.press("v")
+    await driver.settle()
+    job = last_job(driver)
+    assert isinstance(job, GenerateJob)
+    assert (job.seed, job.count) == (8, 4)
+    seeds = [picture.job.seed for picture in driver.studio.desk.pictures.values()]
+    assert seeds == [7, 7, 8, 9, 10, 11]
+
+
+async def test_looking_at_a_picture_changes_no_setting(driver: Driver) -> None:
+    before = driver.screen.composer.settings.texts
+    await driver.press("left", "right", "enter")
+    await driver.press("escape")
+    assert driver.screen.composer.settings.texts == before
+    assert driver.prompt == ""
+
+
+async def test_prompt_seed_and_all_settings_can_be_recalled(driver: Driver) -> None:
+    await driver.press("p")
+    assert driver.prompt == "a ring"
+    assert driver.screen.composer.settings.texts["guidance"] == ""
+    await driver.press("f6", "s")
+    assert driver.screen.composer.settings.texts["seed"] == "7"
+    await driver.press("a")
+    texts = driver.screen.composer.settings.texts
+    assert (texts["guidance"], texts["iterations"], texts["size"]) == ("2", "8", "64×64")
+    await driver.press("ctrl+r")
+    await driver.settle()
+    assert driver.studio.picture is not None
+    made = driver.studio.picture.job
+    first = list(driver.studio.desk.pictures.values())[1].job
+    assert made == first
+
+
+async def test_edit_takes_the_chosen_picture(driver: Driver) -> None:
+    await driver.press("left", "e")
+    assert driver.screen.composer.mode == "edit"
+    assert "“a star”" in driver.text()
+    await driver.write("make it blue")
+    await driver.press("ctrl+r")
+    await driver.settle()
+    job = last_job(driver)
+    assert isinstance(job, EditJob)
+    assert "a-star" in job.source
+    await driver.press("f6", "r")
+    await driver.settle()
+    again = last_job(driver)
+    assert isinstance(again, EditJob)
+    assert again == dataclasses.replace(
+        job, seed=again.seed, iterations=8, head_steps=10, guidance=3.0, size=64
+    )
+    depths = [row.depth for row in driver.studio.rows() if row.entry]
+    assert sorted(depths) == [1, 1, 2, 2]
+
+
+async def test_a_region_is_drawn_anew(driver: Driver) -> None:
+    source = driver.studio.picture
+    assert source is not None
+    await driver.press("g")
+    await driver.press("home")
+    await driver.press("left", "left", "left", "up", "up", "up", "shift+left")
+    await driver.press("enter")
+    assert driver.screen.composer.mode == "draw"
+    assert "redraws" in driver.text()
+    await driver.write("a cross")
+    await driver.press("ctrl+r")
+    await driver.settle()
+    job = last_job(driver)
+    assert isinstance(job, GenerateJob)
+    assert job.source == str(source.path)
+    assert isinstance(job.region, Region)
+    assert (job.region.x, job.region.y) == (0, 0)
+    assert job.prompt == "a cross"
+    assert "redraws" not in driver.text()
+    assert [row.depth for row in driver.studio.rows() if row.entry] == [1, 2, 1]
+
+
+async def test_choosing_a_region_can_be_left(driver: Driver) -> None:
+    await driver.press("g", "escape")
+    assert "redraws" not in driver.text()
+    assert driver.app.focused is driver.screen.stage.gallery
+
+
+async def test_favourites_tags_and_notes_are_kept(driver: Driver, tmp_path: Path) -> None:
+    await driver.press("full_stop")
+    await driver.press("t")
+    await driver.write("shapes, round")
+    await driver.press("enter")
+    await driver.press("n")
+    await driver.write("the best one")
+    await driver.press("enter")
+    picture = driver.studio.picture
+    assert picture is not None
+    assert picture.favourite
+    assert set(picture.tags) == {"shapes", "round"}
+    assert picture.note == "the best one"
+    assert "★" in driver.details()
+    assert "the best one" in driver.details()
+    await driver.press("full_stop")
+    assert driver.studio.picture is not None
+    assert not driver.studio.picture.favourite
+
+
+async def test_trash_and_undo(driver: Driver) -> None:
+    await driver.press("delete")
+    assert [p.job.prompt for p in driver.studio.desk.pictures.values()] == ["a star"]
+    assert driver.studio.picture is not None
+    assert driver.studio.picture.job.prompt == "a star"
+    await driver.press("z")
+    assert len(driver.studio.desk.pictures) == 2
+    await driver.press("z")
+    assert "The trash is empty." in driver.notices()
+
+
+async def test_copying_the_path_and_saving_a_copy(driver: Driver, tmp_path: Path) -> None:
+    picture = driver.studio.picture
+    assert picture is not None
+    await driver.press("y")
+    assert driver.app.clipboard == str(picture.path)
+    await driver.press("w")
+    line = driver.app.screen.query_one(Input)
+    target = tmp_path / "copy.png"
+    line.value = str(tmp_path / "nowhere" / "copy.png")
+    await driver.press("enter")
+    assert "There is no folder" in driver.text()
+    line.value = str(target)
+    await driver.press("enter")
+    await driver.until(target.exists)
+    assert target.read_bytes() == picture.path.read_bytes()
+
+
+async def test_moving_to_another_session(driver: Driver) -> None:
+    await driver.press("m")
+    assert "There is no other session yet." in driver.text()
+    await driver.press("escape", "ctrl+n")
+    await driver.write("rings")
+    await driver.press("ctrl+r")
+    await driver.settle()
+    await driver.press("f6", "m", "enter")
+    await driver.settle_screen()
+    counts = {session.name: session.pictures for session in driver.studio.sessions}
+    assert counts == {"rings": 0, "a {star|ring} seed=7 cfg=2": 3} or counts["rings"] == 0
+
+
+async def test_the_viewer_opens_and_compares(driver: Driver) -> None:
+    await driver.press("enter")
+    viewer = driver.app.screen
+    assert isinstance(viewer, ViewerScreen)
+    await driver.press("left", "escape")
+    assert driver.app.screen is driver.screen
+    assert driver.studio.picture is not None
+    assert driver.studio.picture.job.prompt == "a star"
+    await driver.press("c")
+    viewer = driver.app.screen
+    assert isinstance(viewer, ViewerScreen)
+    assert viewer.comparison == "side"
+
+
+async def test_keys_of_the_viewer_act_on_the_library(driver: Driver) -> None:
+    await driver.press("enter", "full_stop")
+    assert driver.studio.picture is not None
+    assert driver.studio.picture.favourite
+    await driver.press("delete")
+    await driver.settle_screen()
+    assert len(driver.studio.desk.pictures) == 1
+    await driver.press("a")
+    assert driver.app.screen is driver.screen
+    assert driver.prompt == "a star"
+
+
+async def test_opening_a_file_with_completion(driver: Driver, tmp_path: Path) -> None:
+    folder = tmp_path / "my pictures"
+    folder.mkdir()
+    gradient(32, 48, "x").save(folder / "holiday.png")
+    (folder / "notes.txt").write_text("no picture")
+    await driver.press("ctrl+o")
+    line = driver.app.screen.query_one(Input)
+    line.value = f"{tmp_path}/my"
+    await driver.until(lambda: "my pictures/" in driver.text())
+    await driver.press("tab")
+    assert line.value == f"{folder}/"
+    await driver.until(lambda: "holiday.png" in driver.text())
+    assert "notes.txt" not in driver.text()
+    await driver.press("down", "enter")
+    await driver.settle_screen()
+    picture = driver.studio.picture
+    assert picture is not None
+    assert (picture.width, picture.height) == (32, 48)
+    assert driver.screen.composer.mode == "edit"
+    assert (folder / "holiday.png").exists()
+
+
+async def test_a_file_that_is_no_picture_is_refused(driver: Driver, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.png"
+    wrong.write_bytes(b"no picture at all")
+    await driver.press("ctrl+o")
+    line = driver.app.screen.query_one(Input)
+    line.value = str(tmp_path / "missing.png")
+    await driver.press("enter")
+    assert "There is no file" in driver.text()
+    line.value = str(wrong)
+    await driver.press("enter")
+    await driver.settle_screen()
+    assert any("wrong.png" in said for said in driver.notices())
+    assert len(driver.studio.desk.pictures) == 2
+
+
+async def test_a_pasted_path_opens_the_picture(driver: Driver, tmp_path: Path) -> None:
+    file = tmp_path / "dropped here.png"
+    gradient(32, 32, "x").save(file)
+    await driver.press("i")
+    await driver.write(f"'{file}'")
+    await driver.settle_screen()
+    assert driver.studio.picture is not None
+    assert driver.studio.picture.origin
+    assert driver.prompt == ""
+    await driver.write("/no/such/file.png")
+    await driver.settle_screen()
+    assert driver.prompt == "/no/such/file.png"
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("/a/b.png", "/a/b.png"),
+        ("'/a/b c.png'", "/a/b c.png"),
+        (r"/a/b\ c.JPG", "/a/b c.JPG"),
+        ("file:///a/b%20c.webp\n", "/a/b c.webp"),
+        ("~/x.png", "~/x.png"),
+        ("./x.png", "x.png"),
+        ("a picture of x.png", None),
+        ("x.png", None),
+        ("/a/b.txt", None),
+        ("/a.png\n/b.png", None),
+        ("", None),
+    ],
+)
+def test_what_is_taken_for_a_path(text: str, path: str | None) -> None:
+    assert pasted_path(text) == (None if path is None else Path(path))
+
+
+def test_completion(tmp_path: Path) -> None:
+    (tmp_path / "alpha").mkdir()
+    (tmp_path / "alps.png").touch()
+    (tmp_path / ".hidden.png").touch()
+    (tmp_path / "text.txt").touch()
+    found = complete(f"{tmp_path}/", "picture")
+    assert [candidate.path.name for candidate in found] == ["alpha", "alps.png"]
+    assert (
+        common_start(f"{tmp_path}/AL", complete(f"{tmp_path}/AL", "picture")) == f"{tmp_path}/alp"
+    )
+    assert common_start(f"{tmp_path}/alph", complete(f"{tmp_path}/alph", "folder")).endswith(
+        "alpha/"
+    )
+    assert len(complete(f"{tmp_path}/", "any")) == 3
+    assert complete(f"{tmp_path}/nowhere/", "any") == []
+    assert complete("\0/", "any") == []
+    assert common_start("x", []) == "x"
+
+
+async def test_without_a_picture_the_commands_say_so(tmp_path: Path) -> None:
+    async with running_app(tmp_path / "library") as driver:
+        for identifier in ("picture.edit", "picture.remix", "picture.view", "picture.recall"):
+            driver.screen.perform(identifier)
+        await driver.settle_screen()
+        assert set(driver.notices()) == {"Choose a picture first."}
+        assert driver.app.screen is driver.screen
+        assert len(driver.app.screen.query(OptionList)) == 1
