@@ -167,7 +167,7 @@ class UnipicApp(App[int]):
             await self.push_screen_wait(
                 Question(error.title, error.message, [Answer("leave", "Leave", "main")])
             )
-            self.exit(error.exit_code)
+            self.exit(error.exit_code, return_code=error.exit_code)
             return
         assert self._main is not None
         self._main.begin(await self.store.read(lambda library: library.prompts()))
@@ -317,6 +317,7 @@ class UnipicApp(App[int]):
     def _leave(self) -> None:
         self._leaving = True
         self.recorder.leaving = True
+        self.thread.close(0)  # begins to stop; `wind_up` waits for it
         self.exit(0)
 
     def wind_up(self) -> None:
