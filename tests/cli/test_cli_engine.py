@@ -96,7 +96,8 @@ def test_describe(real: Any) -> None:
 @pytest.mark.parametrize(
     ("argv", "sentence"),
     [
-        (["g", "red circle " * 300], "shorten it"),
+        (["g", "red circle " * 300], "shorten it by"),
+        (["g", "x", "--size", "512"], "The picture takes 1027 positions and the model has 256"),
         (["g", "x", "--checkpoint", "nowhere"], "nowhere is missing"),
         (["g", "x", "--checkpoint", "photo.png"], "photo.png is a file, not a folder"),
         (["g", "x", "--checkpoint", "."], "holds no checkpoint"),

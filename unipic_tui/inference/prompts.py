@@ -122,9 +122,15 @@ def check_length(prompt: Prompt, image_positions: int, following: int, limit: in
     Raises:
         InputError: it does not.
     """
-    total = prompt.text_tokens + image_positions + following
-    if total > limit:
+    pictures = image_positions + following
+    over = prompt.text_tokens + pictures - limit
+    if over <= 0:
+        return
+    if over >= prompt.text_tokens:  # no prompt is short enough
         raise InputError(
-            f"The prompt needs {total} positions and the model has {limit}: shorten it by about "
-            f"{total - limit} tokens, or take a smaller image."
+            f"The picture takes {pictures} positions and the model has {limit}: use a smaller size."
         )
+    raise InputError(
+        f"The prompt of {prompt.text_tokens} tokens is too long, {limit - pictures} fit: shorten "
+        f"it by {over}, or use a smaller size."
+    )
