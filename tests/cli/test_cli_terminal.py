@@ -14,11 +14,14 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
+import os
 import sys
 from tests.fakes import FakeBackend
 from unipic_tui.cli import main
 delay = float(sys.argv[1])
-sys.exit(main(sys.argv[2:], backend_factory=lambda options: FakeBackend(options, delay=delay)))
+sys.exit(main(sys.argv[2:], backend_factory=lambda options: FakeBackend(
+    options, delay=delay, fail=os.environ.get('FAIL')
+)))
 """
 
 
@@ -35,7 +38,9 @@ def environment(tmp_path: Path) -> dict[str, str]:
     }
 
 
-def on_terminal(tmp_path: Path, *argv: str, delay: float = 0.0, piped: bool = False) -> str:
+def on_terminal(
+    tmp_path: Path, *argv: str, delay: float = 0.0, piped: bool = False, code: int = 0
+) -> str:
     """All that a command writes to a terminal of 80×24 that answers no questions."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
@@ -57,7 +62,7 @@ def on_terminal(tmp_path: Path, *argv: str, delay: float = 0.0, piped: bool = Fa
             break
         output += part
     os.close(ours)
-    assert process.wait() == 0, output
+    assert process.wait() == code, output
     return output.decode()
 
 
@@ -69,6 +74,16 @@ def test_a_bar_moves_and_goes(tmp_path: Path) -> None:
     assert "s left" in output
     assert "x-s1.png\r\n" in output
     assert output.rstrip().splitlines()[-1].startswith("unipic-tui: Drew 2 pictures")
+
+
+def test_a_failure_is_said_on_a_line_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAIL", "job")
+    output = on_terminal(tmp_path, "g", "x", delay=0.05, code=1)
+    assert "Drawing" in output
+    shown = output.split("unipic-tui: Out of memory")[0]
+    assert shown.endswith(("\r", "\n", "\x1b[2K"))
 
 
 def test_a_picture_is_shown_as_blocks(tmp_path: Path) -> None:
@@ -139,8 +154,6 @@ def test_pictures_done_before_ctrl_c_are_kept(tmp_path: Path) -> None:
 
 def test_ctrl_c_while_loading(tmp_path: Path) -> None:
     program = PROGRAM.replace(
-        "FakeBackend(options, delay=delay)", "FakeBackend(options, delay=delay, fail=None)"
-    ).replace(
         "from unipic_tui.cli import main",
         "from unipic_tui.cli import main\n"
         "import time\n"

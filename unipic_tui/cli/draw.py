@@ -80,7 +80,8 @@ def draw(
             show = images if not (args.json or output.to_stdout) else "none"
             gallery = _Gallery(job, output, reporter, grid=grid, embed=embed, images=show)
             final = run_job(backend, job, reporter, gallery.keep)
-            _tell_end(final, job)
+            with reporter.pause():
+                _tell_end(final, job)
             return Drawn(exit_code(final), gallery.image, backend.info.model)
         finally:
             backend.close()
