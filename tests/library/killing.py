@@ -24,11 +24,12 @@ from unipic_tui.errors import StorageError
 from unipic_tui.events import Picture
 from unipic_tui.files import is_temporary
 from unipic_tui.jobs import EditJob, GenerateJob
-from unipic_tui.library import Library
+from unipic_tui.library import Library, database
 from unipic_tui.library.check import check
 from unipic_tui.library.content import content_hash, png_size
 
-LONGEST = 0.12
+LONGEST = 0.07
+FSYNC = os.fsync
 
 
 class Child:
@@ -37,6 +38,9 @@ class Child:
     def __init__(self, folder: Path, pipe: int, seed: int) -> None:
         self.pipe = pipe
         self.random = random.Random(seed)
+        if self.random.random() < 0.5:
+            # Most moments are then within a write; else they spread over all that is done.
+            os.fsync, database.SYNCHRONOUS = FSYNC, "FULL"
         self.library = Library.open(folder)
         if not self.library.sessions():
             self.library.create_session("first")
@@ -193,7 +197,11 @@ class Parent:
                 if row[0] != "ok":
                     self.faults.append(f"integrity: {row[0]}")
             rows = {row["id"]: row for row in library.database.rows("SELECT * FROM pictures")}
-            for picture, digest in list(self.saved.items()):
+            # All of them now and then, else the latest and some: a file is not changed again.
+            known = list(self.saved.items())
+            old = known[:-30]
+            some = known if thorough else known[-30:] + random.sample(old, min(30, len(old)))
+            for picture, digest in some:
                 found = rows.get(picture)
                 if found is None:
                     if picture not in self.maybe_gone:
@@ -231,6 +239,7 @@ class Parent:
 def main() -> None:
     folder, kills, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     chance = random.Random(seed)
+    os.fsync, database.SYNCHRONOUS = lambda fd: None, "OFF"
     parent = Parent(folder)
     for number in range(kills):
         seconds = chance.uniform(0.0, LONGEST)

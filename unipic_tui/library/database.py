@@ -15,6 +15,9 @@ from unipic_tui.library.schema import migrate
 
 BUSY_SECONDS = 20.0
 """How long a write waits for another window's write."""
+SYNCHRONOUS = "FULL"
+"""What is waited for: FULL, as a commit that was reported survives a power cut then too."""
+
 _NEXT_REVISION = "UPDATE meta SET value = value + 1 WHERE key = 'revision'"
 
 
@@ -135,8 +138,7 @@ class Database:
         try:
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA journal_mode = WAL")
-            # FULL: a commit that was reported survives a power cut too.
-            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS}")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute("PRAGMA cache_size = -32768")
         except BaseException:
