@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from unipic_tui import paths
+from unipic_tui.cli.arguments import Commands, Parser, add_command
 from unipic_tui.cli.context import Context
-from unipic_tui.cli.parser import Commands, Parser, add_command
 from unipic_tui.errors import InputError
 
 _SEARCH_HELP = """\

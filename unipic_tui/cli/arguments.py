@@ -1,0 +1,177 @@
+"""The parser's kind, and the groups of arguments that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeAlias
+
+from unipic_tui.cli.context import Context
+from unipic_tui.jobs import MAX_COUNT, QUALITIES, SCHEDULES
+from unipic_tui.settings import DTYPES, IMAGES
+from unipic_tui.text import one_line
+
+Command = Callable[[argparse.Namespace, Context], int]
+
+_PUBLISHED = """\
+The flags of the published scripts are understood as well: --prompt, --image,
+--image_size, --cfg, --cfg_prompt, --cfg_schedule, --num_iter, --grid_size.
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that says what is wrong in one sentence."""
+
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("allow_abbrev", False)
+        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(**options)
+
+    def error(self, message: str) -> NoReturn:
+        """Print the sentence and leave with exit code 2."""
+        sentence = one_line(message, 300).rstrip(".")
+        sys.stderr.write(f"unipic-tui: {sentence}; see {self.prog} --help.\n")
+        raise SystemExit(2)
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        """Say which command was meant where argparse would list all of them."""
+        if isinstance(action, argparse._SubParsersAction) and value not in action.choices:
+            close = difflib.get_close_matches(str(value), action.choices, 1)
+            remedy = f'did you mean "{close[0]}"' if close else 'to draw, use "generate PROMPT"'
+            self.error(f"there is no command {str(value)!r}: {remedy}")
+        super()._check_value(action, value)
+
+
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
+Group = argparse._ActionsContainer
+
+
+def add_command(
+    commands: Commands, name: str, summary: str, run: Command, *, aliases: tuple[str, ...] = ()
+) -> Parser:
+    """Add a command; its description is the summary as a sentence."""
+    parser = commands.add_parser(
+        name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", aliases=aliases
+    )
+    parser.set_defaults(run=run, prompt=None, image=None)
+    return parser
+
+
+def add_model(parser: Parser, shared: bool = True) -> None:
+    """Which model runs, and where.
+
+    Args:
+        parser: the program's parser or a command's.
+        shared: for a command, which must not forget what was given before its name.
+    """
+    default = argparse.SUPPRESS if shared else None
+    group = parser.add_argument_group("the model")
+    group.add_argument(
+        "--checkpoint",
+        metavar="DIR",
+        default=default,
+        help="folder of a checkpoint; without it UNIPIC_CHECKPOINT or the settings name one, "
+        "or the small embedded one is used",
+    )
+    group.add_argument(
+        "--device",
+        metavar="NAME",
+        default=default,
+        help="auto, cpu, cuda, cuda:1, mps (default: auto)",
+    )
+    group.add_argument("--dtype", choices=DTYPES, default=default, help="number format (auto)")
+
+
+def add_images(group: Group, shared: bool = True) -> None:
+    """How pictures are shown."""
+    group.add_argument(
+        "--images",
+        choices=IMAGES,
+        default=argparse.SUPPRESS if shared else None,
+        help="how pictures are shown in the terminal (auto)",
+    )
+
+
+def also(group: Group, names: tuple[str, ...], dest: str, **options: Any) -> None:
+    """Understand other names for an option without listing them."""
+    group.add_argument(
+        *names, dest=dest, default=argparse.SUPPRESS, help=argparse.SUPPRESS, **options
+    )
+
+
+def add_sampling(parser: Parser) -> None:
+    """How pictures are drawn, by our names and by those of the published scripts."""
+    group = parser.add_argument_group("drawing")
+    group.add_argument(
+        "-n",
+        "--count",
+        type=int,
+        metavar="N",
+        help=f"how many pictures, 1 to {MAX_COUNT}; picture k has seed + k (1)",
+    )
+    group.add_argument(
+        "-s", "--seed", metavar="N", help='a number, or "random" (default: a new one, printed)'
+    )
+    group.add_argument(
+        "-g", "--guidance", type=float, metavar="X", help="how hard the prompt pulls, from 0 (3)"
+    )
+    group.add_argument(
+        "--schedule", choices=SCHEDULES, default="constant", help="guidance over the iterations"
+    )
+    group.add_argument("-i", "--iterations", type=int, metavar="N", help="MAR iterations (32)")
+    group.add_argument(
+        "-t", "--temperature", type=float, default=1.0, metavar="X", help="0 to 10 (1)"
+    )
+    group.add_argument(
+        "--head-steps", type=int, metavar="N", help="diffusion steps a token, 1 to 1000 (100)"
+    )
+    group.add_argument(
+        "-q",
+        "--quality",
+        choices=QUALITIES,
+        help="exact repeats the published sampler, full starts it safely, fast is quicker (full)",
+    )
+    group.add_argument(
+        "--unconditional",
+        metavar="TEXT",
+        help="what the guidance pushes away from, in place of the model's own words",
+    )
+    group.add_argument("--grid-size", type=int, metavar="N", help="draw N×N pictures into one file")
+    also(group, ("--cfg",), "guidance", type=float)
+    also(group, ("--cfg_schedule", "--cfg-schedule"), "schedule", choices=SCHEDULES)
+    also(group, ("--cfg_prompt", "--cfg-prompt"), "unconditional")
+    also(group, ("--num_iter", "--num-iter"), "iterations", type=int)
+    also(group, ("--head_steps",), "head_steps", type=int)
+    also(group, ("--grid_size",), "grid_size", type=int)
+    also(group, ("--image_size", "--image-size"), "size")
+    parser.epilog = _PUBLISHED
+
+
+def add_output(parser: Parser) -> None:
+    """Where pictures go, and what is said."""
+    group = parser.add_argument_group("output")
+    group.add_argument(
+        "-o",
+        "--output",
+        metavar="PATH",
+        help='a file (.png, .jpg or .webp), a folder, or "-" for the bytes of a PNG on the '
+        "standard output (default: a new file here, named after prompt and seed)",
+    )
+    group.add_argument("-f", "--force", action="store_true", help="overwrite the file")
+    group.add_argument(
+        "--metadata",
+        action=argparse.BooleanOptionalAction,
+        help="whether the picture carries the job that makes it again (yes)",
+    )
+    add_images(group)
+    add_telling(group)
+
+
+def add_telling(group: Group) -> None:
+    """For whom the program speaks, and how much."""
+    group.add_argument(
+        "--json", action="store_true", help="print one JSON object a line for every event"
+    )
+    group.add_argument("--quiet", action="store_true", help="no progress and no remarks")
