@@ -42,6 +42,7 @@ class Line:
         self.slow = False
         self._app = app
         self._lock = asyncio.Lock()
+        self._turn = asyncio.Lock()
         self._later: list[str] = []
         self._part = _FIRST
         self._shortest = math.inf
@@ -94,6 +95,10 @@ class Line:
     async def _deliver(self, data: str, written: int = 0) -> None:
         if self._app.is_headless:
             return
+        async with self._turn:  # of two that wait for an answer, neither knows whose it is
+            await self._deliver_alone(data, written)
+
+    async def _deliver_alone(self, data: str, written: int) -> None:
         size = len(data) + written
         self._listen()
         if not self._answers:

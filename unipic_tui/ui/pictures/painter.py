@@ -35,7 +35,7 @@ _UNNOTICED = 4_096
 _FEW_COLOURS = 64
 """For a slow line: half the bytes of 256."""
 _NOT_SHOWN = "Pictures are turned off."
-_HINT = "{region} · arrows move · Shift+arrows resize · Enter takes · Esc leaves"
+_HINT = "{region} · Enter takes · Esc leaves · arrows move · Shift+arrows resize"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,12 @@ class Painter:
         for band in self._canvas.bands:
             if band.erases:  # placeholders of pictures that are no more
                 band.shown = False
+
+    def forget_sent(self) -> None:
+        """The whole screen will be written anew: on a slow line, with half blocks at first."""
+        if self._line.slow:
+            for band in self._canvas.bands:
+                band.shown = band.shown and band.erases
 
     async def run(self) -> None:
         """Paint until cancelled."""

@@ -71,24 +71,26 @@ class ViewerScreen(Screen[int | None]):
     ViewerScreen { background: $background; layers: base; }
     ViewerScreen #viewer-panes { height: 1fr; }
     ViewerScreen #second { display: none; }
+    ViewerScreen.-side Pane { margin-right: 1; }
     ViewerScreen.-side #second { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,enter", "leave", "Close", id="viewer.close", key_display="Esc"),
         Binding("left,h,up,k", "back", "Back", id="viewer.back", key_display="←"),
         Binding("right,l,down,j", "on", "On", id="viewer.on", key_display="→"),
         Binding("pageup,N,backspace", "show(-1)", "Previous", show=False, id="viewer.previous"),
         Binding("pagedown,n", "show(1)", "Next", show=False, id="viewer.next"),
         Binding("home", "show(-1000000000)", "First", show=False, id="viewer.first"),
         Binding("end", "show(1000000000)", "Last", show=False, id="viewer.last"),
-        Binding("plus,equals_sign", "zoom(1)", "Closer", id="viewer.closer", key_display="+"),
-        Binding("minus", "zoom(-1)", "Away", id="viewer.away", key_display="-"),
-        Binding("0", "fit", "Whole picture", show=False, id="viewer.whole"),
         Binding("c", "compare", "Compare", id="viewer.compare"),
         Binding("space,f", "flip", "Flip", id="viewer.flip", key_display="space"),
         Binding("d", "difference", "Difference", id="viewer.difference"),
         Binding("b", "side_by_side", "Both", id="viewer.both"),
         Binding("right_square_bracket", "gain(1)", "Amplify", id="viewer.amplify"),
         Binding("left_square_bracket", "gain(-1)", "Weaken", show=False, id="viewer.weaken"),
+        Binding("plus,equals_sign", "zoom(1)", "Closer", id="viewer.closer", key_display="+"),
+        Binding("minus", "zoom(-1)", "Away", id="viewer.away", key_display="-"),
+        Binding("0", "fit", "Whole picture", show=False, id="viewer.whole"),
         Binding("r", "post('remix')", "Remix", id="viewer.remix"),
         Binding("s", "post('seed')", "Seed", id="viewer.seed"),
         Binding("p", "post('prompt')", "Prompt", id="viewer.prompt"),
@@ -96,7 +98,6 @@ class ViewerScreen(Screen[int | None]):
         Binding("full_stop", "post('favourite')", "★", id="viewer.favourite", key_display="."),
         Binding("delete", "post('trash')", "Trash", id="viewer.trash", key_display="Del"),
         Binding("f5", "redraw", "Redraw", show=False, id="viewer.redraw"),
-        Binding("escape,q,enter", "leave", "Close", id="viewer.close", key_display="Esc"),
     ]
     AUTO_FOCUS = ""
 
@@ -315,7 +316,7 @@ class ViewerScreen(Screen[int | None]):
     # drawing
 
     def _draw(self) -> None:
-        if not self.is_mounted:
+        if not self._first.is_attached:
             return
         against = self._pictures[self._against] if self._against is not None else None
         self._first.view.zoom = self._second.view.zoom = self.zoom

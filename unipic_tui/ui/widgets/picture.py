@@ -265,10 +265,17 @@ class PictureView(Widget):
         self._ask()
 
     def _screen_changed(self) -> None:
-        if self.screen.is_current:
+        if self._painter is None:
+            return
+        stack = self.app.screen_stack
+        above = stack[stack.index(self.screen) + 1 :] if self.screen in stack else []
+        if any(screen.styles.background.a == 1 for screen in above):
+            self._painter.free()
+            return
+        # A dialog leaves the picture in sight, and the terminal keeps it for when it goes.
+        self._painter.forget_sent()
+        if self.screen.is_active:
             self._ask()
-        else:
-            self._free()
 
     def _told_shown(self, size: Pair) -> None:
         self.post_message(self.Shown(size))
