@@ -80,6 +80,7 @@ class PtyTerminal:
         delay: seconds after which its first answers come.
         rate: bytes a second that the line carries; unlimited by default.
         answers: whether it answers anything at all.
+        colours: how many a sixel picture may have.
         pixels: whether the driver knows the cell's size, or only the terminal itself.
     """
 
@@ -93,17 +94,18 @@ class PtyTerminal:
         rate: float | None = None,
         answers: bool = True,
         pixels: bool = True,
+        colours: int = 256,
         size: tuple[int, int] = (80, 24),
         environment: Mapping[str, str] | None = None,
         home: Path,
     ) -> None:
         self.kitty, self.sixel, self.answers = kitty, sixel, answers
+        self.colours = colours
+        self.answered = 0
         self.output = bytearray()
         self.rate = rate
         self._delay = delay
-        self._asked: set[str] = set()
         self._stop = threading.Event()
-        self._lock = threading.Lock()
         self._master, slave = pty.openpty()
         wide, high = (size[0] * CELL[0], size[1] * CELL[1]) if pixels else (0, 0)
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", size[1], size[0], wide, high))
@@ -201,7 +203,8 @@ class PtyTerminal:
             (b"\x1b[c", b"\x1b[?62;4;22c" if self.sixel else b"\x1b[?62;22c"),
             (b"\x1b[16t", b"\x1b[6;%d;%dt" % (CELL[1], CELL[0])),
             (b"\x1b[6n", b"\x1b[1;1R"),
-            (b"\x1b[?1;1;0S", b"\x1b[?1;0;256S"),
+            (b"\x1b[?1;1;0S", b"\x1b[?1;0;%dS" % self.colours),
+            (b"\x1b[?1;3;256S", b"\x1b[?1;0;%dS" % self.colours),
         ]
         found: list[tuple[int, int, bytes]] = []
         for question, answer in questions:
@@ -222,3 +225,4 @@ class PtyTerminal:
     def _send(self, answer: bytes) -> None:
         with contextlib.suppress(OSError):
             os.write(self._master, answer)
+            self.answered += 1
