@@ -35,14 +35,12 @@ from unipic_tui.model.unipic import UniPic
 
 TOLERANCE = 1e-3
 RUNS: dict[str, SamplingSettings] = {
-    "t2i_cfg3": SamplingSettings(iterations=4, guidance=3.0),
-    "t2i_cfg1": SamplingSettings(iterations=4, guidance=1.0),
-    "t2i_linear_b2": SamplingSettings(
-        iterations=6, guidance=3.0, schedule="linear", temperature=0.9
-    ),
-    "t2i_wide": SamplingSettings(iterations=5, guidance=3.0),
-    "edit_cfg3": SamplingSettings(iterations=4, guidance=3.0),
-    "edit_cfg1": SamplingSettings(iterations=4, guidance=1.0, temperature=0.85),
+    "t2i_cfg3": SamplingSettings(guidance=3.0),
+    "t2i_cfg1": SamplingSettings(guidance=1.0),
+    "t2i_linear_b2": SamplingSettings(guidance=3.0, schedule="linear", temperature=0.9),
+    "t2i_wide": SamplingSettings(guidance=3.0),
+    "edit_cfg3": SamplingSettings(guidance=3.0),
+    "edit_cfg1": SamplingSettings(guidance=1.0, temperature=0.85),
 }
 
 
@@ -55,7 +53,7 @@ def read_config(data: dict[str, Any]) -> UniPicConfig:
             channels=vae["ch"],
             multipliers=tuple(vae["ch_mult"]),
             latent_channels=vae["embed_dim"],
-            scale=data.get("vae_scale", 0.2325),
+            scale=vae.get("scale", data.get("vae_scale", 0.2325)),
         ),
         mar=MarConfig(
             encoder_width=mar["encoder_embed_dim"],
@@ -213,8 +211,12 @@ class Parity:
             embeddings[row, places[row]] = seen[0]
         return embeddings
 
+    def iterations(self, name: str) -> int:
+        """How many iterations a run has: each draws its own noise."""
+        return sum(key.startswith(f"{name}.noise_init.") for key in self.data)
+
     def _noises(self, name: str) -> Iterator[Tensor]:
-        for index in range(RUNS[name].iterations):
+        for index in range(self.iterations(name)):
             start = self.data[f"{name}.noise_init.{index:02d}"]
             yield torch.cat([start[None], self.data[f"{name}.noise_step.{index:02d}"]])
 
@@ -242,7 +244,7 @@ class Parity:
         settings = SamplingSettings(
             guidance=chosen.guidance,
             schedule=chosen.schedule,
-            iterations=chosen.iterations,
+            iterations=self.iterations(name),
             temperature=chosen.temperature,
             head_steps=self.head_steps,
             quality="exact",

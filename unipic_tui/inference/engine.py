@@ -19,6 +19,8 @@ from unipic_tui.model.unipic import UniPic
 from unipic_tui.paths import EMBEDDED_CHECKPOINT
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+MEMORY_ERRORS = (torch.OutOfMemoryError, MemoryError, RuntimeError)
+"""What running out of memory may raise; see `is_out_of_memory`."""
 _SMALL = 200_000_000
 """Parameters up to which ``auto`` computes in float32 on a CPU."""
 
@@ -153,7 +155,9 @@ def load_engine(options: BackendOptions) -> Iterator[Loading | Engine]:
                 yield event
             else:
                 yield Engine(event, codec, _info(event, checkpoint, options))
-    except torch.OutOfMemoryError:
+    except MEMORY_ERRORS as error:
+        if not is_out_of_memory(error):
+            raise
         raise DeviceError(
             f"{device} has too little memory for {checkpoint.config.name}: free some, or use "
             "--dtype bfloat16, --device cpu or a smaller checkpoint."
@@ -176,6 +180,13 @@ def _count(shape: tuple[int, ...]) -> int:
     for side in shape:
         size *= side
     return size
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out: on a CPU torch raises a plain `RuntimeError`."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return "allocate memory" in str(error) or "out of memory" in str(error)
 
 
 def device_memory(device: torch.device) -> Memory:

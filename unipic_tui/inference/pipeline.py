@@ -31,7 +31,14 @@ from unipic_tui.events import (
     Text,
 )
 from unipic_tui.inference.describe import generate_tokens
-from unipic_tui.inference.engine import Engine, device_memory, load_engine, release
+from unipic_tui.inference.engine import (
+    MEMORY_ERRORS,
+    Engine,
+    device_memory,
+    is_out_of_memory,
+    load_engine,
+    release,
+)
 from unipic_tui.inference.images import expand_to_square, fit_size, load_image
 from unipic_tui.inference.prompts import EDIT_UNCONDITIONAL, Prompt, check_length
 from unipic_tui.inference.sampling import (
@@ -247,7 +254,9 @@ class Pipeline:
                 yield from self._draw(job)
         except UnipicError as error:
             yield Failed(error.title, error.message)
-        except torch.OutOfMemoryError:
+        except MEMORY_ERRORS as error:
+            if not is_out_of_memory(error):
+                raise
             failure = self._out_of_memory(job)
             release(device)
             yield Failed(failure.title, failure.message)

@@ -38,13 +38,10 @@ def masked_counts(tokens: int, iterations: int) -> list[int]:
     masked = tokens
     for step in range(iterations):
         wish = math.floor(tokens * math.cos(math.pi / 2 * (step + 1) / iterations))
-        masked = 0 if step == iterations - 1 else max(1, min(masked - 1, wish))
+        last = step == iterations - 1 or masked == 1
+        masked = 0 if last else max(1, min(masked - 1, wish))
         counts.append(masked)
-        if masked == 1 and step < iterations - 1:
-            # A further iteration could draw nothing before the last one draws this token.
-            counts.append(0)
-            break
-        if masked == 0:
+        if last:
             break
     return counts
 

@@ -136,12 +136,12 @@ def _unpickle(path: Path) -> dict[str, Tensor]:
         mapped = zipfile.is_zipfile(path)
         data = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
-        if "weights_only" in str(error).lower() or "unsupported" in str(error).lower():
+        if "unsupported global" in str(error).lower():
             raise CheckpointError(
                 f"{shown_path(path)} holds more than weights, code perhaps, and was not loaded: "
                 "get the file from where its makers published it."
             ) from None
-        raise _unreadable(path, error) from None
+        raise _unreadable(path, ValueError("no pickled weights")) from None
     except (RuntimeError, OSError, EOFError, ValueError, KeyError, AttributeError) as error:
         raise _unreadable(path, error) from None
     if isinstance(data, dict):

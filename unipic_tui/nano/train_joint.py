@@ -34,7 +34,10 @@ from unipic_tui.nano.run import Average, Mean, Run, learning_rate
 from unipic_tui.nano.world import generator
 
 PEAK_RATE = 1e-3
-HEAD_REPEATS = 4
+REFILL = 10
+"""Fresh samples a step of editing and describing each, twice as many of drawing."""
+FULLY_MASKED = 0.4
+HEAD_REPEATS = 2
 VECTORS = ("embed", "mask_token", "fake_latent", "final_layer.linear")
 """Matrices that AdamW trains: tables of vectors, and the zero-initialised output."""
 TEXT_WEIGHT = 0.3
@@ -43,22 +46,16 @@ TEXT_WEIGHT = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """Samples of each kind in one optimiser step.
+    """Samples of each task in one optimiser step."""
 
-    Drawing and editing with every token masked is its own kind: what a prompt names binds at the
-    first iteration.
-    """
-
-    draw_masked: int = 24
-    draw: int = 40
-    edit_masked: int = 12
-    edit: int = 20
+    draw: int = 64
+    edit: int = 32
     describe: int = 32
 
     @property
     def total(self) -> int:
         """Samples a step."""
-        return self.draw_masked + self.draw + self.edit_masked + self.edit + self.describe
+        return self.draw + self.edit + self.describe
 
 
 def initialise(model: UniPic, seed: int) -> None:
@@ -167,23 +164,20 @@ class Trainer:
 
     def losses(self) -> Iterator[tuple[str, float, Callable[[], Tensor]]]:
         """Name, weight and computation of each loss of a step."""
-        mix, tokens = self.mix, self.tokens
-        drawn = mix.draw_masked + mix.draw + mix.edit_masked + mix.edit
-        for name, pool, count, masked in (
-            ("draw_masked", "draw", mix.draw_masked, tokens),
-            ("draw", "draw", mix.draw, self._some()),
-            ("edit_masked", "edit", mix.edit_masked, tokens),
-            ("edit", "edit", mix.edit, self._some()),
-        ):
-            if count:
-                batch = self.pools[pool].batch(self.rng, count)
-                yield name, count / drawn, partial(self.draw, batch, masked)
-        if mix.describe:
-            batch = self.pools["describe"].batch(self.rng, mix.describe)
-            yield "describe", TEXT_WEIGHT, partial(self.describe, batch)
+        drawn = self.mix.draw + self.mix.edit
+        for name, count in (("draw", self.mix.draw), ("edit", self.mix.edit)):
+            masked = self._masked()
+            label = f"{name}_masked" if masked == self.tokens else name
+            batch = self.pools[name].batch(self.rng, count)
+            yield label, count / drawn, partial(self.draw, batch, masked)
+        batch = self.pools["describe"].batch(self.rng, self.mix.describe)
+        yield "describe", TEXT_WEIGHT, partial(self.describe, batch)
 
-    def _some(self) -> int:
-        """How many tokens to mask: every stage of a run equally often."""
+    def _masked(self) -> int:
+        """How many tokens to mask: often all, for what a prompt names binds at the first iteration,
+        else every stage of a run equally often."""
+        if self.rng.random() < FULLY_MASKED:
+            return self.tokens
         return int(self.rng.integers(1, self.tokens))
 
 
@@ -262,13 +256,14 @@ def train_joint(
     # For sequences this short the fused CPU kernel's backward takes longer than plain products.
     attention = SDPBackend.MATH if kind == "cpu" else SDPBackend.EFFICIENT_ATTENTION
     for step in run.steps():
-        trainer.refill(12)
+        trainer.refill(REFILL)
         weights.optimizer.zero_grad()
-        for name, weight, loss_of in trainer.losses():
-            with torch.autocast(kind, torch.bfloat16), sdpa_kernel(attention):
+        # One autocast for all, so that each weight is rounded once a step.
+        with torch.autocast(kind, torch.bfloat16), sdpa_kernel(attention):
+            for name, weight, loss_of in trainer.losses():
                 loss = loss_of()
                 torch.autograd.backward(weight * loss)
-            means[name].add(loss)
+                means[name].add(loss)
         run.share(weights.list)
         nn.utils.clip_grad_norm_(weights.list, 1.0)
         weights.optimizer.step(learning_rate(run.progress, step, PEAK_RATE))

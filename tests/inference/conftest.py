@@ -1,0 +1,36 @@
+"""A tiny checkpoint and a pipeline on it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.tiny import make_native
+from unipic_tui.events import BackendOptions
+from unipic_tui.inference.pipeline import Pipeline
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny native checkpoint."""
+    folder = tmp_path_factory.mktemp("tiny")
+    make_native(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def pipeline(checkpoint: Path) -> Pipeline:
+    """A loaded pipeline that previews at every iteration."""
+    made = Pipeline(BackendOptions(checkpoint=checkpoint, device="cpu", preview_seconds=0.0))
+    list(made.load())
+    return made
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A picture of 100×60 pixels."""
+    path = tmp_path / "photo.png"
+    pixels = np.random.default_rng(0).integers(0, 255, (60, 100, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path

@@ -1,0 +1,256 @@
+"""Jobs to events on a tiny model."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from unipic_tui.errors import CheckpointError, DeviceError
+from unipic_tui.events import (
+    BackendOptions,
+    Event,
+    Failed,
+    Finished,
+    Loading,
+    Notice,
+    Picture,
+    Preview,
+    Progress,
+    Text,
+)
+from unipic_tui.inference.engine import choose_device, choose_dtype
+from unipic_tui.inference.pipeline import Pipeline
+from unipic_tui.jobs import DescribeJob, EditJob, GenerateJob, Job, Region, Turn
+
+
+def events_of(pipeline: Pipeline, job: Job) -> list[Event]:
+    return list(pipeline.run(job))
+
+
+def pictures_of(pipeline: Pipeline, job: Job) -> list[np.ndarray]:
+    final = events_of(pipeline, job)[-1]
+    assert isinstance(final, Finished), final
+    return [np.asarray(picture.image) for picture in final.pictures]
+
+
+def failure_of(pipeline: Pipeline, job: Job) -> str:
+    final = events_of(pipeline, job)[-1]
+    assert isinstance(final, Failed), final
+    return final.message
+
+
+def test_loading_is_told_once(checkpoint: Path) -> None:
+    pipeline = Pipeline(BackendOptions(checkpoint=checkpoint, device="cpu"))
+    with pytest.raises(RuntimeError):
+        _ = pipeline.info
+    events = events_of(pipeline, GenerateJob(prompt="a"))
+    fractions = [event.fraction for event in events if isinstance(event, Loading)]
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+    assert not any(isinstance(e, Loading) for e in events_of(pipeline, GenerateJob(prompt="a")))
+    assert pipeline.info.model == "tiny"
+    pipeline.close()
+    with pytest.raises(RuntimeError):
+        _ = pipeline.info
+
+
+def test_a_drawing_tells_its_way(pipeline: Pipeline) -> None:
+    events = events_of(pipeline, GenerateJob(prompt="a ring", width=96, height=64, count=2))
+    progress = [event for event in events if isinstance(event, Progress)]
+    assert [event.picture for event in progress] == [0] * 5 + [1] * 5
+    assert [event.iteration for event in progress[:5]] == [1, 2, 3, 4, 5]
+    assert {(event.rows, event.columns, event.iterations) for event in progress} == {(4, 6, 5)}
+    assert [sum(event.known) for event in progress[:5]] == [
+        24 - masked for masked in (22, 19, 14, 7, 0)
+    ]
+    assert progress[0].seconds_left is None
+    assert all(event.seconds_left is not None for event in progress[1:])
+    assert progress[-1].seconds_left == 0
+    previews = [event for event in events if isinstance(event, Preview)]
+    assert len(previews) == 8
+    assert all(event.image.size == (96, 64) for event in previews)
+    final = events[-1]
+    assert isinstance(final, Finished)
+    assert final.pictures == tuple(event for event in events if isinstance(event, Picture))
+    assert [picture.image.size for picture in final.pictures] == [(96, 64)] * 2
+
+
+def test_masked_tokens_of_a_preview_are_grey(pipeline: Pipeline) -> None:
+    events = events_of(pipeline, GenerateJob(prompt="a ring"))
+    place = next(i for i, event in enumerate(events) if isinstance(event, Preview))
+    progress, preview = events[place - 1], events[place]
+    assert isinstance(progress, Progress)
+    assert isinstance(preview, Preview)
+    pixels = np.asarray(preview.image)
+    for token, known in enumerate(progress.known):
+        row, column = divmod(token, progress.columns)
+        part = pixels[16 * row : 16 * row + 16, 16 * column : 16 * column + 16]
+        assert bool((part == 127).all()) is not known
+
+
+def test_a_pictures_job_makes_it_again(pipeline: Pipeline) -> None:
+    final = events_of(pipeline, GenerateJob(prompt="a ring", count=3, seed=40))[-1]
+    assert isinstance(final, Finished)
+    last = final.pictures[2]
+    assert last.job == GenerateJob(
+        prompt="a ring",
+        seed=42,
+        width=64,
+        height=64,
+        guidance=2.0,
+        iterations=5,
+        head_steps=4,
+    )
+    assert np.array_equal(pictures_of(pipeline, last.job)[0], np.asarray(last.image))
+    assert not np.array_equal(np.asarray(final.pictures[0].image), np.asarray(last.image))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"prompt": "a blue square"},
+        {"guidance": 5.0},
+        {"schedule": "linear"},
+        {"temperature": 0.5},
+        {"head_steps": 9},
+        {"iterations": 2},
+        {"quality": "exact"},
+        {"quality": "fast"},
+        {"unconditional": "something else"},
+        {"seed": 1},
+    ],
+)
+def test_every_setting_matters(pipeline: Pipeline, change: dict[str, object]) -> None:
+    job = GenerateJob(prompt="a ring")
+    changed = dataclasses.replace(job, **change)  # type: ignore[arg-type]
+    assert not np.array_equal(pictures_of(pipeline, job)[0], pictures_of(pipeline, changed)[0])
+
+
+def test_an_edit_keeps_size_and_depends_on_source_and_words(
+    pipeline: Pipeline, photo: Path
+) -> None:
+    job = EditJob(prompt="make it green", source=str(photo))
+    edited = pictures_of(pipeline, job)[0]
+    assert edited.shape == (60, 100, 3)
+    grids = {(e.rows, e.columns) for e in events_of(pipeline, job) if isinstance(e, Progress)}
+    assert grids == {(2, 4)}
+    for change in ({"prompt": "make it red"}, {"guidance": 1.0}, {"size": 96}):
+        other = dataclasses.replace(job, **change)  # type: ignore[arg-type]
+        assert not np.array_equal(edited, pictures_of(pipeline, other)[0])
+
+
+def test_a_region_is_drawn_anew_at_the_sources_size(pipeline: Pipeline, photo: Path) -> None:
+    job = GenerateJob(prompt="a ring", source=str(photo), region=Region(1, 1, 2, 2))
+    events = events_of(pipeline, job)
+    assert [event.message for event in events if isinstance(event, Notice)] == [
+        "The source is 100×60; it was scaled to 96×64, whole tokens of 16 pixels."
+    ]
+    first = next(event for event in events if isinstance(event, Progress))
+    assert (first.rows, first.columns) == (4, 6)
+    assert sum(first.known) > 20
+    outside = dataclasses.replace(job, region=Region(5, 1, 2, 2))
+    assert "does not lie inside the picture, which has 6×4 tokens" in failure_of(pipeline, outside)
+
+
+def test_a_description_is_streamed(pipeline: Pipeline, photo: Path) -> None:
+    job = DescribeJob(source=str(photo), max_new_tokens=12)
+    events = events_of(pipeline, job)
+    final = events[-1]
+    assert isinstance(final, Finished)
+    assert "".join(e.delta for e in events if isinstance(e, Text)).strip() == final.text
+    assert events_of(pipeline, job)[-1].text == final.text  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"prompt": "How many?"}, {"turns": (Turn("What?", "a ring"),)}, {"vision": "siglip2"}],
+)
+def test_an_answer_depends_on_question_turns_and_encoder(
+    pipeline: Pipeline, photo: Path, change: dict[str, object]
+) -> None:
+    job = DescribeJob(source=str(photo), max_new_tokens=40, temperature=1.0, seed=3)
+    changed = dataclasses.replace(job, **change)  # type: ignore[arg-type]
+    first, second = (events_of(pipeline, one)[-1] for one in (job, changed))
+    assert isinstance(first, Finished)
+    assert isinstance(second, Finished)
+    assert first.text != second.text
+
+
+def test_sampled_answers_depend_on_their_seed(pipeline: Pipeline, photo: Path) -> None:
+    job = DescribeJob(source=str(photo), max_new_tokens=12, temperature=3.0)
+    answers = [events_of(pipeline, dataclasses.replace(job, seed=seed))[-1] for seed in (1, 1, 2)]
+    texts = [answer.text for answer in answers if isinstance(answer, Finished)]
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_stopping_cancels_and_the_next_job_works(pipeline: Pipeline) -> None:
+    running = pipeline.run(GenerateJob(prompt="a ring", count=4))
+    assert isinstance(next(running), Progress)
+    running.close()
+    assert not torch.is_inference_mode_enabled()
+    assert len(pictures_of(pipeline, GenerateJob(prompt="a ring"))) == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+        MemoryError(),
+    ],
+)
+def test_running_out_of_memory_is_said_and_survived(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    with monkeypatch.context() as patch:
+
+        def fail(*_: object) -> None:
+            raise error
+
+        patch.setattr(pipeline.engine.model.vae, "decode", fail)
+        said = failure_of(pipeline, GenerateJob(prompt="a ring"))
+    assert "ran out of memory: use a smaller size" in said
+    assert len(pictures_of(pipeline, GenerateJob(prompt="a ring"))) == 1
+
+
+def test_what_cannot_be_done_is_said(pipeline: Pipeline, tmp_path: Path, photo: Path) -> None:
+    assert "shorten it by" in failure_of(pipeline, GenerateJob(prompt="a ring " * 200))
+    missing = str(tmp_path / "missing.png")
+    assert "missing.png" in failure_of(pipeline, EditJob(prompt="make it red", source=missing))
+    assert "missing.png" in failure_of(pipeline, DescribeJob(source=missing))
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(photo.read_bytes()[:300])
+    assert "damaged" in failure_of(pipeline, EditJob(prompt="make it red", source=str(broken)))
+
+
+def test_devices_and_types() -> None:
+    assert choose_device("cpu") == torch.device("cpu")
+    for name in ("cuda:77", "tpu", "xpu:9"):
+        with pytest.raises(DeviceError, match=r"is not there|is unknown"):
+            choose_device(name)
+    cpu = torch.device("cpu")
+    assert choose_dtype("auto", cpu, 10_000_000) == torch.float32
+    assert choose_dtype("auto", cpu, 4_000_000_000) == torch.bfloat16
+    assert choose_dtype("auto", torch.device("cuda"), 10) == torch.bfloat16
+    with pytest.raises(DeviceError, match="is unknown"):
+        choose_dtype("int8", cpu, 10)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_other_types_draw_too(checkpoint: Path, dtype: str) -> None:
+    pipeline = Pipeline(BackendOptions(checkpoint=checkpoint, device="cpu", dtype=dtype))
+    assert pictures_of(pipeline, GenerateJob(prompt="a ring"))[0].shape == (64, 64, 3)
+    assert pipeline.engine.model.dtype == getattr(torch, dtype)
+
+
+def test_a_foreign_tokenizer_is_refused(checkpoint: Path, tmp_path: Path) -> None:
+    for path in checkpoint.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "tokenizer.json").write_text('{"model": 1}')
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        list(Pipeline(BackendOptions(checkpoint=tmp_path)).load())
+    (tmp_path / "tokenizer.json").unlink()
+    with pytest.raises(CheckpointError, match="is missing"):
+        list(Pipeline(BackendOptions(checkpoint=tmp_path)).load())
