@@ -36,7 +36,7 @@ def contact_sheet(
     Returns:
         An RGB picture of at most `unipic_tui.pictures.MAX_PIXELS`.
     """
-    columns = columns or math.ceil(math.sqrt(count * 4 / 3))
+    columns = min(count, columns or math.ceil(math.sqrt(count * 4 / 3)))
     rows = math.ceil(count / columns)
     cell = min(CELL, max(_SMALLEST, math.isqrt(MAX_PIXELS // 2 // (columns * rows)) - 2 * _GAP))
     size = max(9, cell // 18)
