@@ -145,6 +145,27 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(
     assert library.add_picture(entry.id, finished("a fox")).path.is_file()
 
 
+def test_a_library_opens_on_a_full_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    library = Library.open(folder)
+    entry = library.add_entry(library.create_session("x").id, GenerateJob(prompt="a fox"))
+    library.set_state(entry.id, "running")
+    picture = library.add_picture(entry.id, finished("a fox"))
+    library.close()
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    library = Library.open(folder)
+    assert library.picture(picture.id).path.is_file()
+    with pytest.raises(StorageError, match="the disk is full"):
+        library.claim_queue()
+    monkeypatch.undo()
+    assert library.claim_queue()
+    assert library.entry(entry.id).state == "interrupted"
+    library.close()
+
+
 def test_a_database_that_cannot_grow_leaves_no_picture_behind(library: Library) -> None:
     session = library.create_session("x")
     entry = library.add_entry(session.id, GenerateJob(prompt="a fox"))

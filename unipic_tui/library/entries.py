@@ -184,8 +184,12 @@ class Entries(Sessions):
                 time.sleep(pause)
             else:
                 return False
+            try:
+                self._interrupt()
+            except BaseException:
+                self._queue_lock.release()
+                raise
             self._queue_lock.write(f"{os.getpid()} {platform.node()}")
-            self._interrupt()
             return True
 
     def release_queue(self) -> None:
@@ -200,8 +204,10 @@ class Entries(Sessions):
                 return QueueOwner(os.getpid(), platform.node(), here=True)
             if self._queue_lock.take():
                 # Its owner has died or left: what it ran is offered again.
-                self._interrupt()
-                self._queue_lock.release()
+                try:
+                    self._interrupt()
+                finally:
+                    self._queue_lock.release()
                 return None
             try:
                 pid, _, host = self._queue_lock.path.read_text("utf-8").partition(" ")

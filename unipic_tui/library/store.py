@@ -7,6 +7,7 @@ import sqlite3
 from pathlib import Path
 from typing import Self
 
+from unipic_tui.errors import StorageError
 from unipic_tui.library.layout import DATABASE
 from unipic_tui.library.rebuild import has_files, rebuild
 from unipic_tui.library.recovery import recover
@@ -46,12 +47,16 @@ class Library(Thumbnails):
         return library
 
     def _begin(self) -> None:
+        # A full disk must not keep anybody from looking at pictures and making room: what cannot
+        # be mended now is mended the next time.
         if self.alone:
-            if self.database.number("SELECT value FROM meta WHERE key = 'dirty'"):
-                recover(self)
+            with contextlib.suppress(StorageError):
+                if self.database.number("SELECT value FROM meta WHERE key = 'dirty'"):
+                    recover(self)
             self._open_lock.take(shared=True)
         # Where nobody owns the queue, nothing can be running: looking for the owner says so.
-        self.queue_owner()
+        with contextlib.suppress(StorageError):
+            self.queue_owner()
 
     def close(self) -> None:
         """Let go of the library; the queue may be claimed by another window then.
