@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from unipic_tui import paths
-from unipic_tui.cli.arguments import Commands, Parser, add_command
+from unipic_tui.cli.arguments import Commands, Parser, add_command, add_images, add_model
 from unipic_tui.cli.context import Context
 from unipic_tui.errors import InputError
 
@@ -70,6 +70,19 @@ def add_arguments(commands: Commands) -> None:
         "--folder", metavar="DIR", help="a new folder to use and keep (default: a temporary one)"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+    parser = add_command(things, "ui", "measure how fluid the app stays while it draws", _bench_ui)
+    add_model(parser)
+    add_images(parser)
+    parser.add_argument(
+        "--seconds", type=float, default=15.0, metavar="S", help="how long to measure (15)"
+    )
+    parser.add_argument(
+        "--size", default="140x45", metavar="WxH", help="columns and rows of the terminal (140x45)"
+    )
+    parser.add_argument(
+        "--line-speed", type=int, metavar="BYTES", help="a line of so many bytes a second"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
 
 
 def _add_place(parser: Parser, shared: bool = True) -> None:
@@ -105,6 +118,12 @@ def _bench(args: argparse.Namespace, _: Context) -> int:
     from unipic_tui.cli.librarian import bench_library
 
     return bench_library(args)
+
+
+def _bench_ui(args: argparse.Namespace, context: Context) -> int:
+    from unipic_tui.cli.app import bench_app
+
+    return bench_app(args, context)
 
 
 def _unsaid(_: argparse.Namespace, __: Context) -> int:

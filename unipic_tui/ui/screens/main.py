@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 THUMBNAIL_SIDES = (64, 128, 256)
 """Sizes, in pixels, in which small versions of pictures are kept."""
 
+LIVE_SECONDS = 0.1
+"""Shortest time between two looks at a job's progress."""
+
 Handler = Callable[[], Awaitable[None]]
 
 
@@ -70,6 +74,7 @@ class MainScreen(Screen[None]):
         self._texts = texts
         self._begins_text_first = text_first
         self._pending = Change(0)
+        self._shown = 0.0
         self._handlers: dict[str, Handler] = {
             **PromptActions(self).handlers,
             **PictureActions(self).handlers,
@@ -167,12 +172,21 @@ class MainScreen(Screen[None]):
     # Showing what the studio holds
 
     def studio_changed(self, change: Change) -> None:
-        """Show a change with the next refresh; many at once are shown together."""
-        if not self._pending:
-            self.call_later(self._show_pending)
+        """Show a change soon: many at once together, and mere progress only so often."""
+        before = self._pending
         self._pending |= change
+        if before and (before != Change.LIVE or self._pending == Change.LIVE):
+            return  # a look is on its way
+        wait = LIVE_SECONDS - (time.monotonic() - self._shown)
+        if self._pending == Change.LIVE and wait > 0:
+            self.set_timer(wait, self._show_pending)
+        else:
+            self.call_later(self._show_pending)
 
     def _show_pending(self) -> None:
+        if not self._pending:
+            return
+        self._shown = time.monotonic()
         change, self._pending = self._pending, Change(0)
         studio = self.studio
         if Change.SESSION in change:

@@ -201,6 +201,14 @@ class HistoryTree(ScrollView, can_focus=True):
             style = self._styles[name] = self.get_component_rich_style(f"history--{name}")
         return style
 
+    @property
+    def _ground(self) -> Style:
+        """What is under everything; Textual works it out anew each time it is asked."""
+        ground = self._styles.get("")
+        if ground is None:
+            ground = self._styles[""] = self.rich_style
+        return ground
+
     def on_resize(self) -> None:
         """Lines are as wide as the widget."""
         self.virtual_size = Size(self.size.width, len(self._rows))
@@ -210,12 +218,12 @@ class HistoryTree(ScrollView, can_focus=True):
         place = y + self.scroll_offset.y
         width = self.size.width
         if place >= len(self._rows):
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self._ground)
         row = self._rows[place]
         segments = (
             self._session_line(row) if row.entry is None else self._entry_line(row, row.entry)
         )
-        strip = Strip(segments).adjust_cell_length(width, self.rich_style)
+        strip = Strip(segments).adjust_cell_length(width, self._ground)
         if place == self.cursor:
             cursor = self._style("cursor" if self.has_focus else "cursor-blurred")
             strip = Strip([Segment(text, (style or Style()) + cursor) for text, style, _ in strip])
@@ -250,7 +258,7 @@ class HistoryTree(ScrollView, can_focus=True):
         """Start, text and end, the text cut to the room between, the end at the right edge."""
         room = self.size.width - len(start) - len(end) - 2
         shown = one_line(text, max(1, room))
-        base = self.rich_style
+        base = self._ground
         padding = self.size.width - len(start) - len(end) - cell_len(shown)
         return [
             Segment(start, base + end_style),
