@@ -270,6 +270,6 @@ def test_typing_goes_between_the_parts_of_a_picture(tmp_path: Path, noise: Path)
         pty.type("\x1bOR")
         pty.finish()
         assert "<typed 'Q'>" in pty.text
-    end = sent.rindex(b",m=0;")
-    beginning = sent.index(b"f=100")
+    beginning = sent.index(b"\x1b_Gi=", sent.index(b"q=2,m=1"))
+    end = sent.rindex(b"\x1b_Gi=", 0, sent.rindex(b",m=0;"))
     assert b"Q" in ESCAPES.sub(b"", sent[beginning:end])

@@ -125,8 +125,10 @@ class Gallery(ScrollView, can_focus=True):
             selected: id of the chosen one; one that is not among them chooses none.
         """
         self._pictures = pictures
-        places = (index for index, picture in enumerate(pictures) if picture.id == selected)
-        cursor = -1 if selected is None else next(places, -1)
+        cursor = -1
+        if selected is not None:
+            places = (index for index, picture in enumerate(pictures) if picture.id == selected)
+            cursor = next(places, -1)
         with self.prevent(self.Selected):
             self.cursor = cursor
         self._arrange()
@@ -360,7 +362,8 @@ class Gallery(ScrollView, can_focus=True):
             wanted += self._tiles.row(line, x, width)
         if height and height % self._tiles.height:
             wanted += self._tiles.row(y + height - 1, x, width)
-        pictures = (self._pictures[at] for at in wanted if 0 <= at < len(self._pictures))
+        there = (at for at in dict.fromkeys(wanted) if 0 <= at < len(self._pictures))
+        pictures = (self._pictures[at] for at in there)
         return [picture for picture in pictures if self._thumbnails.get(picture, size) is None]
 
 
