@@ -24,11 +24,11 @@ from torch.nn import functional as F
 from unipic_tui.inference.describe import generate_tokens
 from unipic_tui.inference.sampling import (
     Prefix,
-    SamplerState,
     SamplingSettings,
     read_prefix,
     sample,
 )
+from unipic_tui.inference.state import SamplerState
 from unipic_tui.model.config import LlmConfig, MarConfig, SiglipConfig, UniPicConfig, VaeConfig
 from unipic_tui.model.losses import IGNORED, describing_loss, drawing_loss
 from unipic_tui.model.unipic import UniPic

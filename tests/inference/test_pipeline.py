@@ -137,7 +137,7 @@ def test_an_edit_keeps_size_and_depends_on_source_and_words(
     grids = {(e.rows, e.columns) for e in events_of(pipeline, job) if isinstance(e, Progress)}
     assert grids == {(2, 4)}
     for change in ({"prompt": "make it red"}, {"guidance": 1.0}, {"size": 96}):
-        other = dataclasses.replace(job, **change)  # type: ignore[arg-type]
+        other = dataclasses.replace(job, **change)
         assert not np.array_equal(edited, pictures_of(pipeline, other)[0])
 
 

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from tests.tiny import CONFIG, make_model
 from unipic_tui.inference.sampling import (
-    SamplerState,
     SamplingSettings,
     guidance_at,
     masked_counts,
     read_prefix,
     sample,
 )
+from unipic_tui.inference.state import SamplerState
 from unipic_tui.model.unipic import UniPic
 
 TOKENS, GRID, WIDTH = 16, (4, 4), CONFIG.llm.hidden_size

@@ -22,6 +22,7 @@ from unipic_tui.events import (
     Event,
     Failed,
     Finished,
+    Kept,
     Loading,
     Memory,
     Notice,
@@ -30,6 +31,7 @@ from unipic_tui.events import (
     Progress,
     Text,
 )
+from unipic_tui.inference import state
 from unipic_tui.inference.describe import generate_tokens
 from unipic_tui.inference.engine import (
     MEMORY_ERRORS,
@@ -42,12 +44,12 @@ from unipic_tui.inference.engine import (
 from unipic_tui.inference.images import expand_to_square, fit_size, load_image
 from unipic_tui.inference.prompts import EDIT_UNCONDITIONAL, Prompt, check_length
 from unipic_tui.inference.sampling import (
-    SamplerState,
     SamplingSettings,
     Step,
     read_prefix,
     sample,
 )
+from unipic_tui.inference.state import SamplerState, recall
 from unipic_tui.jobs import TOKEN_PIXELS, DescribeJob, DrawingJob, EditJob, GenerateJob, Job, Region
 
 _MASKED_GREY = (127, 127, 127)
@@ -243,7 +245,7 @@ class Pipeline:
             self._engine = None
             release(device)
 
-    def run(self, job: Job) -> Generator[Event, None, None]:
+    def run(self, job: Job, resume: bytes | None = None) -> Generator[Event, None, None]:
         """Run a job; see `unipic_tui.events.Backend.run`."""
         yield from self.load()
         device = self.engine.model.device
@@ -251,7 +253,7 @@ class Pipeline:
             if isinstance(job, DescribeJob):
                 yield from self._describe(job)
             else:
-                yield from self._draw(job)
+                yield from self._draw(job, resume)
         except UnipicError as error:
             yield Failed(error.title, error.message)
         except MEMORY_ERRORS as error:
@@ -272,55 +274,64 @@ class Pipeline:
             "other programs that use it."
         )
 
-    def _draw(self, job: DrawingJob) -> Generator[Event, None, None]:
+    def _draw(self, job: DrawingJob, resume: bytes | None) -> Generator[Event, None, None]:
         began = time.monotonic()
         with torch.inference_mode():
             plan = plan_drawing(self.engine, job)
+        kept = None if resume is None else _take_up(plan, recall(resume))
         for notice in plan.notices:
             yield Notice(notice)
         clock = Clock(job.count)
         pictures: list[Picture] = []
-        for index in range(job.count):
-            yield from self._draw_one(plan, index, clock, pictures)
+        for index in range(kept.picture if kept else 0, plan.job.count):
+            yield from self._draw_one(plan, index, clock, pictures, kept)
+            kept = None
         yield Finished(tuple(pictures), seconds=time.monotonic() - began)
 
     def _draw_one(
-        self, plan: Plan, index: int, clock: Clock, pictures: list[Picture]
+        self,
+        plan: Plan,
+        index: int,
+        clock: Clock,
+        pictures: list[Picture],
+        kept: state.Kept | None,
     ) -> Generator[Event, None, None]:
         began = time.monotonic()
         engine, grid = self.engine, plan.grid
         own = dataclasses.replace(plan.job, seed=plan.job.seed + index, count=1)
-        shown_at = began
+        shown_at = kept_at = began
         # A generator must not hold inference mode over a yield: it would leak into the caller.
         with torch.inference_mode():
-            state, steps = _start(engine, plan, own)
+            run, steps = _start(engine, plan, own, kept)
         while True:
             with torch.inference_mode():
                 step = next(steps, None)
             if step is None:
                 break
-            known = state.known(step.masked)[0]
+            known = run.known(step.masked)[0]
             left = clock.left(index, step)
             yield Progress(
                 index, plan.job.count, step.iteration, step.iterations, known, *grid, left
             )
-            every = self.options.preview_seconds
-            if every is not None and step.masked and time.monotonic() - shown_at >= every:
-                yield Preview(index, step.iteration, self._preview(state, known, grid))
+            if step.masked and _due(self.options.preview_seconds, shown_at):
+                yield Preview(index, step.iteration, self._preview(run, known, grid))
                 shown_at = time.monotonic()
+            if step.masked and _due(self.options.keep_seconds, kept_at):
+                yield Kept(index, step.iteration, state.keep(own, index, grid, run))
+                kept_at = time.monotonic()
             clock.resume()
         with torch.inference_mode():
-            image = _resized(engine.decode(state.tokens, grid), plan.output)
+            image = _resized(engine.decode(run.tokens, grid), plan.output)
         clock.resume()
         seconds = time.monotonic() - began
         pictures.append(Picture(index, image, own, engine.info.model, seconds))
         yield pictures[-1]
 
     def _preview(
-        self, state: SamplerState, known: tuple[bool, ...], grid: tuple[int, int]
+        self, run: SamplerState, known: tuple[bool, ...], grid: tuple[int, int]
     ) -> Image.Image:
         with torch.inference_mode():
-            image = self.engine.decode(state.tokens, grid)
+            image = self.engine.decode(run.tokens, grid)
         for place, drawn in enumerate(known):
             if not drawn:
                 row, column = divmod(place, grid[1])
@@ -362,18 +373,47 @@ class Pipeline:
         yield Finished(text=text.strip(), seconds=time.monotonic() - began)
 
 
-def _start(engine: Engine, plan: Plan, job: DrawingJob) -> tuple[SamplerState, Iterator[Step]]:
+def _due(every: float | None, last: float) -> bool:
+    return every is not None and time.monotonic() - last >= every
+
+
+def _take_up(plan: Plan, kept: state.Kept) -> state.Kept:
+    """See that a kept state fits a plan.
+
+    Raises:
+        InputError: it is of another size, other iterations or fewer pictures.
+    """
+    fits = kept.grid == plan.grid and kept.job.iterations == plan.job.iterations
+    if not fits or kept.picture >= plan.job.count:
+        raise InputError(
+            "The kept state is of a picture of another size or other iterations: "
+            "draw the picture from the start."
+        )
+    return kept
+
+
+def _start(
+    engine: Engine, plan: Plan, job: DrawingJob, kept: state.Kept | None
+) -> tuple[SamplerState, Iterator[Step]]:
     model = engine.model
     assert job.guidance is not None and job.iterations is not None
     assert job.head_steps is not None
     embeddings, mask = engine.prefix(plan.prompts, plan.seen)
     tokens = plan.grid[0] * plan.grid[1]
     prefix = read_prefix(model, embeddings, mask, tokens, guided=len(plan.prompts) == 2)
-    if plan.latents is None:
-        empty = torch.zeros(1, tokens, model.config.mar.latent_channels, device=model.device)
+    if kept is not None:
+        run = kept.state
+        run.tokens = run.tokens.to(model.device)
+        if run.difference is not None:
+            run.difference = run.difference.to(model.device, model.dtype)
+        if kept.job.seed != job.seed:
+            run.generators = [torch.Generator().manual_seed(job.seed)]
     else:
-        empty = plan.latents.clone()
-    state = SamplerState.start([job.seed], empty, plan.region)
+        if plan.latents is None:
+            empty = torch.zeros(1, tokens, model.config.mar.latent_channels, device=model.device)
+        else:
+            empty = plan.latents.clone()
+        run = SamplerState.start([job.seed], empty, plan.region)
     settings = SamplingSettings(
         guidance=job.guidance,
         schedule=job.schedule,
@@ -382,7 +422,7 @@ def _start(engine: Engine, plan: Plan, job: DrawingJob) -> tuple[SamplerState, I
         head_steps=job.head_steps,
         quality=job.quality,
     )
-    return state, sample(model, prefix, state, plan.grid, settings, canvas=plan.canvas)
+    return run, sample(model, prefix, run, plan.grid, settings, canvas=plan.canvas)
 
 
 def _look(engine: Engine, job: DescribeJob) -> Tensor:

@@ -8,12 +8,13 @@ the same for both.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from unipic_tui.inference.state import SamplerState
 from unipic_tui.jobs import Quality, Schedule
 from unipic_tui.model.cache import PrefixCache
 from unipic_tui.model.diffusion import FIRST_STEP, SAFE_FIRST_STEP, draw_noise
@@ -122,50 +123,6 @@ def read_prefix(
     return Prefix(cache, mask.bool(), guided)
 
 
-@dataclass(slots=True)
-class SamplerState:
-    """A run between two iterations: all that the rest of it depends on.
-
-    Attributes:
-        tokens: (pictures, tokens, channels) latents in raster order, float32; 0 where masked.
-        orders: (pictures, to draw) the first k are the ones still masked when k are; on the CPU.
-        iteration: iterations done.
-        generators: one a picture, for its noise.
-    """
-
-    tokens: Tensor
-    orders: Tensor
-    iteration: int
-    generators: list[torch.Generator]
-
-    @classmethod
-    def start(
-        cls,
-        seeds: Sequence[int],
-        tokens: Tensor,
-        region: Tensor | None = None,
-    ) -> SamplerState:
-        """A run that has drawn nothing.
-
-        Args:
-            seeds: one a picture; order and noise come from it.
-            tokens: (pictures, tokens, channels), zeros or, with a region, the source's latents.
-            region: (to draw,) indices of the tokens to draw; all by default.
-        """
-        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-        chosen = torch.arange(tokens.shape[1]) if region is None else region.cpu()
-        orders = torch.stack(
-            [chosen[torch.randperm(len(chosen), generator=own)] for own in generators]
-        )
-        return cls(tokens, orders, 0, generators)
-
-    def known(self, masked: int) -> list[tuple[bool, ...]]:
-        """For each picture, which tokens are drawn while ``masked`` are not."""
-        flags = torch.ones(self.tokens.shape[:2], dtype=torch.bool)
-        flags.scatter_(1, self.orders[:, :masked], False)
-        return [tuple(row) for row in flags.tolist()]
-
-
 @dataclass(frozen=True, slots=True)
 class Step:
     """One iteration is done: which, of how many, and how many tokens are still masked."""
@@ -204,7 +161,6 @@ def sample(
     device, dtype = model.device, model.dtype
     everything = torch.arange(total).expand(pictures, -1)
     # The whole schedule is known beforehand: indices go to the device once, nothing waits for it.
-    difference: Tensor | None = None
     for iteration in range(state.iteration, len(counts)):
         before = counts[iteration - 1] if iteration else state.orders.shape[1]
         after = counts[iteration]
@@ -217,7 +173,7 @@ def sample(
         guidance = guidance_at(settings.guidance, settings.schedule, state.orders.shape[1], after)
 
         reuse = settings.quality == "fast" and prefix.guided
-        refresh = not reuse or difference is None or iteration % FAST_REFRESH == 0
+        refresh = not reuse or state.difference is None or iteration % FAST_REFRESH == 0
         wanted = everything.to(device) if reuse and refresh else targets.to(device)
         both = prefix.guided and refresh
         encoded = model.mar.encode(state.tokens.to(dtype), visible, positions)
@@ -231,7 +187,7 @@ def sample(
             None if canvas is None else canvas.repeat(rows, 1, 1),
         )
         if reuse:
-            z, difference = _reuse(z, difference, targets.to(device), refresh=refresh)
+            z, state.difference = _reuse(z, state.difference, targets.to(device), refresh=refresh)
         if noises is not None:
             noise = next(noises)
         else:

@@ -56,7 +56,7 @@ class Optimizer:
         module: nn.Module,
         *,
         betas: tuple[float, float] = (0.9, 0.95),
-        matrix_rate: float = 15.0,
+        matrix_rate: float = 5.0,
         vectors: tuple[str, ...] = (),
     ) -> None:
         self.matrix_rate = matrix_rate
