@@ -7,7 +7,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from unipic_tui.library.filling import Place, insert_entry, insert_picture
 from unipic_tui.library.layout import ENTRIES, SESSIONS, entry_name, picture_name
 from unipic_tui.library.rows import now
 from unipic_tui.library.sessions import new_uid
-from unipic_tui.library.sidecars import EntryFile, PictureFile
+from unipic_tui.library.sidecars import EntryFile, PictureFile, encode, entry_file
 from unipic_tui.library.store import Library
 from unipic_tui.library.words import index_entry
 from unipic_tui.metadata import encode_png
@@ -186,3 +186,6 @@ def _fill(library: Library, pictures: int) -> None:
             )  # fmt: skip
             insert_picture(transaction, picture, entry, place, name)
             index_entry(transaction, entry)
+            kept = entry_file(transaction.connection, entry)
+            if kept is not None:
+                (library.folder / file).write_bytes(encode(asdict(kept)))

@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -137,8 +137,12 @@ class _Filler:
         places = list(self._places())
         for place in places:
             self._entries(place)
+        unnamed: dict[str, list[str]] = {}
+        for path in [path for path, taken in self.pictures.items() if not taken]:
+            folder, _, name = path.rpartition("/")
+            unnamed.setdefault(folder, []).append(name)
         for place in places:
-            self._unnamed(place)
+            self._adopt(place, unnamed.get(place.folder, []))
         for entry, uid in self.parents.items():
             self.transaction.execute(
                 "UPDATE entries SET parent = ? WHERE id = ?", (self.by_uid.get(uid), entry)
@@ -297,12 +301,10 @@ class _Filler:
             return None
         return self._one("SELECT id FROM trash WHERE folder = ?", parts[1])
 
-    def _unnamed(self, place: Place) -> None:
+    def _adopt(self, place: Place, names: Iterable[str]) -> None:
         """Pictures that no entry names get an entry each."""
-        for path in [path for path, taken in self.pictures.items() if not taken]:
-            folder, _, name = path.rpartition("/")
-            if folder != place.folder:
-                continue
+        for name in names:
+            path = f"{place.folder}/{name}"
             try:
                 if adopt(self.transaction, place, name) is None:
                     self.found.problems.append(f"The picture {shown_path(path)} is cut short.")

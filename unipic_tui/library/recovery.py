@@ -17,6 +17,8 @@ from unipic_tui.library.words import index_entry
 
 _LONGEST_WRITE = 60.0
 """Seconds that one transaction writes at most."""
+_MOST_RENEWED = 1000
+"""Files of entries that are compared when a library opens, not to keep anybody waiting."""
 
 
 def recover(library: Base) -> None:
@@ -49,8 +51,8 @@ def _renew_entries(library: Base) -> None:
         with contextlib.suppress(OSError, UnipicError):
             times[row["file"]] = inside(library.folder, row["file"]).stat().st_mtime
     since = max(times.values(), default=0.0) - _LONGEST_WRITE
-    recent = [file for file, time in times.items() if time >= since]
-    for file in recent:
+    recent = sorted((time, file) for file, time in times.items() if time >= since)
+    for _, file in recent[-_MOST_RENEWED:]:
         entry = library.database.number("SELECT id FROM entries WHERE file = ?", (file,))
         if sidecar_problem(library, entry, file):
             with library.database.write() as transaction:

@@ -156,14 +156,19 @@ def _plain(job: Job) -> Mapping[str, Any]:
     return data
 
 
+def encode(data: Mapping[str, Any]) -> bytes:
+    """The bytes of one of these files."""
+    # ASCII: a lone surrogate in a foreign text must not keep an entry from being written.
+    return (json.dumps({"format": FORMAT, **data}, indent=1) + "\n").encode()
+
+
 def _write(path: Path, data: Mapping[str, Any], transaction: Transaction) -> None:
     before: bytes | None = None
     with contextlib.suppress(StorageError):
         before = read_bytes(path, _LIMIT)
     # A session's folder may have been deleted by hand.
     path.parent.mkdir(parents=True, exist_ok=True)
-    # ASCII: a lone surrogate in a foreign text must not keep an entry from being written.
-    write_atomic(path, (json.dumps({"format": FORMAT, **data}, indent=1) + "\n").encode())
+    write_atomic(path, encode(data))
     if before is None:
         transaction.undo(lambda: path.unlink(missing_ok=True))
     else:
