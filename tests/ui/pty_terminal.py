@@ -204,6 +204,7 @@ class PtyTerminal:
             (b"\x1b[16t", b"\x1b[6;%d;%dt" % (CELL[1], CELL[0])),
             (b"\x1b[6n", b"\x1b[1;1R"),
             (b"\x1b[?1;1;0S", b"\x1b[?1;0;%dS" % self.colours),
+            (b"\x1b[?2;4;0S", b"\x1b[?2;0;1000;1000S"),
             (b"\x1b[?1;3;256S", b"\x1b[?1;0;%dS" % self.colours),
         ]
         found: list[tuple[int, int, bytes]] = []

@@ -103,6 +103,7 @@ def test_sixels_come_before_kitty_graphics(tmp_path: Path) -> None:
     text = report(tmp_path, kitty=True, sixel=True)
     assert "< sixel (10, 20)" in text
     assert "colours=256" in text
+    assert "sixel_width=1000" in text
 
 
 def test_any_other_terminal_shows_blocks(tmp_path: Path) -> None:

@@ -22,10 +22,11 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, Static
 
 from unipic_tui.events import Progress
-from unipic_tui.ui.pictures import kitty, painter, rendering, sixel
+from unipic_tui.ui.pictures import kitty, painter, rendering, sixel, terminal
 from unipic_tui.ui.pictures.canvas import Canvas
 from unipic_tui.ui.pictures.geometry import Zoom
 from unipic_tui.ui.pictures.line import line_of
+from unipic_tui.ui.pictures.probe import Answers
 from unipic_tui.ui.pictures.rendering import renderer
 from unipic_tui.ui.widgets.picture import PictureView
 
@@ -477,6 +478,18 @@ async def test_a_sixel_picture_never_scrolls_the_screen(red: Path) -> None:
         await until(lambda: app.shown and app.canvas.picture_region.bottom == 20)
         await until(lambda: all(band.shown for band in app.canvas.bands))
         assert app.written().count("\x1bP") == len(app.canvas.bands) - 1
+
+
+async def test_sixels_are_no_wider_than_the_terminal_shows(
+    red: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal._Terminal, "answers", Answers(sixel=True, sixel_width=205))
+    async with viewing() as (app, _):
+        app.view.protocol = "sixel"
+        app.view.show_file(red)
+        await until(lambda: app.shown)
+        assert app.canvas.picture_region.width == 20
+        assert '"1;1;200;' in app.written()
 
 
 async def test_a_slow_line_gets_fewer_colours(

@@ -20,6 +20,7 @@ from unipic_tui.jobs import EditJob, GenerateJob
 from unipic_tui.library.records import StoredPicture
 from unipic_tui.ui.pictures.canvas import Canvas
 from unipic_tui.ui.pictures.rendering import renderer
+from unipic_tui.ui.pictures.sixel import MAX_BANDS
 from unipic_tui.ui.screens.viewer import Pane, ViewerScreen
 
 Colour = tuple[int, int, int]
@@ -255,6 +256,20 @@ async def test_compare_shows_two_side_by_side(pictures: list[StoredPicture]) -> 
         await pilot.press("escape")
         await app.sees({COLOURS[3]})
         assert app.result == "open"
+
+
+async def test_two_sixel_pictures_share_what_xterm_keeps(
+    pictures: list[StoredPicture],
+) -> None:
+    async with looking(pictures, 2, "sixel") as (app, pilot):
+        await until(lambda: app.shown >= 1)
+        await pilot.press("c")
+        await until(lambda: len(app.panes()) == 2 and app.shown >= 3)
+
+        def bands() -> list[int]:
+            return [len(pane.query_one(Canvas).bands) for pane in app.panes()]
+
+        await until(lambda: all(1 < count <= MAX_BANDS // 2 for count in bands()))
 
 
 async def test_an_edit_is_compared_with_its_source(pictures: list[StoredPicture]) -> None:

@@ -164,6 +164,9 @@ class Painter:
     def _room(self, wish: Wish) -> Pair:
         """Cells for the picture; a line is left for what is said of a region."""
         width, height = self._canvas.size
+        limit = terminal_answers().sixel_width
+        if wish.protocol == "sixel" and limit and not wish.plain:
+            width = max(1, min(width, limit // cell_size()[0]))
         return width, max(1, height - 1 if wish.region else height)
 
     async def _show(
@@ -257,10 +260,17 @@ class Painter:
         colours = terminal_answers().colours
         if self._line.slow:
             colours = min(colours, _FEW_COLOURS)
-        look = Look("sixel", cell, colours, shot.source.lasting and not self._line.slow)
+        beside = [canvas for canvas in self._canvas.screen.query(Canvas) if canvas.is_on_screen]
+        look = Look(
+            "sixel",
+            cell,
+            colours,
+            dither=shot.source.lasting and not self._line.slow,
+            bands=sixel.MAX_BANDS // max(1, len(beside)),
+        )
         bands = [
             self._canvas.band(top, height, "", erases=False)
-            for top, height in sixel.band_lines(shot.rows)
+            for top, height in sixel.band_lines(shot.rows, look.bands)
         ]
         async with self._meanwhile(partial(_begun, shot, look)) as beginning:
             await self._show(shot, shot.strips, bands, version)

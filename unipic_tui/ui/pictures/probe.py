@@ -13,7 +13,7 @@ import select
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 WAIT = 2.0
 """Seconds to wait for the last reply: long enough for a line to the other side of the world."""
@@ -24,12 +24,14 @@ _ASK_KITTY = f"\x1b_Gi={QUERY_ID},s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\"
 _ASK_CELL = "\x1b[16t"
 _ASK_ATTRIBUTES = "\x1b[c"
 _ASK_COLOURS = "\x1b[?1;1;0S"
+_ASK_LARGEST = "\x1b[?2;4;0S"
 _SET_COLOURS = "\x1b[?1;3;256S"
 
 _ATTRIBUTES = re.compile(rb"\x1b\[\?([\d;]*)c")
 _CELL = re.compile(rb"\x1b\[6;(\d+);(\d+)t")
 _KITTY = re.compile(rb"\x1b_G[^\x1b]*;OK\x1b\\")
 _COLOURS = re.compile(rb"\x1b\[\?1;0;(\d+)S")
+_LARGEST = re.compile(rb"\x1b\[\?2;0;(\d+);(\d+)S")
 _SIXEL_ATTRIBUTE = "4"
 
 
@@ -43,6 +45,8 @@ class Answers:
         sixel: it shows sixels.
         cell: width and height of a character cell in pixels, where it said so.
         colours: how many colours a sixel picture may have.
+        sixel_width: how wide it may be in pixels, where the terminal said so; wider ones are not
+            shown at all.
     """
 
     complete: bool = False
@@ -50,6 +54,7 @@ class Answers:
     sixel: bool = False
     cell: tuple[int, int] | None = None
     colours: int = 256
+    sixel_width: int | None = None
 
 
 def ask_terminal(keyboard: int, screen: int, *, graphics: bool, wait: float = WAIT) -> Answers:
@@ -69,13 +74,13 @@ def ask_terminal(keyboard: int, screen: int, *, graphics: bool, wait: float = WA
         sixel = attributes is not None and (
             _SIXEL_ATTRIBUTE in attributes[1].decode("ascii").split(";")
         )
-        return Answers(
+        answers = Answers(
             complete=attributes is not None,
             kitty=_KITTY.search(reply) is not None,
             sixel=sixel,
             cell=_cell_size(cell) if cell else None,
-            colours=_sixel_colours(keyboard, screen, wait) if sixel else 256,
         )
+        return _with_limits(answers, keyboard, screen, wait) if sixel else answers
 
 
 def _cell_size(match: re.Match[bytes]) -> tuple[int, int] | None:
@@ -83,17 +88,19 @@ def _cell_size(match: re.Match[bytes]) -> tuple[int, int] | None:
     return (width, height) if width and height else None
 
 
-def _sixel_colours(keyboard: int, screen: int, wait: float) -> int:
-    """How many colours a picture may have, after asking for 256 where it has fewer."""
-    colours = 256
-    for question in (_ASK_COLOURS, _SET_COLOURS):
-        match = _COLOURS.search(_exchange(keyboard, screen, question + _ASK_ATTRIBUTES, wait))
-        if match is None:
-            return colours
-        colours = min(256, max(2, int(match[1])))
-        if colours == 256:
-            break
-    return colours
+def _with_limits(answers: Answers, keyboard: int, screen: int, wait: float) -> Answers:
+    """The answers with the limits on sixels, after asking for 256 colours where there are fewer."""
+    question = _ASK_COLOURS + _ASK_LARGEST + _ASK_ATTRIBUTES
+    reply = _exchange(keyboard, screen, question, wait)
+    if largest := _LARGEST.search(reply):
+        answers = replace(answers, sixel_width=int(largest[1]) or None)
+    colours = _COLOURS.search(reply)
+    if colours and int(colours[1]) < answers.colours:
+        reply = _exchange(keyboard, screen, _SET_COLOURS + _ASK_ATTRIBUTES, wait)
+        colours = _COLOURS.search(reply) or colours
+    if colours:
+        answers = replace(answers, colours=min(256, max(2, int(colours[1]))))
+    return answers
 
 
 def _exchange(keyboard: int, screen: int, question: str, wait: float) -> bytes:

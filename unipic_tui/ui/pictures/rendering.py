@@ -132,12 +132,14 @@ class Look:
         cell: a cell's size in pixels.
         colours: at most so many; 0 for all.
         dither: mix colours dot by dot where none is right.
+        bands: into how many parts a sixel picture is cut at most.
     """
 
     protocol: str
     cell: Pair
     colours: int
     dither: bool
+    bands: int = sixel.MAX_BANDS
 
 
 class Renderer:
