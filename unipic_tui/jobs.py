@@ -252,35 +252,38 @@ def job_from_dict(data: dict[str, Any]) -> Job:
 
 def _read(kind: type[_Kind], fields: dict[str, Any]) -> _Kind:
     """A dataclass from untrusted fields; raises `TypeError` where they are not its own."""
-    known = {field.name: field for field in dataclasses.fields(cast("Any", kind))}
-    hints = _hints(cast("Any", kind))
+    known = _known(cast("Any", kind))
     for name, value in fields.items():
         if name not in known:
             raise TypeError(f"it has an unknown field {str(name)[:40]!r}")
-        if not _fits(value, hints[name]):
+        types, _ = known[name]
+        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
             raise TypeError(f"its {name} is of the wrong type, {type(value).__name__}")
-    for name, field in known.items():
-        if name not in fields and field.default is dataclasses.MISSING:
+    for name, (_, needed) in known.items():
+        if needed and name not in fields:
             raise TypeError(f"it lacks the field {name!r}")
     return kind(**fields)
 
 
 @cache
-def _hints(kind: type[Any]) -> dict[str, Any]:
-    # Evaluated once: a library reads jobs by the thousand.
-    return get_type_hints(kind)
+def _known(kind: type[Any]) -> dict[str, tuple[tuple[type, ...], bool]]:
+    """For each field, the types it may have, and whether it must be given.
+
+    Worked out once for each kind of job: a library reads jobs by the thousand.
+    """
+    hints = get_type_hints(kind)
+    return {
+        field.name: (_types(hints[field.name]), field.default is dataclasses.MISSING)
+        for field in dataclasses.fields(kind)
+    }
 
 
-def _fits(value: object, hint: Any) -> bool:
-    options = get_args(hint)
+def _types(hint: Any) -> tuple[type, ...]:
     if get_origin(hint) is Literal:
-        return isinstance(value, str)  # which ones are allowed is the job's own check
+        return (str,)  # which ones are allowed is the job's own check
     if get_origin(hint) is tuple:
-        return isinstance(value, tuple)
+        return (tuple,)
+    options = get_args(hint)
     if options:
-        return any(_fits(value, option) for option in options)
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, hint)
+        return tuple(each for option in options for each in _types(option))
+    return (int, float) if hint is float else (hint,)
