@@ -237,6 +237,25 @@ def test_entries_that_ran_ahead_of_their_rows_are_brought_back(
     after.close()
 
 
+def test_a_kill_is_remembered_until_all_have_left(library: Library, folder: Path) -> None:
+    session = library.create_session("x")
+    other = Library.open(folder)
+    draw(other, session.id)
+    part = session.folder / f"{TEMPORARY_PREFIX}1{TEMPORARY_SUFFIX}"
+    part.write_text("half")
+    # The other one is killed: its locks go, and it says nothing.
+    other.database._close_all()
+    other._open_lock.release()
+    other._queue_lock.release()
+    third = Library.open(folder)
+    third.set_favourite(1, True)
+    third.close()
+    library.close()
+    assert part.exists()
+    Library.open(folder).close()
+    assert not part.exists()
+
+
 def test_a_library_that_was_closed_is_not_searched_when_it_opens(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -162,3 +165,12 @@ def test_the_library_can_be_moved_to_another_folder(library: Library, tmp_path: 
         assert files(elsewhere)
     finally:
         moved.close()
+
+
+def test_the_library_needs_neither_torch_nor_textual() -> None:
+    code = (
+        "import sys; from unipic_tui.library import Library, bench, check, export, rebuild; "
+        "assert not {'torch', 'textual', 'transformers'} & set(sys.modules)"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)

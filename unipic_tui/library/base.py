@@ -68,7 +68,16 @@ class Base:
             if self._open_lock.take(shared=True):
                 return False
             time.sleep(_ENTER_PAUSE)
-        raise StorageError(
+        raise self._busy()
+
+    def _stay(self) -> None:
+        """Let others open the library beside this one."""
+        # Between sole and shared the lock is free for a moment, which a rebuild may use.
+        if not self._open_lock.take(shared=True):
+            raise self._busy()
+
+    def _busy(self) -> StorageError:
+        return StorageError(
             f"The library {shown_path(self.folder)} is being made anew by another program: "
             "try again when that is done."
         )

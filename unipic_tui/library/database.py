@@ -74,6 +74,10 @@ class Transaction:
         self.touched: dict[int, None] = {}
         self._undo: list[Callable[[], None]] = []
 
+    def insert(self, sql: str, values: tuple[object, ...]) -> int:
+        """Insert a row; its number. (RETURNING is younger than some systems' SQLite.)"""
+        return int(self.connection.execute(sql, values).lastrowid or 0)
+
     def touch(self, entry: int) -> None:
         """Note that what is kept of an entry changed: its file is written before the commit."""
         self.touched[entry] = None
@@ -164,14 +168,28 @@ class Database:
         return int(row[0] or 0) if row is not None else 0
 
     def mark_dirty(self) -> None:
-        """Note, before files are written, that a kill may leave some of them behind.
+        """Count this process, before it writes files, among those that a kill may interrupt.
 
-        The last one to close the library takes the note back.
+        `close` takes it out of the count: what remains when nobody has the database open is the
+        number of those that were killed and may have left something half done.
         """
         if not self._dirty:
             with translated(self.path):
-                self.connection().execute("UPDATE meta SET value = 1 WHERE key = 'dirty'")
+                self.connection().execute("UPDATE meta SET value = value + 1 WHERE key = 'dirty'")
             self._dirty = True
+
+    @property
+    def killed(self) -> bool:
+        """Whether another process that wrote has not closed the database (yet)."""
+        count = self.number("SELECT value FROM meta WHERE key = 'dirty'")
+        return count > int(self._dirty)
+
+    def forget_killed(self) -> None:
+        """Start the count anew; only while nobody else has the database open."""
+        with translated(self.path):
+            self.connection().execute(
+                "UPDATE meta SET value = ? WHERE key = 'dirty'", (int(self._dirty),)
+            )
 
     @contextlib.contextmanager
     def write(self, *, quiet: bool = False) -> Iterator[Transaction]:
@@ -208,7 +226,16 @@ class Database:
 
     def close(self) -> None:
         """Close every thread's connection. Calls still running in other threads fail."""
-        with self.writing, self._guard:
+        with self.writing:
+            if self._dirty and not self._closed:
+                with contextlib.suppress(sqlite3.Error, StorageError):
+                    self.connection().execute(
+                        "UPDATE meta SET value = max(0, value - 1) WHERE key = 'dirty'"
+                    )
+            self._close_all()
+
+    def _close_all(self) -> None:
+        with self._guard:
             self._closed = True
             for connection in self._connections.values():
                 connection.close()

@@ -50,16 +50,16 @@ class Entries(Sessions):
         origin: str = "",
     ) -> int:
         folder = self.session(session).folder
-        entry: int = transaction.execute(
+        entry = transaction.insert(
             """INSERT INTO entries
                 (uid, session, parent, mode, prompt, job, state, position, created, file, origin)
             VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT 1 + coalesce(max(position), 0) FROM entries),
-                ?, ?, ?) RETURNING id""",
+                ?, ?, ?)""",
             (
                 *(new_uid(), session, parent, job.mode, clean(job.prompt), job_text(job), state),
                 *(now(), f"new/{new_uid()}", origin),
             ),
-        ).fetchone()["id"]
+        )
         file = f"{SESSIONS}/{folder.name}/{ENTRIES}/{entry_name(entry)}"
         transaction.execute("UPDATE entries SET file = ? WHERE id = ?", (file, entry))
         transaction.touch(entry)

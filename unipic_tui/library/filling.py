@@ -37,18 +37,17 @@ def insert_entry(transaction: Transaction, data: EntryFile, place: Place, file: 
     job = json.dumps(data.job)
     made = job_of(job)
     state = "interrupted" if data.state == "running" else data.state
-    entry: int = transaction.execute(
+    return transaction.insert(
         """INSERT INTO entries (id, uid, session, mode, prompt, job, state, position, answer,
             error, created, seconds, origin, file, trash)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id""",
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         (
             _free(transaction, "entries", data.id),
             *(_own_uid(transaction, "entries", data.uid), place.session, made.mode, made.prompt),
             *(job, state, data.position, data.answer, data.error, data.created, data.seconds),
             *(data.origin, file, place.trash),
         ),
-    ).fetchone()["id"]
-    return entry
+    )
 
 
 def insert_picture(
@@ -64,17 +63,17 @@ def insert_picture(
         return None
     job = json.dumps(data.job)
     seed = data.job.get("seed")
-    picture: int = transaction.execute(
+    picture = transaction.insert(
         """INSERT INTO pictures (id, uid, entry, session, place, path, width, height, seed, model,
             job, created, seconds, favourite, note, hash, trash)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id""",
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
         (
             _free(transaction, "pictures", data.id),
             *(_own_uid(transaction, "pictures", data.uid), entry, place.session, data.place),
             *(f"{place.folder}/{name}", *size, seed, data.model, job, data.created, data.seconds),
             *(data.favourite, data.note, data.hash, place.trash),
         ),
-    ).fetchone()["id"]
+    )
     transaction.executemany(
         "INSERT OR IGNORE INTO tags VALUES (?, ?)", [(picture, tag) for tag in data.tags]
     )

@@ -76,16 +76,16 @@ class Pictures(Entries):
             transaction.undo(lambda: path.unlink(missing_ok=True))
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomic(path, data, overwrite=False)
-            number: int = transaction.execute(
+            number = transaction.insert(
                 """INSERT INTO pictures (uid, entry, session, place, path, width, height, seed,
                 model, job, created, seconds, hash, trash)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id""",
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
                 (
                     *(new_uid(), entry, row["session"], place, f"{folder}/{file}"),
                     *(*size, job.seed, clean(model), job_text(job)),
                     *(now(), seconds, digest, row["trash"]),
                 ),
-            ).fetchone()["id"]
+            )
             transaction.execute(
                 "UPDATE sessions SET next_number = ? WHERE id = ?", (following, row["session"])
             )

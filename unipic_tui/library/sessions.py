@@ -59,12 +59,11 @@ class Sessions(Base):
         with self.database.write() as transaction:
             created = now()
             folder = self._free_folder(transaction, session_folder(name, moment(created)))
-            session = transaction.execute(
+            session = transaction.insert(
                 """INSERT INTO sessions (uid, name, folder, created, used)
-                VALUES (?, ?, ?, ?, (SELECT 1 + coalesce(max(used), 0) FROM sessions))
-                RETURNING id""",
+                VALUES (?, ?, ?, ?, (SELECT 1 + coalesce(max(used), 0) FROM sessions))""",
                 (new_uid(), name, folder, created),
-            ).fetchone()["id"]
+            )
             place = inside(self.folder, f"{SESSIONS}/{folder}")
             try:
                 place.mkdir()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from pathlib import Path
 from typing import Self
 
@@ -51,9 +50,10 @@ class Library(Thumbnails):
         # be mended now is mended the next time.
         if self.alone:
             with contextlib.suppress(StorageError):
-                if self.database.number("SELECT value FROM meta WHERE key = 'dirty'"):
+                if self.database.killed:
                     recover(self)
-            self._open_lock.take(shared=True)
+                    self.database.forget_killed()
+            self._stay()
         # Where nobody owns the queue, nothing can be running: looking for the owner says so.
         with contextlib.suppress(StorageError):
             self.queue_owner()
@@ -65,11 +65,5 @@ class Library(Thumbnails):
         """
         with self.database.writing:
             self._queue_lock.release()
-            # The last one out notes that all is in order, so that the next one need not look.
-            if self._open_lock.held and self._open_lock.take():
-                with contextlib.suppress(sqlite3.Error):
-                    self.database.connection().execute(
-                        "UPDATE meta SET value = 0 WHERE key = 'dirty' AND value"
-                    )
             self.database.close()
             self._open_lock.release()

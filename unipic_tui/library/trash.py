@@ -67,10 +67,10 @@ class Trash(Pictures):
         moved = list(dict.fromkeys([*pictures, *self._pictures_in(entries)]))
         label = _label(label, bool(sessions), len(entries), len(moved), bool(pictures))
         with self.database.write() as transaction:
-            number: int = transaction.execute(
-                "INSERT INTO trash (folder, label, created) VALUES (?, ?, ?) RETURNING id",
+            number = transaction.insert(
+                "INSERT INTO trash (folder, label, created) VALUES (?, ?, ?)",
                 (f"new {now()}", label, now()),
-            ).fetchone()["id"]
+            )
             folder = trash_name(number, label)
             transaction.execute("UPDATE trash SET folder = ? WHERE id = ?", (folder, number))
             plan = self._plan_throw(f"{TRASH}/{folder}", sessions, entries, moved)
