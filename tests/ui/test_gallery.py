@@ -22,7 +22,8 @@ from unipic_tui.errors import InputError
 from unipic_tui.jobs import GenerateJob
 from unipic_tui.library.records import StoredPicture
 from unipic_tui.ui.pictures import thumbnails
-from unipic_tui.ui.widgets.gallery import FAVOURITE, Gallery
+from unipic_tui.ui.widgets.gallery import Gallery
+from unipic_tui.ui.widgets.tile import FAVOURITE
 from unipic_tui.ui.widgets.tiles import Tiles
 
 
@@ -103,7 +104,7 @@ async def browsing(
     selected: int | None = None,
     *,
     height: int = 6,
-    width: int = 60,
+    width: int = 61,  # with the scrollbar
 ) -> AsyncIterator[tuple[Browsing, Pilot[Any]]]:
     if isinstance(pictures, int):
         pictures = [stored(number) for number in range(pictures)]
@@ -321,7 +322,7 @@ async def test_captions_are_harmless_and_fit() -> None:
         caption = app.gallery.render_lines(app.gallery.size.region)[7]
         assert "\x1b" not in caption.text
         assert "\u202e" not in caption.text
-        assert caption.cell_length == 60
+        assert caption.cell_length == 61
         assert "\x1b[31m" not in caption.render(app.console).replace("\x1b[38;", "")
 
 

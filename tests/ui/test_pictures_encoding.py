@@ -21,7 +21,7 @@ from unipic_tui.ui.pictures.geometry import FITTED, MAX_ZOOM, Zoom, fit_cells, v
 from unipic_tui.ui.pictures.halfblocks import half_block_pixels, half_block_strips
 from unipic_tui.ui.pictures.overlays import known_alone, known_over, region_over
 from unipic_tui.ui.pictures.rendering import ByteCache
-from unipic_tui.ui.pictures.strips import Band, PictureStrip
+from unipic_tui.ui.pictures.strips import Band, JoinedStrip, PictureStrip
 
 CELL = (10, 20)
 TRUECOLOR = Console(color_system="truecolor", file=io.StringIO())
@@ -316,6 +316,26 @@ def test_joined_lines_are_half_blocks() -> None:
     (line,) = strips(band, 1)
     band.shown = True
     assert "<picture>" not in Strip.join([line]).render(TRUECOLOR)
+
+
+class Stamp(Strip):
+    """A strip with a writing of its own."""
+
+    def render(self, console: Console) -> str:
+        return "<stamp>"
+
+
+def test_joined_strips_keep_their_own_writing_where_they_are_cut_between() -> None:
+    stamp = Stamp([Segment("abc")], 3)
+    line = JoinedStrip([stamp, Strip([Segment("12")], 2), stamp])
+    assert line.cell_length == 8
+    assert line.text == "abc12abc"
+    assert line.render(TRUECOLOR) == "<stamp>12<stamp>"
+    assert [piece.render(TRUECOLOR) for piece in line.divide([3, 8])] == ["<stamp>", "12<stamp>"]
+    assert [piece.render(TRUECOLOR) for piece in line.divide([8])] == ["<stamp>12<stamp>"]
+    assert [piece.render(TRUECOLOR) for piece in line.divide([5])] == ["<stamp>12"]
+    pieces = line.divide([2, 4, 8])
+    assert [piece.render(TRUECOLOR) for piece in pieces] == ["ab", "c1", "2abc"]
 
 
 # overlays

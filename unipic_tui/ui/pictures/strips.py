@@ -100,6 +100,21 @@ class JoinedStrip(Strip):
         """What is written to the terminal when nothing cuts into the line."""
         return "".join([part.render(console) for part in self._parts])
 
+    def divide(self, cuts: Iterable[int]) -> Sequence[Strip]:
+        """Cut by the compositor; between two parts, as beside a scrollbar, nothing is lost."""
+        cuts = [cut for cut in cuts if cut <= self.cell_length]
+        pieces: list[list[Strip]] = [[] for _ in cuts]
+        end = piece = 0
+        for part in self._parts:
+            if piece < len(cuts):
+                pieces[piece].append(part)
+            end += part.cell_length
+            while piece < len(cuts) and end >= cuts[piece]:
+                if end > cuts[piece]:
+                    return super().divide(cuts)
+                piece += 1
+        return [JoinedStrip(parts) for parts in pieces]
+
 
 class PictureStrip(Strip):
     """A line of a picture, with what stands left and right of it.

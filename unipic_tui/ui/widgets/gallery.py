@@ -11,9 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import ClassVar
 
-from rich.cells import set_cell_size
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
@@ -23,16 +21,14 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from unipic_tui.library.records import StoredPicture
-from unipic_tui.text import one_line, printable
 from unipic_tui.ui.pictures.rendering import renderer
 from unipic_tui.ui.pictures.strips import JoinedStrip
 from unipic_tui.ui.pictures.terminal import cell_size
 from unipic_tui.ui.pictures.thumbnails import Loader, Thumbnails, load_small
+from unipic_tui.ui.widgets.tile import TileLook, tile_lines
 from unipic_tui.ui.widgets.tiles import Tiles
 
-FAVOURITE = "★"
-_LEFT_BAR, _RIGHT_BAR = "▐", "▌"
-_WAITING, _UNREADABLE = "·", "✗"
+_KEPT_TILES = 600
 
 
 class Gallery(ScrollView, can_focus=True):
@@ -50,6 +46,7 @@ class Gallery(ScrollView, can_focus=True):
         overflow-y: auto;
         scrollbar-size-horizontal: 0;
         scrollbar-size-vertical: 1;
+        scrollbar-gutter: stable;
     }
     Gallery .gallery--caption { color: $text-muted; }
     Gallery .gallery--favourite { color: $warning; }
@@ -107,6 +104,8 @@ class Gallery(ScrollView, can_focus=True):
         self._pictures: Sequence[StoredPicture] = ()
         self._thumbnails = Thumbnails(load)
         self._tiles = Tiles.fitted(1, 1, 0, text=False)
+        self._look: TileLook | None = None
+        self._drawn: dict[int, list[Strip]] = {}
         self._lines: dict[int, Strip] = {}
         self._wake = asyncio.Event()
 
@@ -142,9 +141,10 @@ class Gallery(ScrollView, can_focus=True):
     def load(self, load: Loader) -> None:
         self._thumbnails.load = load
 
-    def watch_cursor(self) -> None:
+    def watch_cursor(self, before: int, now: int) -> None:
         """Bring the chosen picture into sight, and tell."""
-        self._changed()
+        self._redraw([before, now])
+        self._wake.set()
         self._reveal_cursor()
         if picture := self.picture:
             self.post_message(self.Selected(picture))
@@ -229,27 +229,30 @@ class Gallery(ScrollView, can_focus=True):
 
     def watch_scroll_x(self, old_value: float, new_value: float) -> None:
         """Other pictures come into sight."""
-        self._changed()
+        self._scrolled()
         super().watch_scroll_x(old_value, new_value)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Other pictures come into sight."""
-        self._changed()
+        self._scrolled()
         super().watch_scroll_y(old_value, new_value)
 
     def watch_has_focus(self, has_focus: bool) -> None:
         """The cursor looks different."""
         super().watch_has_focus(has_focus)
-        self._changed()
+        self._look = None
+        self._redraw([self.cursor])
 
     def notify_style_update(self) -> None:
         """The theme changed."""
         super().notify_style_update()
+        self._look = None
+        self._drawn.clear()
         self._lines.clear()
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The lines as they are, without what Textual does to each of their many colours."""
-        if self.gutter or crop.column_span != (0, self.size.width):
+        if self.styles.gutter or crop.column_span != (0, self.size.width):
             return super().render_lines(crop)
         return [self.render_line(y) for y in crop.line_range]
 
@@ -265,79 +268,75 @@ class Gallery(ScrollView, can_focus=True):
         count = len(self._pictures)
         self._tiles = Tiles.fitted(width, height, count, text=self.text_only)
         self.virtual_size = Size(*self._tiles.total(count))
-        self._changed()
-        self._reveal_cursor()
-
-    def _changed(self) -> None:
+        self._drawn.clear()
         self._lines.clear()
         self.refresh()
         self._wake.set()
+        self._reveal_cursor()
+
+    def _scrolled(self) -> None:
+        self._lines.clear()
+        self._wake.set()
+
+    def _redraw(self, indices: Sequence[int]) -> None:
+        """Draw some tiles anew."""
+        height = self._tiles.height
+        tops = set()
+        for index in indices:
+            self._drawn.pop(index, None)
+            tops.add(self._tiles.place(max(0, index))[1] - self.scroll_offset.y)
+        for top in tops:
+            for y in range(top, top + height):
+                self._lines.pop(y, None)
+            self.refresh(Region(0, top + self.styles.gutter.top, self.size.width, height))
 
     def _line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
         x, line = self.scroll_offset.x, y + self.scroll_offset.y
-        ground = self.rich_style
-        parts: list[Strip] = []
+        ground = self._styles().ground
         tiles = self._tiles.row(line, x, width)
-        for index in tiles:
-            if index < len(self._pictures):
-                parts.extend(self._tile(index, line % self._tiles.height))
-        if not parts:
-            return Strip([Segment(" " * width, ground)], width)
+        parts = [
+            self._tile(index)[line % self._tiles.height]
+            for index in tiles
+            if index < len(self._pictures)
+        ]
         start = x - self._tiles.place(tiles.start)[0]
-        joined = JoinedStrip(parts)
-        if start or joined.cell_length > width:
-            return _cut(parts, start, width, ground)
-        rest = width - joined.cell_length
-        return JoinedStrip([*parts, Strip([Segment(" " * rest, ground)], rest)]) if rest else joined
+        rest = start + width - sum(part.cell_length for part in parts)
+        if rest > 0:
+            parts.append(Strip([Segment(" " * rest, ground)], rest))
+        if start or rest < 0:
+            parts = _cut(parts, start, width)
+        if under_scrollbar := self.size.width - width - self.styles.gutter.width:
+            parts.append(Strip([Segment(" " * under_scrollbar, ground)], under_scrollbar))
+        return JoinedStrip(parts)
 
-    def _tile(self, index: int, line: int) -> list[Strip]:
-        """The parts of one line of a tile."""
-        picture = self._pictures[index]
-        chosen = index == self.cursor
-        rows = self._tiles.picture[1]
-        if line == rows or self._tiles.layout == "list":
-            return [self._caption(index, picture, chosen)]
-        ground = self.rich_style
-        bar = Style(color=self._cursor_style().bgcolor, bgcolor=ground.bgcolor)
-        left = Strip([Segment(_LEFT_BAR if chosen else " ", bar if chosen else ground)], 1)
-        right = Strip([Segment(_RIGHT_BAR if chosen else " ", bar if chosen else ground)], 1)
-        return [left, *self._thumbnail_line(picture, line), right]
+    def _tile(self, index: int) -> list[Strip]:
+        drawn = self._drawn.get(index)
+        if drawn is None:
+            if len(self._drawn) > _KEPT_TILES:
+                self._drawn.clear()
+            picture = self._pictures[index]
+            drawn = self._drawn[index] = tile_lines(
+                picture,
+                index + 1,
+                self._tiles,
+                self._thumbnails.get(picture, self._tiles.picture),
+                chosen=index == self.cursor,
+                look=self._styles(),
+            )
+        return drawn
 
-    def _thumbnail_line(self, picture: StoredPicture, line: int) -> list[Strip]:
-        columns, rows = self._tiles.picture
-        ground = self.rich_style
-        strips = self._thumbnails.get(picture, (columns, rows))
-        if not strips:
-            sign = _WAITING if strips is None else _UNREADABLE
-            words = sign.center(columns) if line == rows // 2 else " " * columns
-            style = ground + self.get_component_rich_style("gallery--caption", partial=True)
-            return [Strip([Segment(words, style)], columns)]
-        at = line - (rows - len(strips)) // 2
-        if not 0 <= at < len(strips):
-            return [Strip([Segment(" " * columns, ground)], columns)]
-        before = (columns - strips[at].cell_length) // 2
-        after = columns - strips[at].cell_length - before
-        sides = [Strip([Segment(" " * room, ground)], room) for room in (before, after)]
-        return [sides[0], strips[at], sides[1]]
-
-    def _caption(self, index: int, picture: StoredPicture, chosen: bool) -> Strip:
-        width = self._tiles.width
-        style = self.rich_style + self.get_component_rich_style("gallery--caption", partial=True)
-        star = self.rich_style + self.get_component_rich_style("gallery--favourite", partial=True)
-        if chosen:
-            style = star = self._cursor_style()
-        mark = FAVOURITE if picture.favourite else " "
-        words = f"{index + 1} {picture.job.prompt}"
-        if self._tiles.layout == "list":
-            facts = f"  {picture.width}×{picture.height}  {printable(picture.path.name)}"
-            words = one_line(words, max(0, width - len(facts) - 2)) + facts
-        words = set_cell_size(one_line(words, width - 2), max(0, width - 1))
-        return Strip([Segment(mark, star), Segment(words, style)], width)
-
-    def _cursor_style(self) -> Style:
-        name = "gallery--cursor" if self.has_focus else "gallery--cursor-blurred"
-        return self.get_component_rich_style(name)
+    def _styles(self) -> TileLook:
+        if self._look is None:
+            ground = self.rich_style
+            cursor = "gallery--cursor" if self.has_focus else "gallery--cursor-blurred"
+            self._look = TileLook(
+                ground,
+                ground + self.get_component_rich_style("gallery--caption", partial=True),
+                ground + self.get_component_rich_style("gallery--favourite", partial=True),
+                self.get_component_rich_style(cursor),
+            )
+        return self._look
 
     async def _make_thumbnails(self) -> None:
         while True:
@@ -347,13 +346,17 @@ class Gallery(ScrollView, can_focus=True):
             missing = self._missing()
             if not missing or self.text_only or not self.is_on_screen:
                 continue
-            make = partial(self._thumbnails.make_some, missing, size, cell_size(), self.app.console)
+            pictures = [self._pictures[index] for index in missing]
+            make = partial(
+                self._thumbnails.make_some, pictures, size, cell_size(), self.app.console
+            )
             made = await renderer().thumbnails.run(make)
-            self._thumbnails.keep(missing, size, made)
-            self._changed()
+            self._thumbnails.keep(pictures, size, made)
+            self._redraw(missing[: len(made)])
+            self._wake.set()
 
-    def _missing(self) -> list[StoredPicture]:
-        """What is in sight and has no thumbnail, the chosen picture first."""
+    def _missing(self) -> list[int]:
+        """Indices of what is in sight and has no thumbnail, the chosen picture first."""
         width, height = self.size
         size = self._tiles.picture
         x, y = self.scroll_offset
@@ -363,12 +366,11 @@ class Gallery(ScrollView, can_focus=True):
         if height and height % self._tiles.height:
             wanted += self._tiles.row(y + height - 1, x, width)
         there = (at for at in dict.fromkeys(wanted) if 0 <= at < len(self._pictures))
-        pictures = (self._pictures[at] for at in there)
-        return [picture for picture in pictures if self._thumbnails.get(picture, size) is None]
+        return [at for at in there if self._thumbnails.get(self._pictures[at], size) is None]
 
 
-def _cut(parts: Sequence[Strip], start: int, width: int, ground: Style) -> Strip:
-    """The strips side by side, from a column on; those cut through lose their own writing."""
+def _cut(parts: Sequence[Strip], start: int, width: int) -> list[Strip]:
+    """The strips from a column on; those cut through lose their own writing."""
     kept: list[Strip] = []
     end = start + width
     at = 0
@@ -377,7 +379,4 @@ def _cut(parts: Sequence[Strip], start: int, width: int, ground: Style) -> Strip
         if left < right:
             kept.append(part.crop(left, right))
         at += part.cell_length
-    rest = width - sum(part.cell_length for part in kept)
-    if rest > 0:
-        kept.append(Strip([Segment(" " * rest, ground)], rest))
-    return JoinedStrip(kept)
+    return kept
