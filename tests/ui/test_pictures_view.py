@@ -515,6 +515,19 @@ async def test_a_slow_line_gets_fewer_colours(
     assert asked == [-256, painter._FEW_COLOURS]
 
 
+async def test_on_a_slow_line_previews_are_half_blocks(red: Path, sent: list[str]) -> None:
+    async with viewing() as (app, _):
+        app.view.protocol = "kitty"
+        line_of(app).slow = True
+        app.view.show_image(Image.new("RGB", (64, 64), BLUE))
+        await times_shown(app, 1)
+        assert BLUE in app.colours()
+        assert not ids(sent, TRANSMITTED)
+        app.view.show_file(red)
+        await times_shown(app, 2)
+        assert len(ids(sent, TRANSMITTED)) == 1
+
+
 async def test_zoom_shows_a_part(tmp_path: Path) -> None:
     path = tmp_path / "halves.png"
     image = Image.new("RGB", (64, 64), RED)

@@ -146,6 +146,9 @@ class Painter:
         if wish.plain:
             strips = await self._run(partial(_overlaid, shot, wish, console))
             await self._show(shot, strips, [], version, _note(wish))
+        elif self._line.slow and not shot.source.lasting:
+            # Several previews of half blocks tell more than one that is sharp.
+            await self._show(shot, shot.strips, [], version)
         elif wish.protocol == "kitty" and max(shot.columns, shot.rows) <= kitty.MAX_LINES:
             await self._paint_kitty(shot, cell, version)
         elif wish.protocol == "sixel":
