@@ -227,6 +227,10 @@ def test_a_file_in_the_way_leaves_all_as_it_was(library: Library) -> None:
         library.undo_trash()
     assert files(library.folder) == before
     assert picture.path.read_text() == "mine"
+    # It stays so, whatever else is done.
+    library.trash_picture(draw(library, session.id, "other")[1][0].id)
+    assert library.undo_trash() == "other"
+    assert picture.path.read_text() == "mine"
     picture.path.unlink()
     assert library.undo_trash() == "a red fox"
     assert library.pictures_of(entry.id) == [picture]

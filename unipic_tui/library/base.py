@@ -25,6 +25,10 @@ from unipic_tui.library.layout import (
 from unipic_tui.library.locks import FileLock
 from unipic_tui.paths import absolute
 
+_EMPTY_DELETIONS = """SELECT t.id FROM trash t WHERE NOT EXISTS (
+    SELECT 1 FROM pictures WHERE trash = t.id UNION ALL
+    SELECT 1 FROM entries WHERE trash = t.id UNION ALL
+    SELECT 1 FROM sessions WHERE trash = t.id)"""
 _ENTER_TRIES = 100
 _ENTER_PAUSE = 0.1
 
@@ -118,12 +122,27 @@ class Base:
         with self.database.write() as transaction:
             transaction.executemany("INSERT INTO moves (source, target) VALUES (?, ?)", moves)
 
-    def _carry_out(self, transaction: Transaction, moves: Sequence[tuple[str, str]]) -> None:
-        """Move announced files inside the transaction that changes their rows."""
-        for source, target in moves:
-            self._rename(source, target)
-            transaction.undo(partial(self._rename, target, source))
-        transaction.execute("DELETE FROM moves")
+    @contextlib.contextmanager
+    def _relocating(self, moves: Sequence[tuple[str, str]]) -> Iterator[Transaction]:
+        """A transaction that has moved files and is to change their rows; all or nothing.
+
+        Only within `_exclusive_moves`.
+        """
+        self._announce(moves)
+        try:
+            with self.database.write() as transaction:
+                for source, target in moves:
+                    self._rename(source, target)
+                    transaction.undo(partial(self._rename, target, source))
+                for folder in {name.rpartition("/")[0] for move in moves for name in move}:
+                    sync_folder(inside(self.folder, folder))
+                transaction.execute("DELETE FROM moves")
+                yield transaction
+        except BaseException:
+            # Everything is where it was.
+            with contextlib.suppress(StorageError), self.database.write() as transaction:
+                transaction.execute("DELETE FROM moves")
+            raise
 
     def _rename(self, source: str, target: str) -> None:
         old, new = inside(self.folder, source), inside(self.folder, target)
@@ -136,27 +155,32 @@ class Base:
                 f"{shown_path(new)} is in the way of a file of the library: move it elsewhere."
             )
         old.rename(new)
-        sync_folder(new.parent)
-        sync_folder(old.parent)
 
     def settle(self) -> None:
-        """Put files of interrupted moves where their rows say, delete what has no rows."""
+        """Put files of interrupted moves where their rows say, delete what has no rows.
+
+        Deletions that hold nothing (any more) are forgotten.
+        """
         moves = self.database.rows("SELECT source, target FROM moves ORDER BY id DESC")
-        if not moves:
+        empty = self.database.rows(_EMPTY_DELETIONS)
+        if not moves and not empty:
             return
         for move in moves:
-            source, target = move["source"], move["target"]
-            with contextlib.suppress(OSError):
-                if target is None:
-                    if not self._known(source):
-                        inside(self.folder, source).unlink(missing_ok=True)
-                elif self._known(source):
-                    self._rename(target, source)
-                elif self._known(target):
-                    self._rename(source, target)
+            with contextlib.suppress(OSError, StorageError):
+                self._settle_one(move["source"], move["target"])
         with self.database.write() as transaction:
             transaction.execute("DELETE FROM moves")
+            transaction.execute(f"DELETE FROM trash WHERE id IN ({_EMPTY_DELETIONS})")
         self._tidy_trash()
+
+    def _settle_one(self, source: str, target: str | None) -> None:
+        if target is None:
+            if not self._known(source):
+                inside(self.folder, source).unlink(missing_ok=True)
+            return
+        right, wrong = (source, target) if self._known(source) else (target, source)
+        if self._known(right) and not inside(self.folder, right).exists():
+            self._rename(wrong, right)
 
     def _known(self, path: str) -> bool:
         """Whether the rows say that a file or session folder lies at ``path``."""

@@ -208,9 +208,7 @@ class Pictures(Entries):
             if siblings == 1:
                 entries.insert(0, found.entry)
             plan = self._plan_move(entries, [] if siblings == 1 else [picture], target)
-            self._announce([(source, new) for _, _, source, new in plan])
-            with self.database.write() as transaction:
-                self._carry_out(transaction, [(source, new) for _, _, source, new in plan])
+            with self._relocating([(source, new) for _, _, source, new in plan]) as transaction:
                 for table, number, _, new in plan:
                     column = "path" if table == "pictures" else "file"
                     transaction.execute(

@@ -90,23 +90,25 @@ class Sessions(Base):
                 if before != wanted:
                     folder = self._free_folder(transaction, wanted)
             moves = [(f"{SESSIONS}/{before}", f"{SESSIONS}/{folder}")]
-            if folder != before:
-                self._announce(moves)
-            with self.database.write() as transaction:
+            with self._relocating(moves if folder != before else []) as transaction:
                 transaction.execute(
                     "UPDATE sessions SET name = ?, folder = ? WHERE id = ?", (name, folder, session)
                 )
                 if folder != before:
-                    self._carry_out(transaction, moves)
                     transaction.execute("INSERT OR IGNORE INTO names VALUES (?)", (before,))
-                    for table, column in (("pictures", "path"), ("entries", "file")):
-                        transaction.execute(
-                            f"""UPDATE {table} SET {column} = ?1 || substr({column}, ?2)
-                            WHERE session = ?3 AND substr({column}, 1, ?2 - 1) = ?4""",
-                            (moves[0][1], len(moves[0][0]) + 1, session, moves[0][0]),
-                        )
+                    self._change_folder(transaction, session, *moves[0])
                 sidecars.write_session(self.folder, transaction, session)
         return self.session(session)
+
+    def _change_folder(
+        self, transaction: Transaction, session: int, before: str, after: str
+    ) -> None:
+        for table, column in (("pictures", "path"), ("entries", "file")):
+            transaction.execute(
+                f"""UPDATE {table} SET {column} = ?1 || substr({column}, ?2)
+                WHERE session = ?3 AND substr({column}, 1, ?2) = ?4 || '/'""",
+                (after, len(before) + 1, session, before),
+            )
 
     def _free_folder(self, transaction: Transaction, wanted: str) -> str:
         like = wanted + "%"

@@ -166,9 +166,12 @@ def _write(path: Path, data: Mapping[str, Any], transaction: Transaction) -> Non
     before: bytes | None = None
     with contextlib.suppress(StorageError):
         before = read_bytes(path, _LIMIT)
+    after = encode(data)
+    if after == before:
+        return
     # A session's folder may have been deleted by hand.
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomic(path, encode(data))
+    write_atomic(path, after)
     if before is None:
         transaction.undo(lambda: path.unlink(missing_ok=True))
     else:

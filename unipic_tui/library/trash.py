@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -29,8 +30,8 @@ class Trash(Pictures):
 
     def trash_picture(self, picture: int) -> None:
         """Move a picture to the trash, with the edits and descriptions made from it."""
-        found = self.picture(picture)
         with self._exclusive_moves():
+            found = self.picture(picture)
             entries = self._descendants(picture)
             siblings = self.database.number(
                 "SELECT count(*) FROM pictures WHERE entry = ? AND trash IS NULL", (found.entry,)
@@ -43,8 +44,8 @@ class Trash(Pictures):
 
     def trash_entry(self, entry: int) -> None:
         """Move an entry to the trash, with its pictures and all that was made from them."""
-        found = self.entry(entry)
         with self._exclusive_moves():
+            found = self.entry(entry)
             entries = [entry]
             for picture in self.pictures_of(entry):
                 entries += self._descendants(picture.id)
@@ -52,14 +53,15 @@ class Trash(Pictures):
 
     def trash_session(self, session: int) -> None:
         """Move a session to the trash with all that is in it."""
-        found = self.session(session)
         with self._exclusive_moves():
+            found = self.session(session)
             self._throw(found.name, [session], [entry.id for entry in self.entries(session)], [])
 
     def _throw(
         self, label: str, sessions: Sequence[int], entries: Sequence[int], pictures: Sequence[int]
     ) -> None:
-        if any(self.entry(entry).state == "running" for entry in entries):
+        states = dict(self._column("entries", "state", entries))
+        if "running" in states.values():
             raise StorageError(
                 "A job that is running cannot go to the trash: cancel it first, then delete it."
             )
@@ -73,49 +75,46 @@ class Trash(Pictures):
             )
             folder = trash_name(number, label)
             transaction.execute("UPDATE trash SET folder = ? WHERE id = ?", (folder, number))
-            plan = self._plan_throw(f"{TRASH}/{folder}", sessions, entries, moved)
-            transaction.executemany(
-                "INSERT INTO moves (source, target) VALUES (?, ?)",
-                [(source, target) for _, _, source, target in plan],
-            )
         try:
-            with self.database.write() as transaction:
-                self._carry_out(transaction, [(source, target) for _, _, source, target in plan])
+            plan = self._plan_throw(f"{TRASH}/{folder}", sessions, entries, moved)
+            with self._relocating([(source, target) for _, _, source, target in plan]) as changes:
                 for table, row, _, target in plan:
                     column = {"pictures": "path = ?, ", "entries": "file = ?, "}.get(table, "")
                     values = (target, number, row) if column else (number, row)
-                    transaction.execute(
-                        f"UPDATE {table} SET {column}trash = ? WHERE id = ?", values
-                    )
+                    changes.execute(f"UPDATE {table} SET {column}trash = ? WHERE id = ?", values)
                 for entry in self._entries_of(moved, entries):
-                    transaction.touch(entry)
-            for home in homes:
-                # What else a person put there stays there.
-                with contextlib.suppress(OSError):
-                    (home / ENTRIES).rmdir()
-                    home.rmdir()
+                    changes.touch(entry)
         except BaseException:
             with contextlib.suppress(StorageError), self.database.write() as transaction:
-                transaction.execute("DELETE FROM moves")
                 transaction.execute("DELETE FROM trash WHERE id = ?", (number,))
             self._tidy_trash()
             raise
+        for home in homes:
+            # What else a person put there stays there.
+            with contextlib.suppress(OSError):
+                (home / ENTRIES).rmdir()
+                home.rmdir()
+
+    def _column(self, table: str, column: str, rows: Sequence[int]) -> list[tuple[int, str]]:
+        """A column's values for some rows, with their numbers, in order of these."""
+        found = self.database.rows(
+            f"""SELECT id, {column} FROM {table}
+            WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id""",
+            (json.dumps(list(rows)),),
+        )
+        return [(row[0], row[1]) for row in found]
 
     def _pictures_in(self, entries: Sequence[int]) -> list[int]:
-        return [
-            row["id"]
-            for entry in entries
-            for row in self.database.rows(
-                "SELECT id FROM pictures WHERE entry = ? AND trash IS NULL ORDER BY id", (entry,)
-            )
-        ]
+        found = self.database.rows(
+            """SELECT id FROM pictures WHERE trash IS NULL
+            AND entry IN (SELECT value FROM json_each(?)) ORDER BY id""",
+            (json.dumps(list(entries)),),
+        )
+        return [row["id"] for row in found]
 
     def _entries_of(self, pictures: Sequence[int], entries: Sequence[int]) -> list[int]:
         found = dict.fromkeys(entries)
-        for picture in pictures:
-            found[self.database.number("SELECT entry FROM pictures WHERE id = ?", (picture,))] = (
-                None
-            )
+        found.update((int(entry), None) for _, entry in self._column("pictures", "entry", pictures))
         return list(found)
 
     def _plan_throw(
@@ -126,13 +125,10 @@ class Trash(Pictures):
             ("pictures", "path", pictures),
             ("entries", "file", entries),
         ):
-            for number in numbers:
-                row = self.database.row(f"SELECT {column} FROM {table} WHERE id = ?", (number,))
-                if row is not None:
-                    rest = row[0].removeprefix(f"{SESSIONS}/")
-                    plan.append((table, number, row[0], f"{place}/{rest}"))
-        for session in sessions:
-            folder = self.session(session).folder.name
+            for number, path in self._column(table, column, numbers):
+                rest = path.removeprefix(f"{SESSIONS}/")
+                plan.append((table, number, path, f"{place}/{rest}"))
+        for session, folder in self._column("sessions", "folder", sessions):
             file = f"{folder}/{SESSION_FILE}"
             plan.append(("sessions", session, f"{SESSIONS}/{file}", f"{place}/{file}"))
         return plan
@@ -166,9 +162,8 @@ class Trash(Pictures):
             if row is None:
                 raise self._missing("deletion", trashed)
             plan = self._plan_restore(trashed)
-            self._announce([(source, target) for _, _, source, target in plan])
-            with self.database.write() as transaction:
-                self._carry_out(transaction, [(source, target) for _, _, source, target in plan])
+            moves = [(source, target) for _, _, source, target in plan]
+            with self._relocating(moves) as transaction:
                 for table, number, _, target in plan:
                     column = {"pictures": "path = ?, ", "entries": "file = ?, "}.get(table, "")
                     values = (target, number) if column else (number,)
@@ -268,13 +263,6 @@ class Trash(Pictures):
                     (trashed,),
                 )
                 transaction.execute("DELETE FROM sessions WHERE trash = ?", (trashed,))
-                transaction.execute(
-                    """DELETE FROM trash WHERE id = ?1 OR NOT EXISTS (
-                        SELECT 1 FROM pictures WHERE trash = trash.id UNION ALL
-                        SELECT 1 FROM entries WHERE trash = trash.id UNION ALL
-                        SELECT 1 FROM sessions WHERE trash = trash.id)""",
-                    (trashed,),
-                )
                 for row in kept:
                     transaction.touch(row["entry"])
             self.settle()
