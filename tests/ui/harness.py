@@ -98,15 +98,13 @@ class Driver:
         while not condition():
             assert time.monotonic() < end, f"{condition} never came true\n{self.text()}"
             await asyncio.sleep(0.002)
-        await self.flush()
 
     async def settle_screen(self) -> None:
         """Wait until commands and library calls are through; jobs may still run."""
         for _ in range(2):
-            await self.flush()
             await self.until(lambda: not self._busy_workers())
             await self.app.store.write(lambda library: None)
-        await self.flush()
+            await self.flush()
 
     def _busy_workers(self) -> list[object]:
         groups = {"screen", "search", "queue", "queue-refresh", "accept", "default"}

@@ -425,6 +425,7 @@ async def test_a_library_that_cannot_be_opened(tmp_path: Path) -> None:
         async with app.run_test() as pilot:
             driver = Driver(app, pilot, backend)
             await driver.until(lambda: isinstance(app.screen, Question))
+            await driver.flush()
             assert "library" in driver.text()
             await driver.key("enter")
             await driver.until(lambda: app.return_code is not None)

@@ -36,7 +36,7 @@ from unipic_tui.ui.store import Recorder, Store
 from unipic_tui.ui.studio import Change, Studio
 from unipic_tui.ui.themes import DARK, LIGHT, usual_theme
 from unipic_tui.ui.wording import amount, entry_title
-from unipic_tui.worker import LoadFailed, ModelThread
+from unipic_tui.worker import LoadFailed, ModelThread, Ready
 
 LOOK_SECONDS = 1.5
 """How often the library is asked whether another window changed it."""
@@ -234,19 +234,23 @@ class UnipicApp(App[int]):
                 self.notify(printable(words), markup=False)
             case LoadFailed() as failure if not self._leaving:
                 self.run_worker(self._load_failed(failure), group="load-failed", exclusive=True)
-            case _:
-                if self.studio.info is not None:
-                    self._good_options = self.studio.options
+            case Ready():
+                self._good_options = self.studio.options
 
     async def _load_failed(self, failure: LoadFailed) -> None:
         answers = [Answer("again", "Try again", "main"), Answer("other", "Load another")]
-        if failure.options.checkpoint is not None:
+        good = self._good_options
+        if good is not None and good != failure.options:
+            answers.insert(0, Answer("back", "Back to the one before"))
+        elif failure.options.checkpoint is not None:
             answers.append(Answer("small", "Use the small model"))
         answers.append(Answer("later", "Later"))
         answer = await self.push_screen_wait(Question(failure.title, failure.message, answers))
         match answer:
             case "again":
                 self.studio.load(failure.options)
+            case "back" if good is not None:
+                self.studio.load(good)
             case "small":
                 self.studio.load(dataclasses.replace(failure.options, checkpoint=None))
             case "other":

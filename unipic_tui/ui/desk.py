@@ -56,8 +56,14 @@ class Desk:
         pictures: Sequence[StoredPicture] = (),
     ) -> None:
         self.session = session
-        self.entries = {entry.id: entry for entry in entries}
-        self.pictures = {picture.id: picture for picture in pictures}
+        self.entries: dict[int, Entry] = {}
+        self.pictures: dict[int, StoredPicture] = {}
+        self._drawn: dict[int, list[int]] = {}
+        self._asked: dict[int, list[int]] = {}
+        for picture in pictures:
+            self.put_picture(picture)
+        for entry in entries:
+            self.put_entry(entry)
 
     @classmethod
     def load(cls, library: LibraryApi, session: Session) -> Desk:
@@ -73,24 +79,24 @@ class Desk:
         """Take in a new or changed entry; returns whether the tree's shape changed."""
         before = self.entries.get(entry.id)
         self.entries[entry.id] = entry
+        if before is None and entry.parent and isinstance(entry.job, DescribeJob):
+            self._asked.setdefault(entry.parent, []).append(entry.id)
         return before is None or before.parent != entry.parent
 
     def put_picture(self, picture: StoredPicture) -> None:
         """Take in a new or changed picture."""
+        if picture.id not in self.pictures:
+            self._drawn.setdefault(picture.entry, []).append(picture.id)
         self.pictures[picture.id] = picture
 
     def pictures_of(self, entry: int) -> list[StoredPicture]:
         """The pictures an entry has drawn so far."""
-        found = [picture for picture in self.pictures.values() if picture.entry == entry]
+        found = (self.pictures[number] for number in self._drawn.get(entry, ()))
         return sorted(found, key=lambda picture: picture.index)
 
     def conversation(self, picture: int) -> list[Entry]:
         """What was asked about a picture, oldest first."""
-        return [
-            entry
-            for entry in self.entries.values()
-            if entry.parent == picture and isinstance(entry.job, DescribeJob)
-        ]
+        return [self.entries[number] for number in self._asked.get(picture, ())]
 
     def turns(self, picture: int) -> tuple[Turn, ...]:
         """The questions about a picture that were answered in full."""

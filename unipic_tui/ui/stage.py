@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.message import Message
 
 from unipic_tui.jobs import DescribeJob
 from unipic_tui.library.records import StoredPicture
@@ -22,6 +24,9 @@ TILE_WIDTH = 12
 class Stage(Vertical):
     """Shows the studio's choice: a picture, or a job that is being drawn."""
 
+    class PictureClicked(Message):
+        """The large picture was clicked."""
+
     def __init__(self, protocol: str, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self._protocol = protocol
@@ -37,6 +42,17 @@ class Stage(Vertical):
             yield view
             yield Details(id="details")
         yield Gallery(id="gallery")
+
+    def on_click(self, event: events.Click) -> None:
+        """A click on the picture looks at it closely, unless it chooses a region."""
+        if (
+            event.widget is not None
+            and self.view in event.widget.ancestors_with_self
+            and self._shown is not None
+            and self._shown[0] == "still"
+            and not self.view.can_focus
+        ):
+            self.post_message(self.PictureClicked())
 
     @property
     def view(self) -> PictureView:

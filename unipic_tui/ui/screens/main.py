@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,7 +11,7 @@ from PIL.Image import Image
 from textual import on
 from textual.actions import SkipAction
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.screen import Screen
 from textual.widgets import Input, TextArea
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 THUMBNAIL_SIDES = (64, 128, 256)
 """Sizes, in pixels, in which small versions of pictures are kept."""
 
+SEARCH_SECONDS = 0.06
+"""How long typing has to rest before the history is searched."""
 LIVE_SECONDS = 0.1
 """Shortest time between two looks at a job's progress."""
 
@@ -62,7 +65,11 @@ class MainScreen(Screen[None]):
         texts: what the settings' fields begin with.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("anywhere")]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        # What was selected with the mouse is copied first; only then is Ctrl+C for cancelling.
+        Binding("ctrl+c,super+c", "screen.copy_text", "Copy", show=False),
+        *bindings("anywhere"),
+    ]
     AUTO_FOCUS = "#prompt"
 
     def __init__(
@@ -289,6 +296,10 @@ class MainScreen(Screen[None]):
         self.studio.choose_picture(event.picture.id)
         self.perform("picture.view")
 
+    @on(Stage.PictureClicked)
+    def _picture_clicked(self) -> None:
+        self.perform("picture.view")
+
     @on(PictureView.RegionChosen)
     def _region_chosen(self, event: PictureView.RegionChosen) -> None:
         self.composer.use_region(self.studio.picture, event.region)
@@ -325,6 +336,7 @@ class MainScreen(Screen[None]):
         self.run_worker(self._search(event.value), group="search", exclusive=True)
 
     async def _search(self, query: str) -> None:
+        await asyncio.sleep(SEARCH_SECONDS)  # whoever types on wants only the last
         try:
             await self.studio.search(query)
         except UnipicError as error:
