@@ -19,6 +19,7 @@ from unipic_tui.events import (
     Event,
     Failed,
     Finished,
+    Kept,
     Loading,
     Memory,
     Picture,
@@ -56,6 +57,7 @@ class FakeBackend:
 
     Attributes:
         jobs: every job that was run, oldest first.
+        resumed: for each job that went on from a kept state, the picture and the iteration of it.
         cancelled: how many were stopped before their end.
         loaded: whether the checkpoint counts as loaded.
         loads: how often it was loaded.
@@ -74,6 +76,7 @@ class FakeBackend:
         self.fail = fail
         self.size = size
         self.jobs: list[Job] = []
+        self.resumed: list[tuple[int, int]] = []
         self.cancelled = 0
         self.loaded = False
         self.loads = 0
@@ -107,7 +110,7 @@ class FakeBackend:
     def close(self) -> None:
         self.loaded = False
 
-    def run(self, job: Job) -> Generator[Event, None, None]:
+    def run(self, job: Job, resume: bytes | None = None) -> Generator[Event, None, None]:
         try:
             yield from self.load()
         except DeviceError as error:
@@ -118,12 +121,12 @@ class FakeBackend:
             if isinstance(job, DescribeJob):
                 yield from self._describe(job)
             else:
-                yield from self._draw(job)
+                yield from self._draw(job, resume)
         except GeneratorExit:
             self.cancelled += 1
             raise
 
-    def _draw(self, job: DrawingJob) -> Generator[Event, None, None]:
+    def _draw(self, job: DrawingJob, resume: bytes | None) -> Generator[Event, None, None]:
         started = time.monotonic()
         try:
             width, height = self._picture_size(job)
@@ -133,11 +136,14 @@ class FakeBackend:
             return
         iterations = job.iterations or ITERATIONS
         pictures: list[Picture] = []
-        for index in range(job.count):
+        first, done = (0, 0) if resume is None else map(int, resume.split(b","))
+        if resume is not None:
+            self.resumed.append((first, done))
+        for index in range(first, job.count):
             began = time.monotonic()
             filled = self._filled(job, index, width, height)
             image = gradient(width, height, f"{filled.prompt} {filled.seed}")
-            for iteration in range(1, iterations + 1):
+            for iteration in range(1 + (done if index == first else 0), iterations + 1):
                 time.sleep(self.delay)
                 if iteration > iterations // 2 and self.fail == "crash":
                     raise RuntimeError("the fake backend crashed, as told")
@@ -145,6 +151,8 @@ class FakeBackend:
                     yield Failed("Device trouble", "Out of memory: draw a smaller picture.")
                     return
                 yield self._progress(job, index, iteration, iterations, (width, height))
+                if self.options.keep_seconds is not None and iteration < iterations:
+                    yield Kept(index, iteration, b"%d,%d" % (index, iteration))
                 if self.options.preview_seconds is not None:
                     grey = Image.new("RGB", image.size, (128, 128, 128))
                     yield Preview(

@@ -68,8 +68,8 @@ class Gated(FakeBackend):
         super().__init__()
         self.gate = threading.Semaphore(0)
 
-    def run(self, job: Job) -> Generator[Event, None, None]:
-        for event in super().run(job):
+    def run(self, job: Job, resume: bytes | None = None) -> Generator[Event, None, None]:
+        for event in super().run(job, resume):
             if isinstance(event, Progress):
                 self.gate.acquire(timeout=PATIENCE)
             yield event
@@ -235,7 +235,7 @@ def test_a_generator_without_a_final_event_is_a_failure(
     make: Callable[..., ModelThread], log: Log
 ) -> None:
     class Silent(FakeBackend):
-        def run(self, job: Job) -> Generator[Event, None, None]:
+        def run(self, job: Job, resume: bytes | None = None) -> Generator[Event, None, None]:
             yield Loading("nothing", 1.0)
 
     thread = make(Silent())

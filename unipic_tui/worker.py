@@ -67,11 +67,16 @@ Deliver = Callable[[int | None, WorkerEvent], None]
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A job in the queue; one that is held stays there until it is released."""
+    """A job in the queue; one that is held stays there until it is released.
+
+    Attributes:
+        resume: the kept state to go on from, if any.
+    """
 
     ticket: int
     job: Job
     held: bool = False
+    resume: bytes | None = None
 
 
 class ModelThread:
@@ -112,10 +117,17 @@ class ModelThread:
         """Begin: load the checkpoint, then run what is queued."""
         self._thread.start()
 
-    def submit(self, ticket: int, job: Job, *, held: bool = False) -> None:
-        """Put a job at the end of the queue; a ticket may be used again once its job has ended."""
+    def submit(
+        self, ticket: int, job: Job, *, held: bool = False, resume: bytes | None = None
+    ) -> None:
+        """Put a job at the end of the queue; a ticket may be used again once its job has ended.
+
+        Args:
+            held: have it wait until it is released.
+            resume: the kept state to go on from; see `unipic_tui.events.Kept`.
+        """
         with self._changed:
-            self._queue.append(Waiting(ticket, job, held))
+            self._queue.append(Waiting(ticket, job, held, resume))
             self._changed.notify()
 
     def cancel(self, ticket: int) -> bool:
@@ -265,7 +277,7 @@ class ModelThread:
         pictures: list[Picture] = []
         final: Final | None = None
         try:
-            with contextlib.closing(self._backend.run(task.job)) as events:
+            with contextlib.closing(self._backend.run(task.job, task.resume)) as events:
                 for event in events:
                     if isinstance(event, Finished | Cancelled | Failed):
                         final = event

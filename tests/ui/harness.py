@@ -6,17 +6,18 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from textual import events
 from textual.keys import _character_to_key, key_to_character
 from textual.pilot import Pilot
+from textual.widget import Widget
 from textual.widgets import Static
 
 from tests.fakes import FakeBackend
-from unipic_tui.events import BackendOptions
+from unipic_tui.events import Backend, BackendOptions
 from unipic_tui.settings import Settings
 from unipic_tui.ui.app import UnipicApp
 from unipic_tui.ui.screens.main import MainScreen
@@ -32,13 +33,27 @@ class Driver:
 
     app: UnipicApp
     pilot: Pilot[Any]
-    backend: FakeBackend
+    backend: FakeBackend = field(default_factory=FakeBackend)
 
     @property
     def screen(self) -> MainScreen:
         main = self.app.screen_stack[1] if len(self.app.screen_stack) > 1 else self.app.screen
         assert isinstance(main, MainScreen)
         return main
+
+    @property
+    def mode(self) -> str:
+        """The editor's mode."""
+        return self.screen.composer.mode
+
+    def focuses(self, widget: Widget) -> bool:
+        """Whether keys go to a widget."""
+        return self.app.focused is widget
+
+    @property
+    def on_main(self) -> bool:
+        """Whether no dialog is open."""
+        return self.app.screen is self.screen
 
     @property
     def studio(self) -> Studio:
@@ -67,12 +82,23 @@ class Driver:
         """Wait until all widgets have handled their messages."""
         await self.pilot.pause(0)
 
+    async def flush_keys(self) -> None:
+        """Wait until those that keys go to have handled their messages; much cheaper."""
+        chain = [self.app, self.app.screen]
+        if self.app.focused is not None:
+            chain += [node for node in self.app.focused.ancestors_with_self if node not in chain]
+        for pump in chain:
+            handled = asyncio.Event()
+            if pump.call_later(handled.set):
+                async with asyncio.timeout(PATIENCE):
+                    await handled.wait()
+
     async def key(self, key: str) -> None:
-        """Press a key. Textual's own pilot waits for an idle process, which a busy one seldom is."""
+        """Press a key; Textual's own pilot waits for an idle process, which is slow."""
         character = key if len(key) == 1 else key_to_character(key)
         name = _character_to_key(key) if len(key) == 1 else key
         self.app.post_message(events.Key(name, character))
-        await self.flush()
+        await self.flush_keys()
 
     async def press(self, *keys: str) -> None:
         """Press keys one after another, each once the one before is dealt with."""
@@ -104,7 +130,8 @@ class Driver:
         for _ in range(2):
             await self.until(lambda: not self._busy_workers())
             await self.app.store.write(lambda library: None)
-            await self.flush()
+            await self.flush_keys()
+        await self.flush()
 
     def _busy_workers(self) -> list[object]:
         groups = {"screen", "search", "queue", "queue-refresh", "accept", "default"}
@@ -131,7 +158,7 @@ class Driver:
 async def running_app(
     library: Path,
     *,
-    size: tuple[int, int] = (140, 45),
+    size: tuple[int, int] = (100, 30),
     backend: FakeBackend | None = None,
     settings: Settings | None = None,
     options: BackendOptions | None = None,
@@ -139,7 +166,7 @@ async def running_app(
     """The app on a fake backend, started and settled; wound up at the end."""
     chosen = backend or FakeBackend()
 
-    def factory(wanted: BackendOptions) -> FakeBackend:
+    def factory(wanted: BackendOptions) -> Backend:
         chosen.options = wanted
         return chosen
 

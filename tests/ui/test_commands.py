@@ -95,7 +95,7 @@ async def test_the_palette_finds_and_runs_commands(tmp_path: Path) -> None:
         await driver.type("light or dark")
         await driver.until(lambda: "Switch between the light" in driver.text())
         await driver.press("enter")
-        if driver.app.screen is not driver.screen:
+        if not driver.on_main:
             await driver.press("enter")
         await driver.until(lambda: driver.app.theme == "unipic-light")
 
@@ -109,7 +109,7 @@ async def test_the_help_screen_lists_everything(tmp_path: Path) -> None:
             assert command.title in text
             assert command.id in text
         await driver.press("escape")
-        assert driver.app.screen is driver.screen
+        assert driver.on_main
 
 
 async def test_keys_can_be_remapped(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ async def test_drawing_editing_describing_makes_a_tree(tmp_path: Path) -> None:
         assert drawn is not None
 
         await driver.press("f2")
-        assert driver.screen.composer.mode == "edit"
+        assert driver.mode == "edit"
         assert driver.prompt == ""
         await driver.write("make it red")
         await driver.press("ctrl+r")
@@ -100,12 +100,12 @@ async def test_an_empty_question_has_the_picture_described(tmp_path: Path) -> No
         await driver.press("ctrl+r")
         await driver.settle()
         await driver.press("f6", "d")
-        assert driver.screen.composer.mode == "describe"
+        assert driver.mode == "describe"
         await driver.press("ctrl+r")
         await driver.settle()
         assert driver.backend.jobs[1].prompt == "Describe the image in detail."
         await driver.press("f6", "u")
-        assert driver.screen.composer.mode == "draw"
+        assert driver.mode == "draw"
         assert driver.prompt == "A picture of 64 by 64 pixels, answer 1."
 
 

@@ -11,7 +11,7 @@ from textual.widgets import Input, OptionList
 
 from tests.fakes import FakeBackend
 from tests.ui.harness import PATIENCE, Driver, running_app
-from unipic_tui.events import BackendOptions, Event, Picture, Progress, Text
+from unipic_tui.events import Backend, BackendOptions, Event, Failed, Picture, Progress, Text
 from unipic_tui.jobs import GenerateJob, Job
 from unipic_tui.library import Library
 from unipic_tui.library.records import State
@@ -26,8 +26,8 @@ class Gated(FakeBackend):
         super().__init__()
         self.gate = threading.Semaphore(0)
 
-    def run(self, job: Job) -> Generator[Event, None, None]:
-        for event in super().run(job):
+    def run(self, job: Job, resume: bytes | None = None) -> Generator[Event, None, None]:
+        for event in super().run(job, resume):
             if isinstance(event, Progress | Text):
                 self.gate.acquire(timeout=PATIENCE)
             yield event
@@ -143,7 +143,7 @@ async def test_leaving_while_drawing_asks_and_can_be_thought_better_of(tmp_path:
         assert isinstance(driver.app.screen, Question)
         await driver.press("right", "enter")
         assert driver.app.is_running
-        assert driver.app.screen is driver.screen
+        assert driver.on_main
         backend.open()
         await driver.settle()
         assert states(driver) == {"a star": "done"}
@@ -194,6 +194,8 @@ async def test_a_job_that_goes_on_draws_only_what_is_missing(tmp_path: Path) -> 
         backend.open()
         await driver.settle()
         assert states(driver) == {"a star": "cancelled"}
+        entry = driver.studio.entry_id or 0
+        await driver.app.store.write(lambda library: library.drop_state(entry))
         driver.screen.history.focus()
         await driver.press("R")
         await driver.settle()
@@ -206,6 +208,85 @@ async def test_a_job_that_goes_on_draws_only_what_is_missing(tmp_path: Path) -> 
             (1, 21),
             (2, 22),
         ]
+
+
+async def test_a_cancelled_job_goes_on_from_its_kept_state(tmp_path: Path) -> None:
+    backend = Gated()
+    options = BackendOptions(keep_seconds=0)
+    async with running_app(tmp_path, backend=backend, options=options) as driver:
+        driver.screen.composer.settings.put({"count": "2", "seed": "20"})
+        await _run(driver, "a star")
+        backend.gate.release(11)
+        await driver.until(lambda: "iteration 3 of 8" in driver.text())
+        await driver.press("escape")
+        backend.open()
+        await driver.settle()
+        assert len(driver.studio.desk.pictures) == 1
+    assert kept_states(tmp_path) == {"a star": "cancelled"}
+
+    async with running_app(tmp_path, options=options) as driver:
+        driver.screen.history.focus()
+        await driver.press("R")
+        await driver.settle()
+        ((picture, iteration),) = driver.backend.resumed
+        assert picture == 1
+        assert iteration >= 3
+        pictures = driver.studio.desk.pictures.values()
+        assert [(each.index, each.job.seed) for each in pictures] == [(0, 20), (1, 21)]
+        await driver.press("R")
+        assert len(driver.backend.jobs) == 1
+
+
+async def test_a_kept_state_that_cannot_be_used_is_forgotten(tmp_path: Path) -> None:
+    class Stale(Gated):
+        def run(self, job: Job, resume: bytes | None = None) -> Generator[Event, None, None]:
+            if resume is not None:
+                yield Failed("Cannot use that", "The kept state is of another size.")
+                return
+            yield from super().run(job)
+
+    backend = Stale()
+    options = BackendOptions(keep_seconds=0)
+    async with running_app(tmp_path, backend=backend, options=options) as driver:
+        await _run(driver, "a star")
+        backend.gate.release(3)
+        await driver.until(lambda: "iteration 3 of 8" in driver.text())
+        await driver.press("escape")
+        backend.open()
+        await driver.settle()
+        driver.screen.history.focus()
+        await driver.press("R")
+        await driver.settle()
+        assert states(driver) == {"a star": "failed"}
+        await driver.press("R")
+        await driver.settle()
+        assert states(driver) == {"a star": "done"}
+
+
+async def test_branching_off_from_an_unfinished_job(tmp_path: Path) -> None:
+    backend = Gated()
+    options = BackendOptions(keep_seconds=0)
+    async with running_app(tmp_path, backend=backend, options=options) as driver:
+        await _run(driver, "a star seed=5")
+        backend.gate.release(4)
+        await driver.until(lambda: "iteration 4 of 8" in driver.text())
+        await driver.press("escape")
+        backend.open()
+        await driver.settle()
+        await driver.press("ctrl+l")
+        await driver.write("a ring seed=77")
+        driver.screen.history.focus()
+        await driver.press("b")
+        await driver.settle()
+        assert states(driver) == {"a star": "cancelled", "a ring": "done"}
+        ((picture, iteration),) = backend.resumed
+        assert picture == 0
+        assert iteration >= 4
+        assert driver.studio.picture is not None
+        assert driver.studio.picture.job.seed == 77
+        await driver.press("b")
+        await driver.settle_screen()
+        assert any("Nothing is kept" in said for said in driver.notices())
 
 
 async def test_the_queue_can_be_put_in_order(tmp_path: Path) -> None:
@@ -309,7 +390,7 @@ async def test_another_checkpoint_is_loaded_without_leaving(tmp_path: Path) -> N
     folder.mkdir()
     async with running_app(tmp_path / "library") as driver:
         driver.screen.perform("model")
-        await driver.until(lambda: driver.app.screen is not driver.screen)
+        await driver.until(lambda: not driver.on_main)
         line = driver.app.screen.query_one(Input)
         line.value = str(tmp_path / "missing")
         await driver.press("enter")
@@ -332,7 +413,7 @@ async def test_sessions_are_made_renamed_opened_and_trashed(tmp_path: Path) -> N
             await driver.press("ctrl+r")
             await driver.settle()
         driver.screen.perform("session.rename")
-        await driver.until(lambda: driver.app.screen is not driver.screen)
+        await driver.until(lambda: not driver.on_main)
         driver.app.screen.query_one(Input).value = ""
         await driver.press("enter")
         assert "Give the session a name." in driver.text()
@@ -347,7 +428,7 @@ async def test_sessions_are_made_renamed_opened_and_trashed(tmp_path: Path) -> N
         assert driver.studio.desk.session.name == "a star"
 
         driver.screen.perform("session.trash")
-        await driver.until(lambda: driver.app.screen is not driver.screen)
+        await driver.until(lambda: not driver.on_main)
         await driver.press("enter")
         assert [session.name for session in driver.studio.sessions] == ["Rings"]
         driver.screen.perform("undo")
@@ -415,9 +496,12 @@ async def test_a_library_that_cannot_be_opened(tmp_path: Path) -> None:
     from unipic_tui.settings import Settings
     from unipic_tui.ui.app import UnipicApp
 
+    def factory(options: BackendOptions) -> Backend:
+        return backend
+
     app = UnipicApp(
         settings=Settings(images="blocks"),
-        backend_factory=lambda options: backend,
+        backend_factory=factory,
         options=BackendOptions(),
         library=file / "library",
     )

@@ -193,7 +193,7 @@ async def test_the_viewer_opens_and_compares(driver: Driver) -> None:
     viewer = driver.app.screen
     assert isinstance(viewer, ViewerScreen)
     await driver.press("left", "escape")
-    assert driver.app.screen is driver.screen
+    assert driver.on_main
     assert driver.studio.picture is not None
     assert driver.studio.picture.job.prompt == "a star"
     await driver.press("c")
@@ -210,7 +210,7 @@ async def test_keys_of_the_viewer_act_on_the_library(driver: Driver) -> None:
     await driver.settle_screen()
     assert len(driver.studio.desk.pictures) == 1
     await driver.press("a")
-    assert driver.app.screen is driver.screen
+    assert driver.on_main
     assert driver.prompt == "a star"
 
 
@@ -310,5 +310,5 @@ async def test_without_a_picture_the_commands_say_so(tmp_path: Path) -> None:
             driver.screen.perform(identifier)
         await driver.settle_screen()
         assert set(driver.notices()) == {"Choose a picture first."}
-        assert driver.app.screen is driver.screen
+        assert driver.on_main
         assert len(driver.app.screen.query(OptionList)) == 1

@@ -59,11 +59,11 @@ async def test_a_narrow_screen_shows_history_in_place_of_details(tmp_path: Path)
         await _drawn(driver)
         assert not driver.screen.history.is_on_screen
         await driver.press("f3")
-        assert driver.app.focused is driver.screen.history
+        assert driver.focuses(driver.screen.history)
         assert_nothing_is_cut_off(driver, *ALWAYS, PictureView, HistoryTree)
         await driver.press("f3")
         assert driver.screen.query_one(Details).is_on_screen
-        assert driver.app.focused is driver.screen.composer.prompt
+        assert driver.focuses(driver.screen.composer.prompt)
     async with running_app(tmp_path, size=(140, 45)) as driver:
         assert driver.screen.history.is_on_screen
         await driver.press("f3")

@@ -27,7 +27,7 @@ from unipic_tui.library.records import Entry
 from unipic_tui.settings import Settings
 from unipic_tui.text import one_line, printable
 from unipic_tui.ui.commands import COMMANDS, bindings, keys_of, remapping, shown_key
-from unipic_tui.ui.messages import Kept, Trouble, Worked
+from unipic_tui.ui.messages import Stored, Trouble, Worked
 from unipic_tui.ui.pictures.terminal import detect_protocol
 from unipic_tui.ui.screens.dialogs import Answer, Question
 from unipic_tui.ui.screens.main import MainScreen
@@ -40,6 +40,8 @@ from unipic_tui.worker import LoadFailed, ModelThread, Ready
 
 LOOK_SECONDS = 1.5
 """How often the library is asked whether another window changed it."""
+KEEP_SECONDS = 2.0
+"""How often the state of a drawing is kept, to go on from after a crash."""
 LOG_NAME = "unipic-tui.log"
 """Where, in the log folder, tracebacks of unexpected errors are written."""
 LEAVE_SECONDS = 20.0
@@ -115,6 +117,8 @@ class UnipicApp(App[int]):
         self.keymap, self._complaints = remapping(settings.keys, (entry.id for entry in COMMANDS))
         folder = library or settings.library or paths.data_dir()
         self.store = Store(lambda: Library.open(folder))
+        if options.keep_seconds is None:
+            options = dataclasses.replace(options, keep_seconds=KEEP_SECONDS)
         self.recorder = Recorder(self.store, self.post_message)
         self.thread = ModelThread(backend_factory, options, self.recorder)
         self.studio = Studio(self.store, self.recorder, self.thread, options, self._studio_changed)
@@ -256,9 +260,9 @@ class UnipicApp(App[int]):
             case "other":
                 self.run_command("model")
 
-    def on_kept(self, message: Kept) -> None:
+    def on_stored(self, message: Stored) -> None:
         """Something is on the disk."""
-        self.studio.kept(message)
+        self.studio.stored(message)
 
     def on_trouble(self, message: Trouble) -> None:
         """Something went wrong off the event loop."""

@@ -33,7 +33,7 @@ class Worked(Message):
         )
 
 
-class Kept(Message):
+class Stored(Message):
     """A picture or an entry is on the disk in its new form."""
 
     bubble = False

@@ -12,9 +12,9 @@ from typing import TypeVar
 from textual.message import Message
 
 from unipic_tui.errors import UnipicError
-from unipic_tui.events import Cancelled, Failed, Finished, Picture, Text
-from unipic_tui.library.records import Entry, LibraryApi, State
-from unipic_tui.ui.messages import Kept, Trouble, Worked
+from unipic_tui.events import Cancelled, Failed, Finished, Kept, Picture, Progress, Text
+from unipic_tui.library.records import Entry, LibraryApi, State, StoredPicture
+from unipic_tui.ui.messages import Stored, Trouble, Worked
 from unipic_tui.worker import Started, WorkerEvent
 
 T = TypeVar("T")
@@ -124,22 +124,36 @@ class Recorder:
         self._answers: dict[int, str] = {}
         self._written = 0.0
         self._offsets: dict[int, int] = {}
+        self._resumed: set[int] = set()
         self.leaving = False
 
-    def continue_from(self, ticket: int, pictures: int) -> None:
-        """Number the pictures of a job that goes on after ``pictures`` were made."""
-        self._offsets[ticket] = pictures
+    def expect(self, ticket: int, *, offset: int, resumed: bool) -> None:
+        """Say how a job is about to be run.
+
+        Args:
+            offset: how many of its pictures were made before and are not part of the run.
+            resumed: whether it goes on from a kept state.
+        """
+        self._offsets[ticket] = offset
+        if resumed:
+            self._resumed.add(ticket)
 
     def __call__(self, ticket: int | None, event: WorkerEvent) -> None:
         """Keep an event of a job, and pass it on."""
         if ticket is not None:
             self._keep(ticket, event)
-        self._tell(Worked(ticket, event))
+        if not isinstance(event, Kept):
+            self._tell(Worked(ticket, event))
 
     def _keep(self, ticket: int, event: WorkerEvent) -> None:
         match event:
             case Started():
                 self._set(ticket, "running", answer="")
+            case Progress():
+                self._resumed.discard(ticket)
+            case Kept(data=data) if not self._offsets.get(ticket):
+                # Without an offset, so that the state counts pictures as the whole job does.
+                self._write(lambda library: library.save_state(ticket, data))
             case Picture():
                 self._add(ticket, event)
             case Text(delta):
@@ -150,6 +164,7 @@ class Recorder:
             case Finished(text=text, seconds=seconds):
                 answer = text or self._answers.get(ticket, "")
                 self._set(ticket, "done", answer=answer, seconds=seconds)
+                self._write(lambda library: library.drop_state(ticket))
                 self._forget(ticket)
             case Cancelled():
                 state: State = "interrupted" if self.leaving else "cancelled"
@@ -158,17 +173,30 @@ class Recorder:
             case Failed(message=message):
                 answer = self._answers.get(ticket, "")
                 self._set(ticket, "failed", error=message, answer=answer)
+                if ticket in self._resumed:  # it may be the kept state that cannot be used
+                    self._write(lambda library: library.drop_state(ticket))
                 self._forget(ticket)
 
     def _forget(self, ticket: int) -> None:
         self._answers.pop(ticket, None)
         self._offsets.pop(ticket, None)
+        self._resumed.discard(ticket)
+
+    def _write(self, work: Callable[[LibraryApi], None]) -> None:
+        self._store.write_soon(work).add_done_callback(self._complain)
 
     def _add(self, ticket: int, picture: Picture) -> None:
         index = picture.index + self._offsets.get(ticket, 0)
         numbered = dataclasses.replace(picture, index=index)
-        future = self._store.write_soon(lambda library: library.add_picture(ticket, numbered))
-        future.add_done_callback(lambda done: self._told(done, lambda stored: Kept(picture=stored)))
+
+        def work(library: LibraryApi) -> StoredPicture:
+            # In this order, so that a kept state never tells of a picture that is made already.
+            library.drop_state(ticket)
+            return library.add_picture(ticket, numbered)
+
+        self._store.write_soon(work).add_done_callback(
+            lambda done: self._told(done, lambda stored: Stored(picture=stored))
+        )
 
     def _set(
         self,
@@ -183,8 +211,13 @@ class Recorder:
             return library.set_state(ticket, state, answer=answer, error=error, seconds=seconds)
 
         self._store.write_soon(work).add_done_callback(
-            lambda done: self._told(done, lambda entry: Kept(entry=entry))
+            lambda done: self._told(done, lambda entry: Stored(entry=entry))
         )
+
+    def _complain(self, done: Future[None]) -> None:
+        error = done.exception()
+        if isinstance(error, UnipicError):
+            self._tell(Trouble(error.title, error.message))
 
     def _told(self, done: Future[T], message: Callable[[T], Message]) -> None:
         try:

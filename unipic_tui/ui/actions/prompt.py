@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
+from unipic_tui.errors import InputError
 from unipic_tui.jobs import DescribeJob
 from unipic_tui.ui.draft import plan
-from unipic_tui.ui.fields import FIELDS, MODES, Mode
+from unipic_tui.ui.fields import FIELDS, MODES, Mode, read
+from unipic_tui.ui.iterate import random_seed, split_settings
 from unipic_tui.ui.screens.queue import QueueScreen
 from unipic_tui.ui.wording import amount
 
@@ -37,6 +39,7 @@ class PromptActions:
             "queue": self._queue,
             "queue.pause": self._pause,
             "retry": self._retry,
+            "branch": self._branch,
         }
 
     async def _run(self) -> None:
@@ -118,3 +121,15 @@ class PromptActions:
             self._screen.notify("Choose a job that failed or was cancelled.", markup=False)
             return
         await self._screen.studio.retry(entry)
+
+    async def _branch(self) -> None:
+        screen = self._screen
+        entry = screen.studio.entry
+        if entry is None:
+            raise InputError("Choose a job first: one that is being drawn or was stopped.")
+        draft = screen.composer.draft()
+        prompt, assigned = split_settings(draft.prompt)
+        seed = read("seed", assigned.get("seed", draft.text("seed")))[0]
+        if not isinstance(seed, int):
+            seed = random_seed(self._random)
+        await screen.studio.branch(entry, prompt.strip() or entry.job.prompt, seed)

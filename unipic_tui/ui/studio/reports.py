@@ -14,7 +14,7 @@ from unipic_tui.events import (
     Text,
 )
 from unipic_tui.ui.desk import Live
-from unipic_tui.ui.messages import Kept, Worked
+from unipic_tui.ui.messages import Stored, Worked
 from unipic_tui.ui.studio.state import Change
 from unipic_tui.ui.studio.work import Work
 from unipic_tui.worker import LoadFailed, Ready, Started
@@ -63,7 +63,7 @@ class Studio(Work):
                 change |= Change.QUEUE
         self.changed(change)
 
-    def kept(self, message: Kept) -> None:
+    def stored(self, message: Stored) -> None:
         """Take in what was written to the disk."""
         if message.picture is not None:
             self._put_picture(message.picture)

@@ -44,7 +44,7 @@ class Sessions(State):
         kept = await self.store.read(lambda library: library.queue())
         for entry in kept:
             if entry.state in {"queued", "paused"} and entry.id not in known:
-                self.submit(entry)
+                await self.submit(entry)
         self.changed(Change.QUEUE)
         return [entry for entry in kept if entry.state == "interrupted"]
 
@@ -160,13 +160,28 @@ class Sessions(State):
             self.changed(Change.SESSION)
             return session.id
 
-    def submit(self, entry: Entry) -> None:
-        """Hand an entry to the model's thread; a job that drew some pictures goes on after them."""
-        desk = self.desks.get(entry.session)
-        drawn = len(desk.pictures_of(entry.id)) if desk else 0
-        job = remaining(entry.job, drawn)
-        self.recorder.continue_from(entry.id, drawn if job is not entry.job else 0)
-        self.thread.submit(entry.id, job, held=entry.state == "paused")
+    async def submit(self, entry: Entry) -> None:
+        """Hand an entry to the model's thread.
+
+        A job that was begun goes on: from its kept state where there is one, else after the
+        pictures it has drawn.
+        """
+        state, drawn = None, 0
+        if not isinstance(entry.job, DescribeJob):
+            # As a write, so that all that is still to be written of it comes first.
+            state, drawn = await self.store.write(lambda library: _begun(library, entry))
+        job = entry.job if state is not None else remaining(entry.job, drawn)
+        offset = 0 if job is entry.job else drawn
+        self.recorder.expect(entry.id, offset=offset, resumed=state is not None)
+        self.thread.submit(entry.id, job, held=entry.state == "paused", resume=state)
+
+
+def _begun(library: LibraryApi, entry: Entry) -> tuple[bytes | None, int]:
+    """The kept state of a job, if any, and how many of its pictures are made."""
+    state = library.load_state(entry.id)
+    if state is not None or isinstance(entry.job, DescribeJob) or entry.job.count == 1:
+        return state, 0
+    return None, sum(picture.entry == entry.id for picture in library.pictures(entry.session))
 
 
 def session_name(prompt: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+from unipic_tui.errors import InputError
 from unipic_tui.events import BackendOptions, Loading
 from unipic_tui.jobs import DescribeJob
 from unipic_tui.library.records import Entry, LibraryApi, StoredPicture
@@ -29,7 +31,8 @@ class Work(Sessions):
         for entry in entries:
             self._put_entry(entry)
             if self.owns_queue:
-                self.submit(entry)
+                self.recorder.expect(entry.id, offset=0, resumed=False)
+                self.thread.submit(entry.id, entry.job)
         self.choose_entry(entries[0].id)
         self.changed(Change.TREE | Change.QUEUE)
         return entries
@@ -66,8 +69,45 @@ class Work(Sessions):
             await self._unfold(session)
         fresh = await self._set_state(entry, "paused" if held else "queued")
         if self.owns_queue:
-            self.submit(fresh)
+            await self.submit(fresh)
         self.changed(Change.QUEUE)
+
+    async def branch(self, entry: Entry, prompt: str, seed: int) -> None:
+        """Draw one picture that shares what an unfinished job has drawn so far, then differs.
+
+        Raises:
+            InputError: nothing of the job is kept.
+        """
+        job = entry.job
+        if isinstance(job, DescribeJob):
+            raise InputError("Only a drawing can be branched off.")
+        state, drawn = await self.store.write(
+            lambda library: (
+                library.load_state(entry.id),
+                sum(picture.entry == entry.id for picture in library.pictures(entry.session)),
+            )
+        )
+        if state is None:
+            raise InputError(
+                "Nothing is kept of that job to go on from: choose one that is being drawn or was "
+                "stopped after a few seconds."
+            )
+        # The state is of picture `drawn` of the job, whose seed is that much higher.
+        branched = dataclasses.replace(
+            job, prompt=prompt, count=drawn + 1, seed=max(0, seed - drawn)
+        )
+
+        def add(library: LibraryApi) -> Entry:
+            added = library.add_entry(entry.session, branched, entry.parent)
+            library.save_state(added.id, state)
+            return added
+
+        added = await self.store.write(add)
+        self._put_entry(added)
+        if self.owns_queue:
+            await self.submit(added)
+        self.choose_entry(added.id)
+        self.changed(Change.TREE | Change.QUEUE)
 
     async def _set_state(self, entry: Entry, state: str) -> Entry:
         fresh = await self.store.write(
