@@ -23,7 +23,6 @@ from unipic_tui.events import BackendOptions, Failed, Finished
 from unipic_tui.inference.pipeline import Pipeline
 from unipic_tui.jobs import DescribeJob, EditJob, GenerateJob, Job, Quality
 from unipic_tui.nano.world import (
-    DRAW_MIX,
     describe_sample,
     detect,
     draw_sample,
@@ -38,8 +37,8 @@ from unipic_tui.nano.world import (
 COLUMNS = {
     "single": "Single",
     "two": "Two",
-    "counting": "Count",
-    "colours": "Colour",
+    "count": "Count",
+    "colour": "Colour",
     "position": "Position",
     "attribute": "Attribute",
 }
@@ -209,10 +208,9 @@ def score_checkpoint(
     pipeline = Pipeline(BackendOptions(checkpoint=checkpoint, device="auto"))
     scorer = Scorer(pipeline, seed, quality)
     score = Score()
-    kinds = [kind for kind in COLUMNS if kind in DRAW_MIX]
-    for index, kind in enumerate(kinds):
+    for index, kind in enumerate(COLUMNS):
         progress(COLUMNS[kind])
-        share = count // len(kinds) + (index < count % len(kinds))
+        share = count // len(COLUMNS) + (index < count % len(COLUMNS))
         scorer.draw(score, kind, share, guidance)
     progress("edits")
     scorer.edit(score, count, edit_guidance)

@@ -48,9 +48,9 @@ TEXT_WEIGHT = 0.3
 class Mix:
     """Samples of each task in one optimiser step."""
 
-    draw: int = 64
-    edit: int = 32
-    describe: int = 32
+    draw: int = 96
+    edit: int = 20
+    describe: int = 20
 
     @property
     def total(self) -> int:
