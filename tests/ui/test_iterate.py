@@ -153,6 +153,11 @@ def test_a_sheet_of_edits_and_of_one_picture() -> None:
         (["a red star", "a blue star"], ["red", "blue"]),
         (["a star", "a big star"], ["–", "big"]),
         (["one", "two"], ["one", "two"]),
+        (
+            ["a red ring on a blue one", "a big ring on a red one"],
+            ["red … blue", "big … red"],
+        ),
+        (["a a", "a a"], ["–", "–"]),
     ],
 )
 def test_distinct_words(texts: list[str], expected: list[str]) -> None:

@@ -30,6 +30,7 @@ from unipic_tui.ui.commands import COMMANDS, bindings, keys_of, remapping, shown
 from unipic_tui.ui.messages import Stored, Trouble, Worked
 from unipic_tui.ui.pictures.terminal import detect_protocol
 from unipic_tui.ui.screens.dialogs import Answer, Question
+from unipic_tui.ui.screens.help import LOG_NAME
 from unipic_tui.ui.screens.main import MainScreen
 from unipic_tui.ui.screens.viewer import ViewerScreen
 from unipic_tui.ui.store import Recorder, Store
@@ -42,8 +43,6 @@ LOOK_SECONDS = 1.5
 """How often the library is asked whether another window changed it."""
 KEEP_SECONDS = 2.0
 """How often the state of a drawing is kept, to go on from after a crash."""
-LOG_NAME = "unipic-tui.log"
-"""Where, in the log folder, tracebacks of unexpected errors are written."""
 LEAVE_SECONDS = 20.0
 """How long leaving waits for the running job to stop."""
 

@@ -263,12 +263,25 @@ def _label(text: dict[str, str], fields: Sequence[str]) -> str:
 
 
 def distinct(texts: Sequence[str]) -> list[str]:
-    """The words by which texts differ: what all begin and end with is left away."""
+    """The words by which texts differ; what all have in common is left away.
+
+    Texts of as many words each are compared word by word (``red … blue``), others by what all of
+    them begin and end with.
+    """
     split = [text.split() for text in texts]
+    if len({len(words) for words in split}) == 1:
+        same = [len(set(column)) == 1 for column in zip(*split, strict=True)]
+        return [_differing(words, same) for words in split]
     start = _common(split)
     rest = [words[start:] for words in split]
     end = _common([words[::-1] for words in rest])
     return [" ".join(words[: len(words) - end]) or "–" for words in rest]
+
+
+def _differing(words: Sequence[str], same: Sequence[bool]) -> str:
+    groups = itertools.groupby(zip(words, same, strict=True), key=lambda pair: pair[1])
+    runs = [" ".join(word for word, _ in group) for alike, group in groups if not alike]
+    return " … ".join(runs) or "–"
 
 
 def _common(lists: Sequence[Sequence[str]]) -> int:

@@ -12,9 +12,13 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Label, Static
 
+from unipic_tui import paths
+from unipic_tui.text import printable
 from unipic_tui.ui.commands import COMMANDS, keys_of, shown_key
 from unipic_tui.ui.wording import FAINT, MUTED
 
+LOG_NAME = "unipic-tui.log"
+"""Where, in the log folder, tracebacks of unexpected errors are written."""
 _KEYS, _TITLE = 15, 30
 
 _NOTES = (
@@ -60,4 +64,6 @@ class HelpScreen(ModalScreen[None]):
             parts.append((f"{entry.title:<{_TITLE}}", ""))
             parts.append((f" {entry.id}\n", FAINT))
             parts.append((f"{'':<{_KEYS}}{entry.help}\n", MUTED))
+        log = paths.log_dir() / LOG_NAME
+        parts.append((f"\nUnexpected errors are written to {printable(str(log))}\n", MUTED))
         return Content.assemble(*parts)
