@@ -14,6 +14,7 @@ from unipic_tui.events import Defaults
 from unipic_tui.jobs import DescribeJob, EditJob, GenerateJob, Job, Region, Turn
 from unipic_tui.library.records import StoredPicture
 from unipic_tui.ui.draft import Draft, has_wildcards, mode_of, outlook, plan, texts_of
+from unipic_tui.ui.fields import Mode
 
 DEFAULTS = Defaults(width=64, height=64)
 PICTURE = StoredPicture(
@@ -63,6 +64,22 @@ def test_fields_become_settings() -> None:
         schedule="linear",
         head_steps=7,
     )
+
+
+@pytest.mark.parametrize(
+    ("mode", "texts", "prompt"),
+    [
+        ("draw", {"size": "500x300"}, "a circle"),
+        ("draw", {}, "a circle size=500"),
+        ("edit", {"edit_size": "500"}, "bigger"),
+    ],
+)
+def test_a_rounded_size_is_said(mode: Mode, texts: dict[str, str], prompt: str) -> None:
+    draft = Draft(mode, prompt, texts, source=PICTURE)
+    (note,) = plan(draft, DEFAULTS, random.Random(0)).notes
+    assert "is used instead" in note
+    assert outlook(draft, DEFAULTS) == note
+    assert not plan(Draft("draw", "a", {"size": "512"}), DEFAULTS, random.Random(0)).notes
 
 
 def test_sweeps_and_wildcards_multiply_and_share_one_random_seed() -> None:

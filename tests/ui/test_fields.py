@@ -44,12 +44,12 @@ def test_reads(name: str, text: str, expected: list[fields.Value]) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "part"),
     [
-        ("size", "big", "aspect such as 3:2"),
-        ("size", "0x64", "16 to 4096"),
-        ("size", "5000", "16 to 4096"),
-        ("size", "0:2", "side of 0"),
-        ("size", "1000:1", "16 to 4096"),
-        ("size", "-64", "aspect"),
+        ("size", "big", "an aspect ratio"),
+        ("size", "0x64", "not positive"),
+        ("size", "5000", "too large"),
+        ("size", "0:2", "no area"),
+        ("size", "1000000:1", "longer than 4096"),
+        ("size", "-64", "not positive"),
         ("edit_size", "3:2", "longest side"),
         ("count", "0", "1 to 64"),
         ("count", "1,2", "whole number"),

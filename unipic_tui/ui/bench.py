@@ -67,6 +67,7 @@ def bench(
     seconds: float = 15.0,
     size: tuple[int, int] = (140, 45),
     line_speed: int | None = None,
+    pause: float = 1.0,
 ) -> Result:
     """Run the app on a terminal of its own, draw, and type.
 
@@ -77,6 +78,7 @@ def bench(
         seconds: how long to measure while it draws.
         size: columns and rows of the terminal.
         line_speed: bytes a second that the terminal takes; ``None`` for as many as it can.
+        pause: seconds to let pass between the steps.
 
     Raises:
         UnipicError: the app did not start, or ended early.
@@ -87,10 +89,10 @@ def bench(
         if process == 0:
             _run_child(factory, options, settings, Path(folder), report, size)
         try:
-            driver = _Driver(terminal, line_speed, report)
+            driver = _Driver(terminal, line_speed, report, pause)
             fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
             driver.wait_for_model()
-            driver.pass_time(2.0)
+            driver.pass_time(2 * pause)
             driver.draw()
             echoes, written = driver.type_for(seconds)
             driver.leave()
@@ -186,10 +188,11 @@ def _replace(path: Path, text: str) -> None:
 class _Driver:
     """Reads what the app writes, at the speed of the line, and types."""
 
-    def __init__(self, terminal: int, line_speed: int | None, report: Path) -> None:
+    def __init__(self, terminal: int, line_speed: int | None, report: Path, pause: float) -> None:
         self._terminal = terminal
         self._line_speed = line_speed
         self._report = report
+        self._pause = pause
         self._seen = b""
         self.read = 0
 
@@ -213,9 +216,9 @@ class _Driver:
         """Begin to draw for long enough, and empty the prompt."""
         for keys in (_PROMPT[:1], _PROMPT[1:], " seed=1..200", "\n"):
             self._write(keys.encode())
-            self.pass_time(1.0)
+            self.pass_time(self._pause)
         self._write(b"\x0c")
-        self.pass_time(0.5)
+        self.pass_time(self._pause)
 
     def type_for(self, seconds: float) -> tuple[list[float], int]:
         """Type characters; the time each took to be written back, and bytes read meanwhile."""
@@ -244,7 +247,7 @@ class _Driver:
         """Leave the app, and agree to it."""
         with contextlib.suppress(OSError):  # it may be gone at once
             self._write(b"\x11")
-            self.pass_time(1.0)
+            self.pass_time(self._pause)
             self._write(b"\r")
             self.pass_time(20.0)
 

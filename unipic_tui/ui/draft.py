@@ -13,7 +13,17 @@ from unipic_tui.errors import InputError
 from unipic_tui.events import Defaults
 from unipic_tui.jobs import DescribeJob, DrawingJob, EditJob, GenerateJob, Job, Region, Turn
 from unipic_tui.library.records import StoredPicture
-from unipic_tui.ui.fields import EVERY, ONE, Field, Mode, Value, field, fields_of, read
+from unipic_tui.ui.fields import (
+    EVERY,
+    ONE,
+    Field,
+    Mode,
+    Value,
+    field,
+    fields_of,
+    read,
+    rounding,
+)
 from unipic_tui.ui.iterate import (
     MAX_COMBINATIONS,
     expand,
@@ -51,7 +61,7 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The jobs a draft makes, and the picture they hang under."""
+    """The jobs a draft makes, the picture they hang under, and what the person should know."""
 
     jobs: tuple[Job, ...]
     parent: int | None = None
@@ -92,7 +102,8 @@ def plan(draft: Draft, defaults: Defaults | None, generator: random.Random) -> P
         for text in prompts
         for chosen in itertools.product(*values.values())
     )
-    return Plan(jobs, draft.source.id if draft.source and _uses_source(draft) else None)
+    parent = draft.source.id if draft.source and _uses_source(draft) else None
+    return Plan(jobs, parent, _notes(draft, assigned, defaults))
 
 
 def outlook(draft: Draft, defaults: Defaults | None) -> str:
@@ -103,7 +114,9 @@ def outlook(draft: Draft, defaults: Defaults | None) -> str:
         return ""
     if len(planned.jobs) > 1:
         return f"{planned.pictures} pictures in {len(planned.jobs)} jobs"
-    return f"{planned.pictures} pictures" if planned.pictures > 1 else ""
+    if planned.pictures > 1:
+        return f"{planned.pictures} pictures"
+    return " ".join(planned.notes)
 
 
 def has_wildcards(draft: Draft) -> bool:
@@ -113,6 +126,15 @@ def has_wildcards(draft: Draft) -> bool:
 
 def _uses_source(draft: Draft) -> bool:
     return draft.mode != "draw" or draft.region is not None
+
+
+def _notes(draft: Draft, assigned: Mapping[str, str], defaults: Defaults | None) -> tuple[str, ...]:
+    """That a size was rounded."""
+    if draft.region is not None or draft.mode not in {"draw", "edit"}:
+        return ()
+    name = "size" if draft.mode == "draw" else "edit_size"
+    notice = rounding(assigned.get("size", draft.text(name)), defaults)
+    return (notice,) if notice else ()
 
 
 def _values(

@@ -8,7 +8,6 @@ checkpoint.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -18,12 +17,11 @@ from unipic_tui.events import Defaults
 from unipic_tui.jobs import (
     MAX_COUNT,
     MAX_SEED,
-    MAX_SIDE,
     QUALITIES,
     SCHEDULES,
-    TOKEN_PIXELS,
     VISIONS,
 )
+from unipic_tui.sizes import parse_size, round_size
 from unipic_tui.ui.iterate import sweep_values
 
 Mode = Literal["draw", "edit", "describe"]
@@ -220,41 +218,30 @@ def _number(label: str, low: float, high: float) -> Reader:
     return reader
 
 
-_PAIR = re.compile(r"(\d{1,6})\s*([x×*:])\s*(\d{1,6})", re.IGNORECASE)
-
-
 def _size(text: str, defaults: Defaults | None) -> Size:
-    if text.isdecimal():
-        return _fit(int(text), int(text), text)
-    match = _PAIR.fullmatch(text)
-    if match is None:
-        raise InputError(f"Size is 512, 512x768 or an aspect such as 3:2, not {text!r}.")
-    first, second = int(match[1]), int(match[3])
-    if match[2] != ":":
-        return _fit(first, second, text)
-    if not (first and second):
-        raise InputError(f"The aspect {text} has a side of 0.")
-    standard = defaults or Defaults()
-    area = standard.width * standard.height
-    return _fit(math.sqrt(area * first / second), math.sqrt(area * second / first), text)
+    width, height, _ = parse_size(text, _base(defaults))
+    return width, height
 
 
 def _side(text: str, _: Defaults | None) -> int:
     if not text.isdecimal():
         raise InputError(f"Size is the longest side in pixels, not {text!r}.")
-    return _fit(int(text), int(text), text)[0]
+    return round_size(int(text))[0]
 
 
-def _fit(width: float, height: float, text: str) -> Size:
-    """Rounded to whole tokens."""
-    for side in (width, height):
-        if not TOKEN_PIXELS / 2 <= side <= MAX_SIDE:
-            raise InputError(f"Each side is {TOKEN_PIXELS} to {MAX_SIDE} pixels; {text} is not.")
-    return _round(width), _round(height)
+def _base(defaults: Defaults | None) -> int:
+    """Side of the square that is as large as the checkpoint's usual picture."""
+    standard = defaults or Defaults()
+    return round(math.sqrt(standard.width * standard.height))
 
 
-def _round(side: float) -> int:
-    return max(1, math.floor(side / TOKEN_PIXELS + 0.5)) * TOKEN_PIXELS
+def rounding(text: str, defaults: Defaults | None = None) -> str | None:
+    """A sentence where a size in a field is not in whole tokens and another one is used."""
+    for part in sweep_values(text):
+        notice = parse_size(part, _base(defaults))[2]
+        if notice:
+            return notice
+    return None
 
 
 _READERS: dict[str, Reader] = {

@@ -54,6 +54,8 @@ class PromptActions:
         elif draft.region is not None:
             # Once more of the same is what Remix does with the result.
             composer.use_region(None, None)
+        for note in planned.notes:
+            screen.notify(note, markup=False)
         if len(entries) > 1:
             screen.notify(f"{amount(len(entries), 'job')} in the queue.", markup=False)
         if screen.studio.load_failure is not None:
