@@ -45,6 +45,8 @@ KEEP_SECONDS = 2.0
 """How often the state of a drawing is kept, to go on from after a crash."""
 LEAVE_SECONDS = 20.0
 """How long leaving waits for the running job to stop."""
+LOADING_SECONDS = 0.5
+"""How long leaving waits for a checkpoint that is being loaded."""
 
 _log = logging.getLogger(__name__)
 
@@ -330,8 +332,10 @@ class UnipicApp(App[int]):
     def wind_up(self) -> None:
         """Stop the running job and finish all writes; called once the screen is given back."""
         self.recorder.leaving = True
-        if not self.thread.close(LEAVE_SECONDS):
-            _log.warning("The running job did not stop in time")
+        # A checkpoint that is being loaded has nothing to save, so it is not waited for.
+        patience = LEAVE_SECONDS if self.thread.running is not None else LOADING_SECONDS
+        if not self.thread.close(patience):
+            _log.warning("The model's thread did not end in time")
         self.store.close()
 
 
