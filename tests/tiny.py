@@ -47,7 +47,9 @@ CONFIG = UniPicConfig(
         num_attention_heads=2,
         image_size=64,
     ),
-    defaults=Defaults(width=64, height=64, guidance=2.0, iterations=5, head_steps=4),
+    defaults=Defaults(
+        width=64, height=64, guidance=2.0, iterations=5, head_steps=4, edit_guidance=1.5
+    ),
 )
 PRESETS = {CONFIG.name: CONFIG}
 

@@ -139,13 +139,18 @@ Event = Loading | Progress | Preview | Kept | Picture | Text | Notice | Final
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What a checkpoint does with the settings a job leaves open."""
+    """What a checkpoint does with the settings a job leaves open.
+
+    Attributes:
+        guidance, edit_guidance: of drawing and of editing.
+    """
 
     width: int = 1024
     height: int = 1024
     guidance: float = 3.0
     iterations: int = 32
     head_steps: int = 100
+    edit_guidance: float = 3.0
 
 
 @dataclass(frozen=True, slots=True)

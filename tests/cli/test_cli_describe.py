@@ -17,7 +17,7 @@ from unipic_tui.jobs import DescribeJob, Job
 
 def saying(*deltas: str) -> type[FakeBackend]:
     class Saying(FakeBackend):
-        def run(self, job: Job) -> Generator[Event, None, None]:
+        def run(self, job: Job, resume: bytes | None = None) -> Generator[Event, None, None]:
             yield from map(Text, deltas)
             yield Finished(text="".join(deltas))
 

@@ -134,6 +134,7 @@ def test_an_edit_keeps_size_and_depends_on_source_and_words(
     job = EditJob(prompt="make it green", source=str(photo))
     edited = pictures_of(pipeline, job)[0]
     assert edited.shape == (60, 100, 3)
+    assert np.array_equal(edited, pictures_of(pipeline, dataclasses.replace(job, guidance=1.5))[0])
     grids = {(e.rows, e.columns) for e in events_of(pipeline, job) if isinstance(e, Progress)}
     assert grids == {(2, 4)}
     for change in ({"prompt": "make it red"}, {"guidance": 1.0}, {"size": 96}):

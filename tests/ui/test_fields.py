@@ -8,7 +8,9 @@ from unipic_tui.errors import InputError
 from unipic_tui.events import Defaults
 from unipic_tui.ui import fields
 
-DEFAULTS = Defaults(width=64, height=64, guidance=2.5, iterations=8, head_steps=20)
+DEFAULTS = Defaults(
+    width=64, height=64, guidance=2.5, iterations=8, head_steps=20, edit_guidance=1.5
+)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +79,7 @@ def test_refuses_with_a_sentence(name: str, text: str, part: str) -> None:
 def test_placeholders_say_what_the_checkpoint_does() -> None:
     assert fields.placeholder("size", DEFAULTS) == "64×64"
     assert fields.placeholder("guidance", DEFAULTS) == "2.5"
+    assert fields.placeholder("guidance", DEFAULTS, "edit") == "1.5"
     assert fields.placeholder("guidance", None) == "auto"
     assert fields.placeholder("seed", None) == "random"
 

@@ -115,7 +115,11 @@ def add_sampling(parser: Parser) -> None:
         "-s", "--seed", metavar="N", help='a number, or "random" (default: a new one, printed)'
     )
     group.add_argument(
-        "-g", "--guidance", type=float, metavar="X", help="how hard the prompt pulls, from 0 (3)"
+        "-g",
+        "--guidance",
+        type=float,
+        metavar="X",
+        help="how hard the prompt pulls, from 0 (the checkpoint's)",
     )
     group.add_argument(
         "--schedule", choices=SCHEDULES, default="constant", help="guidance over the iterations"

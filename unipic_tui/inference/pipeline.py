@@ -90,9 +90,10 @@ def plan_drawing(engine: Engine, job: DrawingJob) -> Plan:
         StorageError: the source cannot be read.
     """
     defaults = engine.info.defaults
+    guidance = defaults.edit_guidance if isinstance(job, EditJob) else defaults.guidance
     job = dataclasses.replace(
         job,
-        guidance=defaults.guidance if job.guidance is None else job.guidance,
+        guidance=guidance if job.guidance is None else job.guidance,
         iterations=job.iterations or defaults.iterations,
         head_steps=job.head_steps or defaults.head_steps,
     )

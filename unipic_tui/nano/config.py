@@ -42,5 +42,9 @@ def nano_config(vocabulary: int, vae: VaeConfig = NANO_VAE) -> UniPicConfig:
             max_position_embeddings=512,
             rope_theta=10_000.0,
         ),
-        defaults=Defaults(width=SIZE, height=SIZE, guidance=3.0, iterations=16, head_steps=40),
+        # An edit's unconditional branch repeats the source: guidance would push away from it all
+        # that should stay.
+        defaults=Defaults(
+            width=SIZE, height=SIZE, guidance=3.0, iterations=16, head_steps=40, edit_guidance=1.0
+        ),
     )

@@ -32,7 +32,10 @@ KEY_SECONDS = 0.08
 """Seconds from one typed character to the next."""
 START_SECONDS = 120.0
 """How long loading the model may take."""
-_PROMPT = "a red circle left of a blue square"
+ANSWER_SECONDS = 20.0
+"""How long a typed character may take before the app is given up."""
+_PROMPT = "a red circle seed=1..200"
+_CLEAR = b"\x15"  # Ctrl+U, which the editor itself deletes the line with
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +202,13 @@ class _Driver:
     def wait_for_model(self) -> None:
         """Until the checkpoint is loaded."""
         end = time.monotonic() + START_SECONDS
-        while True:
+        while not self._reported("ready"):
             self.pass_time(0.3)
-            if self._report.exists() and json.loads(self._report.read_text())["ready"]:
-                return
             if time.monotonic() > end:
                 raise UnipicError("The model did not load: try `unipic-tui doctor`.")
+
+    def _reported(self, name: str) -> bool:
+        return self._report.exists() and bool(json.loads(self._report.read_text())[name])
 
     def pass_time(self, seconds: float) -> None:
         """Read for a while."""
@@ -214,11 +218,27 @@ class _Driver:
 
     def draw(self) -> None:
         """Begin to draw for long enough, and empty the prompt."""
-        for keys in (_PROMPT[:1], _PROMPT[1:], " seed=1..200", "\n"):
-            self._write(keys.encode())
-            self.pass_time(self._pause)
-        self._write(b"\x0c")
+        for at in range(1, len(_PROMPT) + 1):
+            self._type(_PROMPT[:at])
+        self._write(b"\n")
+        end = time.monotonic() + START_SECONDS
+        while not self._reported("busy"):
+            self.pass_time(0.1)
+            if time.monotonic() > end:
+                raise UnipicError("The app did not begin to draw.")
+        self._write(_CLEAR)
         self.pass_time(self._pause)
+
+    def _type(self, text: str) -> float:
+        """Type the last character of what will be there; how long until it is written back."""
+        self._seen = b""
+        began = time.perf_counter()
+        self._write(text[-1].encode())
+        while text.encode() not in self._seen:
+            self._take(0.002)
+            if time.perf_counter() - began > ANSWER_SECONDS:
+                raise UnipicError("The app does not answer to keys any more.")
+        return time.perf_counter() - began
 
     def type_for(self, seconds: float) -> tuple[list[float], int]:
         """Type characters; the time each took to be written back, and bytes read meanwhile."""
@@ -230,16 +250,9 @@ class _Driver:
             typed = f"{typed}{chr(ord('a') + len(echoes) % 26)}"[-30:]
             if len(typed) == 30:
                 typed = typed[-1]
-                self._write(b"\x0c")
+                self._write(_CLEAR)
                 self.pass_time(KEY_SECONDS)
-            self._seen = b""
-            began = time.perf_counter()
-            self._write(typed[-1].encode())
-            while typed.encode() not in self._seen:
-                self._take(0.002)
-                if time.perf_counter() - began > 5.0:
-                    raise UnipicError("The app does not answer to keys any more.")
-            echoes.append(time.perf_counter() - began)
+            echoes.append(self._type(typed))
             self.pass_time(KEY_SECONDS)
         return echoes, self.read - before
 

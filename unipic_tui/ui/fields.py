@@ -143,13 +143,14 @@ def field(name: str) -> Field:
     return _BY_NAME[name]
 
 
-def placeholder(name: str, defaults: Defaults | None) -> str:
+def placeholder(name: str, defaults: Defaults | None, mode: Mode = "draw") -> str:
     """What an empty field means, in the words shown in its place."""
     auto: dict[str, str] = {}
     if defaults is not None:
+        guidance = defaults.edit_guidance if mode == "edit" else defaults.guidance
         auto = {
             "size": f"{defaults.width}×{defaults.height}",
-            "guidance": f"{defaults.guidance:g}",
+            "guidance": f"{guidance:g}",
             "iterations": str(defaults.iterations),
             "head_steps": str(defaults.head_steps),
         }

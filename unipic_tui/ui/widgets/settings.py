@@ -110,6 +110,7 @@ class SettingsRow(Vertical):
         """Show the fields of the mode."""
         for box in self._boxes.values():
             box.display = self.mode in box.spec.modes
+        self._show_defaults()
         self.watch_further()
 
     def watch_further(self) -> None:
@@ -134,10 +135,13 @@ class SettingsRow(Vertical):
     def use_defaults(self, defaults: Defaults) -> None:
         """Say in the empty fields what the loaded checkpoint does."""
         self._defaults = defaults
+        self._show_defaults()
+        self._check()
+
+    def _show_defaults(self) -> None:
         for name, box in self._boxes.items():
             if isinstance(box.editor, Input):
-                box.editor.placeholder = placeholder(name, defaults)
-        self._check()
+                box.editor.placeholder = placeholder(name, self._defaults, self.mode)
 
     def problems(self) -> dict[str, str]:
         """For each field of the mode that cannot be used, why."""
