@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from textual.widget import Widget
 
 from tests.ui.harness import Driver, running_app
@@ -185,14 +184,13 @@ async def test_further_settings_and_reset(tmp_path: Path) -> None:
         assert (texts["seed"], texts["guidance"], texts["quality"]) == ("", "", "full")
 
 
-@pytest.mark.parametrize("mode", ["draw", "edit", "describe"])
-async def test_modes_by_mouse_and_key(tmp_path: Path, mode: str) -> None:
+async def test_modes_by_mouse(tmp_path: Path) -> None:
     async with running_app(tmp_path, size=(80, 24)) as driver:
-        column = {"draw": 1, "edit": 8, "describe": 15}[mode]
-        await driver.pilot.click(ModeBar, offset=(column, 0))
-        await driver.settle_screen()
-        assert driver.screen.composer.mode == mode
-        assert_nothing_is_cut_off(driver, *ALWAYS, FieldBox)
+        for mode, column in (("describe", 15), ("edit", 8), ("draw", 1)):
+            await driver.pilot.click(ModeBar, offset=(column, 0))
+            await driver.settle_screen()
+            assert driver.screen.composer.mode == mode
+            assert_nothing_is_cut_off(driver, *ALWAYS, FieldBox)
 
 
 async def test_each_mode_keeps_its_own_prompt(tmp_path: Path) -> None:
