@@ -92,7 +92,7 @@ class Run:
     @property
     def progress(self) -> float:
         """Share of the time budget used, 0 to 1."""
-        return min(1.0, self.spent / (60 * self.minutes))
+        return min(1.0, self.spent / (60 * self.minutes)) if self.minutes > 0 else 1.0
 
     def steps(self) -> Iterator[int]:
         """Count optimiser steps until the time is up; `share` must be called in each."""

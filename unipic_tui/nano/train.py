@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from unipic_tui.inference.prompts import PromptCodec
-from unipic_tui.model.checkpoint import save_native
+from unipic_tui.model.checkpoint import load_model, open_checkpoint, save_native
 from unipic_tui.model.config import VaeConfig
 from unipic_tui.model.unipic import UniPic
 from unipic_tui.model.vae import Vae
@@ -55,22 +55,44 @@ def prepare_vae(folder: Path, minutes: float, device: str, seed: int, rank: int)
     return vae
 
 
-def run(folder: Path, out: Path, minutes: float, device: str, seed: int) -> None:
+def begin(folder: Path, minutes: float, device: str, seed: int, rank: int) -> UniPic:
+    """A model whose autoencoder is trained and the rest is not."""
+    codec = prepare_tokenizer(folder)
+    vae = prepare_vae(folder, minutes, device, seed, rank)
+    model = UniPic(nano_config(codec.vocabulary, vae.config))
+    model.vae.load_state_dict(vae.state_dict())
+    return model
+
+
+def take_up(checkpoint: Path, folder: Path) -> UniPic:
+    """A trained model to go on from, with its tokenizer copied into the run's folder."""
+    opened = open_checkpoint(checkpoint)
+    (folder / "tokenizer.json").write_bytes(opened.tokenizer.read_bytes())
+    for event in load_model(opened, dtype=torch.float32):
+        if isinstance(event, UniPic):
+            return event
+    raise AssertionError("loading ends with the model")
+
+
+def run(
+    folder: Path, out: Path, minutes: float, device: str, seed: int, *, init: Path | None = None
+) -> None:
     """Train, or go on training, and write a checkpoint now and then.
 
     Args:
         folder: the run's states and logs.
         out: where checkpoints go, each in place of the last.
         minutes: for both stages together, over however many starts.
+        init: a checkpoint to go on from, whose autoencoder stays as it is.
     """
     rank = start()
     folder.mkdir(parents=True, exist_ok=True)
-    codec = prepare_tokenizer(folder)
-    vae = prepare_vae(folder, minutes * VAE_SHARE, device, seed, rank)
-    model = UniPic(nano_config(codec.vocabulary, vae.config))
-    model.vae.load_state_dict(vae.state_dict())
+    share = 0.0 if init else VAE_SHARE
+    model = take_up(init, folder) if init else begin(folder, minutes * share, device, seed, rank)
+    codec = PromptCodec.load(folder / "tokenizer.json")
     tokenizer = (folder / "tokenizer.json").read_bytes()
-    for trained in train_joint(folder, model, codec, minutes * (1 - VAE_SHARE), device, seed):
+    rest = minutes * (1 - share)
+    for trained in train_joint(folder, model, codec, rest, device, seed, fresh=init is None):
         if rank == 0:
             out.mkdir(parents=True, exist_ok=True)
             save_native(trained, tokenizer, out)
@@ -84,11 +106,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="checkpoints (default: RUN/checkpoint)")
     parser.add_argument("--minutes", type=float, default=240, help="time budget in all")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--init", type=Path, help="checkpoint to go on from, for a new run")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1, help="threads of each process")
     args = parser.parse_args(arguments)
     torch.set_num_threads(args.threads)
-    run(args.run, args.out or args.run / "checkpoint", args.minutes, args.device, args.seed)
+    out = args.out or args.run / "checkpoint"
+    run(args.run, out, args.minutes, args.device, args.seed, init=args.init)
     return 0
 
 

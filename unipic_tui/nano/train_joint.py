@@ -96,7 +96,7 @@ class Trainer:
             "edit": Pool(partial(editing, codec, rng), encode, pool // 2),
             "describe": Pool(partial(describing, codec, rng), encode, pool // 2),
         }
-        self.refill(1024)
+        self.refill(min(1024, pool // 4))
         side = model.config.mar.grid
         self.grid = (side, side)
         self.tokens = side * side
@@ -227,6 +227,7 @@ def train_joint(
     mix: Mix | None = None,
     pool: int = 24_000,
     snapshot_minutes: float = 10,
+    fresh: bool = True,
 ) -> Iterator[UniPic]:
     """Train or go on training everything but the autoencoder.
 
@@ -235,14 +236,16 @@ def train_joint(
         minutes: time budget of this stage in all.
         pool: encoded samples kept a task.
         snapshot_minutes: time between two yields.
+        fresh: whether to begin from nothing and not from the model's own weights.
 
     Yields:
         The model with averaged weights, now and then and at the end.
     """
     rank = start()
     run = Run(folder, "joint", minutes, rank)
-    model.to(device).train()
-    initialise(model, seed)
+    model.to(device).requires_grad_(True).train()
+    if fresh:
+        initialise(model, seed)
     model.vae.requires_grad_(False).eval()
     weights = Weights(model)
     if (state := run.load()) is not None:

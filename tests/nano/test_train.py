@@ -1,0 +1,162 @@
+"""Training, a few steps of it: that it runs, learns, resumes and writes a checkpoint."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+
+from unipic_tui.events import BackendOptions, Finished
+from unipic_tui.inference.pipeline import Pipeline
+from unipic_tui.inference.prompts import PromptCodec
+from unipic_tui.jobs import GenerateJob
+from unipic_tui.model.checkpoint import inspect
+from unipic_tui.model.config import VaeConfig
+from unipic_tui.model.unipic import UniPic
+from unipic_tui.model.vae import Vae
+from unipic_tui.nano import train
+from unipic_tui.nano.config import nano_config
+from unipic_tui.nano.data import lay_out
+from unipic_tui.nano.optim import Optimizer, orthogonalise
+from unipic_tui.nano.run import Average, Run, learning_rate
+from unipic_tui.nano.train_joint import Mix, Trainer, Weights, initialise, train_joint
+from unipic_tui.nano.train_vae import same_content, scenes, to_pictures, to_tensor, vae_loss
+from unipic_tui.nano.world import detect, generator, render_batch
+
+SMALL_VAE = VaeConfig(channels=4, multipliers=(1, 1, 1, 2, 2), blocks=1, norm_groups=1, scale=1.0)
+
+
+def test_orthogonalising_evens_singular_values() -> None:
+    matrices = torch.randn(3, 8, 20, generator=torch.Generator().manual_seed(0))
+    for batch in (matrices, matrices.mT.contiguous()):
+        values = torch.linalg.svdvals(orthogonalise(batch))
+        assert values.min() > 0.5
+        assert values.max() < 1.4
+
+
+def test_the_learning_rate_rises_holds_and_falls() -> None:
+    assert learning_rate(0.0, 0, 1.0) == pytest.approx(0.01)
+    assert learning_rate(0.5, 500, 1.0) == 1.0
+    assert learning_rate(0.8, 900, 1.0) == pytest.approx(0.5)
+    assert learning_rate(1.0, 999, 1.0) == 0.0
+
+
+def test_the_average_follows_and_survives() -> None:
+    layer = torch.nn.Linear(2, 2, bias=False)
+    average = Average(layer, 0.9)
+    torch.nn.init.ones_(layer.weight)
+    for _ in range(200):
+        average.update(layer)
+    other = Average(layer, 0.9)
+    other.load_state_dict(average.state_dict())
+    other.write_to(layer)
+    torch.testing.assert_close(layer.weight, torch.ones(2, 2))
+
+
+def test_pictures_become_tensors_and_back() -> None:
+    pictures = render_batch(scenes(generator("train", 0), 6))
+    assert (to_pictures(to_tensor(pictures)) == pictures).all()
+
+
+def test_the_autoencoder_learns() -> None:
+    torch.manual_seed(0)
+    vae = Vae(SMALL_VAE)
+    optimizer = Optimizer(vae)
+    images = to_tensor(render_batch(scenes(generator("train", 0), 8)))
+    losses = []
+    for _ in range(12):
+        loss, _ = vae_loss(vae, images, torch.zeros(8, 16, 4, 4))
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step(1e-3)
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_content_is_compared_by_kind_colour_and_place() -> None:
+    drawn = scenes(generator("train", 3), 30)
+    pictures = render_batch(drawn)
+    assert all(same_content(s, detect(p)) for s, p in zip(drawn, pictures, strict=True))
+    assert not same_content(drawn[0], detect(pictures[1]))
+
+
+@pytest.fixture
+def codec(tmp_path: Path) -> PromptCodec:
+    return train.prepare_tokenizer(tmp_path)
+
+
+def test_prompts_are_laid_out_with_room_for_the_image(codec: PromptCodec) -> None:
+    short, long = codec.about_image("How many?"), codec.about_image("How many red circles?")
+    layout = lay_out([short, long], 5, [codec.answer("two"), codec.answer("one")])
+    assert layout.ids.shape == layout.mask.shape == layout.labels.shape
+    assert layout.mask.sum(dim=1).tolist() == [
+        prompt.text_tokens + 5 + len(codec.answer("two")) for prompt in (short, long)
+    ]
+    assert (layout.ids.gather(1, layout.image) == 0).all()
+    labels = layout.labels[0][layout.labels[0] >= 0].tolist()
+    assert labels == codec.answer("two")
+
+
+def test_every_task_learns(codec: PromptCodec) -> None:
+    model = UniPic(nano_config(codec.vocabulary, SMALL_VAE))
+    initialise(model, 0)
+    model.vae.requires_grad_(False)
+    weights = Weights(model)
+    mix = Mix(draw=6, edit=4, describe=4)
+    trainer = Trainer(model, codec, generator("train", 0), mix, pool=64)
+    first: dict[str, float] = {}
+    last: dict[str, float] = {}
+    for _ in range(14):
+        weights.optimizer.zero_grad()
+        for name, weight, loss_of in trainer.losses():
+            loss = loss_of()
+            torch.autograd.backward(weight * loss)
+            task = name.removesuffix("_masked")
+            first.setdefault(task, float(loss.detach()))
+            last[task] = float(loss.detach())
+        weights.optimizer.step(1e-3)
+        weights.average.update(weights.parts)
+    assert set(last) == {"draw", "edit", "describe"}
+    assert all(last[task] < first[task] for task in last), (first, last)
+
+
+def test_a_run_counts_over_its_starts(tmp_path: Path) -> None:
+    run = Run(tmp_path, "stage", minutes=60)
+    steps = run.steps()
+    assert [next(steps) for _ in range(3)] == [0, 1, 2]
+    run.spent = 90.0
+    run.save({"model": {"w": torch.ones(1)}})
+    run.log(loss=0.5)
+    again = Run(tmp_path, "stage", minutes=60)
+    state = again.load()
+    assert state is not None
+    assert torch.equal(state["model"]["w"], torch.ones(1))
+    assert (again.step, again.spent) == (2, 90.0)
+    assert again.progress == pytest.approx(0.025)
+    assert json.loads((tmp_path / "stage.jsonl").read_text()) == {
+        "step": 2,
+        "minutes": 1.5,
+        "loss": 0.5,
+    }
+    assert list(Run(tmp_path, "other", minutes=0).steps()) == []
+
+
+def test_training_writes_a_checkpoint_that_draws_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train, "NANO_VAE", SMALL_VAE)
+    monkeypatch.setattr(train, "train_joint", partial(train_joint, pool=64))
+    folder, out = tmp_path / "run", tmp_path / "out"
+    arguments = ["--run", str(folder), "--out", str(out), "--minutes", "0.06"]
+    assert train.main(arguments) == 0
+    assert inspect(out).problems == ()
+    pipeline = Pipeline(BackendOptions(checkpoint=out, device="cpu"))
+    final = list(pipeline.run(GenerateJob(prompt="a red zebra ☃", iterations=2, head_steps=2)))[-1]
+    assert isinstance(final, Finished)
+    before = (out / "model.safetensors").read_bytes()
+    further = ["--run", str(tmp_path / "next"), "--init", str(out), "--minutes", "0.06"]
+    assert train.main(further) == 0
+    after = (tmp_path / "next" / "checkpoint" / "model.safetensors").read_bytes()
+    assert len(after) == len(before)
+    assert after != before
