@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from collections.abc import Callable, Generator, Iterator
@@ -310,3 +311,14 @@ def test_one_thread_only_and_a_lower_priority(make: Callable[..., ModelThread], 
     assert len(seen) == 1
     present = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
     assert seen.pop()[1] == min(19, present + 10)
+
+
+def test_what_was_loaded_is_left_out_of_collections_until_it_is_given_back(
+    make: Callable[..., ModelThread], log: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("unipic_tui.worker.MANY_MODULES", -1)
+    thread = make()
+    log.wait(None, Ready)
+    assert gc.get_freeze_count() > 0
+    assert thread.close(PATIENCE)
+    assert gc.get_freeze_count() == 0

@@ -11,6 +11,7 @@ import contextlib
 import gc
 import logging
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -34,6 +35,8 @@ from unipic_tui.jobs import Job
 
 NICENESS = 10
 """How far the thread steps back before the one that draws the screen (POSIX nice value)."""
+MANY_MODULES = 200
+"""Loading that imports more than so many modules leaves many objects behind."""
 MEMORY_SECONDS = 1.0
 """Shortest time between two reports of the device's memory while a job runs."""
 
@@ -110,6 +113,8 @@ class ModelThread:
         self._to_load: BackendOptions | None = options
         self._backend: Backend | None = None
         self._memory_told = 0.0
+        self._modules = len(sys.modules)
+        self._frozen = False
         self._thread = threading.Thread(target=self._main, name="model", daemon=True)
 
     # What other threads may call
@@ -262,10 +267,7 @@ class ModelThread:
                     break
             else:
                 self._backend = backend
-                # What was loaded stays. Left out of further collections, each of which holds all
-                # threads up, it no longer makes the screen stutter for a quarter of a second.
-                gc.collect()
-                gc.freeze()
+                self._spare_collections()
                 self._deliver(None, Ready(backend.info))
                 self._tell_memory()
                 return
@@ -275,6 +277,17 @@ class ModelThread:
         if backend is not None:
             with contextlib.suppress(Exception):
                 backend.close()
+
+    def _spare_collections(self) -> None:
+        """Leave what was loaded out of further garbage collections.
+
+        Each of those holds all threads up; over the objects of torch and transformers it made the
+        screen stutter for a quarter of a second.
+        """
+        if len(sys.modules) - self._modules > MANY_MODULES:
+            gc.collect()
+            gc.freeze()
+            self._frozen = True
 
     def _run(self, task: Waiting) -> None:
         assert self._backend is not None
@@ -313,8 +326,10 @@ class ModelThread:
 
     def _drop_backend(self) -> None:
         backend, self._backend = self._backend, None
-        if backend is not None:
+        if self._frozen:
             gc.unfreeze()
+            self._frozen = False
+        if backend is not None:
             try:
                 backend.close()
             except Exception:
