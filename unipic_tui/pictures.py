@@ -125,3 +125,12 @@ def _deep_to_rgb(image: Image.Image) -> Image.Image:
         white = 255.0 if largest <= 255 else max(65535.0, largest)
     grey = np.clip(finite * (255.0 / white) + 0.5, 0, 255).astype(np.uint8)
     return Image.fromarray(grey).convert("RGB")
+
+
+def join_grid(images: list[Image.Image], side: int) -> Image.Image:
+    """Equally large pictures as one, row by row, ``side`` in each."""
+    width, height = images[0].size
+    whole = Image.new("RGB", (width * side, height * side))
+    for index, image in enumerate(images):
+        whole.paste(image, (index % side * width, index // side * height))
+    return whole

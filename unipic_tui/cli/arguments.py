@@ -101,19 +101,29 @@ def also(group: Group, names: tuple[str, ...], dest: str, **options: Any) -> Non
     )
 
 
-def add_sampling(parser: Parser) -> None:
-    """How pictures are drawn, by our names and by those of the published scripts."""
+def add_sampling(parser: Parser, many: bool = False) -> None:
+    """How pictures are drawn, by our names and by those of the published scripts.
+
+    Args:
+        parser: the command's.
+        many: for a command that draws many prompts, each with a seed after the first one's.
+    """
     group = parser.add_argument_group("drawing")
-    group.add_argument(
-        "-n",
-        "--count",
-        type=int,
-        metavar="N",
-        help=f"how many pictures, 1 to {MAX_COUNT}; picture k has seed + k (1)",
-    )
-    group.add_argument(
-        "-s", "--seed", metavar="N", help='a number, or "random" (default: a new one, printed)'
-    )
+    if many:
+        group.add_argument(
+            "-s", "--seed", type=int, default=0, metavar="N", help="of item 0; item k has N + k (0)"
+        )
+    else:
+        group.add_argument(
+            "-n",
+            "--count",
+            type=int,
+            metavar="N",
+            help=f"how many pictures, 1 to {MAX_COUNT}; picture k has seed + k (1)",
+        )
+        group.add_argument(
+            "-s", "--seed", metavar="N", help='a number, or "random" (default: a new one, printed)'
+        )
     group.add_argument(
         "-g",
         "--guidance",

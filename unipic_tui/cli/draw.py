@@ -15,6 +15,7 @@ from unipic_tui.cli.running import exit_code, load, run_job
 from unipic_tui.events import Cancelled, Defaults, Failed, Final, Picture
 from unipic_tui.jobs import DrawingJob, job_to_dict
 from unipic_tui.metadata import encode_picture
+from unipic_tui.pictures import join_grid
 
 
 def generate(args: argparse.Namespace, context: Context) -> int:
@@ -174,12 +175,3 @@ def _record(image: Image.Image, job: DrawingJob, picture: Picture, grid: int) ->
         "model": picture.model,
         "job": job_to_dict(job),
     }
-
-
-def join_grid(images: list[Image.Image], side: int) -> Image.Image:
-    """Equally large pictures as one, row by row, ``side`` in each."""
-    width, height = images[0].size
-    whole = Image.new("RGB", (width * side, height * side))
-    for index, image in enumerate(images):
-        whole.paste(image, (index % side * width, index // side * height))
-    return whole

@@ -192,7 +192,7 @@ class HumanReporter:
             case Progress():
                 which = f"Picture {event.picture + 1} of {event.pictures}"
                 done = event.picture + event.iteration / event.iterations
-                left = "" if event.seconds_left is None else _duration(event.seconds_left)
+                left = "" if event.seconds_left is None else duration(event.seconds_left)
                 self._advance(
                     "Drawing" if event.pictures == 1 else which,
                     done / event.pictures,
@@ -231,7 +231,7 @@ class HumanReporter:
         if self._quiet or not sys.stderr.isatty():
             return
         if self._bar is None:
-            self._bar, self._task = _make_bar()
+            self._bar, self._task = make_bar()
         assert self._task is not None
         self._bar.update(self._task, description=label, completed=fraction, detail=detail)
         self._bar.start()
@@ -250,7 +250,8 @@ class HumanReporter:
             self._bar = None
 
 
-def _make_bar() -> tuple[rich_progress.Progress, rich_progress.TaskID]:
+def make_bar() -> tuple[rich_progress.Progress, rich_progress.TaskID]:
+    """A bar on the standard error, with room for a ``description`` and a ``detail``."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
@@ -266,7 +267,7 @@ def _make_bar() -> tuple[rich_progress.Progress, rich_progress.TaskID]:
     return bar, bar.add_task("", total=1.0, detail="")
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Time left, as short as it may be said: 8 s, 3:05 min, 1:02 h."""
     whole = max(0, round(seconds))
     if whole < 60:

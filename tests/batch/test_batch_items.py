@@ -1,0 +1,58 @@
+"""Reading files of prompts."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from unipic_tui.batch.items import read_items
+from unipic_tui.errors import InputError
+
+
+def written(folder: Path, name: str, text: str | bytes) -> Path:
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def test_the_published_format_keeps_every_key(tmp_path: Path) -> None:
+    entries = [{"prompt": "a cat", "id": 7, "tags": ["x"]}, {"prompt": "ein Hündchen"}]
+    path = written(tmp_path, "p.json", json.dumps(entries))
+    assert [item.fields for item in read_items(path)] == entries
+    assert [item.index for item in read_items(path)] == [0, 1]
+
+
+def test_text_is_a_prompt_a_line(tmp_path: Path) -> None:
+    path = written(tmp_path, "p.txt", "\ufeffa cat\r\n\n  [red] a dog \n")
+    assert [item.fields["prompt"] for item in read_items(path)] == ["a cat", "[red] a dog"]
+    assert [item.index for item in read_items(path)] == [0, 1]
+
+
+def test_a_bad_line_is_one_bad_item(tmp_path: Path) -> None:
+    # U+2028 is no end of a line here: JSON allows it inside of a text.
+    path = written(tmp_path, "p.jsonl", '{"prompt": "a\u2028b"}\n{"prompt": \n"c"\n17\n')
+    items = read_items(path)
+    assert [item.fields.get("prompt") for item in items] == ["a\u2028b", None, "c", None]
+    assert [bool(item.problem) for item in items] == [False, True, False, True]
+    assert "not readable JSON" in items[1].problem
+    assert "neither a text nor an object" in items[3].problem
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("a.json", '[{"prompt": "a"},', "not readable JSON (line 1)"),
+        ("b.json", '{"prompt": "a"}', "holds no array"),
+        ("c.json", "[" * 100_000, "nested too deeply"),
+        ("d.json", "[]", "holds no prompts"),
+        ("e.txt", " \n\n", "holds no prompts"),
+        ("f.txt", b"\xff\xfe\x00", "not UTF-8"),
+    ],
+)
+def test_what_cannot_be_read_is_said(
+    tmp_path: Path, name: str, text: str | bytes, said: str
+) -> None:
+    with pytest.raises(InputError) as error:
+        read_items(written(tmp_path, name, text))
+    assert said in error.value.message
+    assert name in error.value.message

@@ -1,0 +1,1 @@
+"""Many jobs from one file: read, shared out, run, written, taken up again."""

@@ -1,0 +1,192 @@
+"""The folder of results: what is done, and writing more so that a crash harms nothing.
+
+A result's record, which says the job and the hash of each file, is written before the files. So
+a result is done when its record says this very job and every file has the hash it names; anything
+else that a crash leaves behind is seen to be unfinished, and is no stranger's either.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from unipic_tui import __version__
+from unipic_tui.batch.tasks import PictureFile, Task
+from unipic_tui.errors import StorageError
+from unipic_tui.events import Picture
+from unipic_tui.files import (
+    check_writable,
+    is_temporary,
+    open_ordinary,
+    read_bytes,
+    storage_error,
+    write_atomic,
+)
+from unipic_tui.jobs import job_to_dict
+from unipic_tui.metadata import Format, encode_picture
+from unipic_tui.pictures import join_grid
+
+State = Literal["done", "todo", "foreign"]
+
+KEY = "unipic"
+"""The record's own part; everything beside it is carried through."""
+_RECORD_LIMIT = 100_000_000
+_FORMATS: dict[str, Format] = {".jpg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a task's job gave: pictures, or an answer."""
+
+    pictures: tuple[Picture, ...] = ()
+    answer: str = ""
+
+
+class ResultFolder:
+    """A folder of results.
+
+    Args:
+        root: made where it is missing.
+        model: name of the checkpoint; results of another one count as foreign.
+        embed: whether pictures carry the job that makes them again.
+
+    Raises:
+        StorageError: it cannot be made or written to.
+    """
+
+    def __init__(self, root: Path, model: str, embed: bool = True) -> None:
+        self.root = root
+        self.model = model
+        self._embed = embed
+        self._began = time.time()
+        make_folder(root)
+        check_writable(root)
+
+    def state(self, task: Task) -> State:
+        """Whether a task's result is there.
+
+        Returns:
+            ``foreign`` where files of these names hold something else.
+        """
+        try:
+            record = _read_record(self.root / task.record)
+        except FileNotFoundError:
+            names = (*(file.path for file in task.files), *task.texts)
+            taken = any(os.path.lexists(self.root / name) for name in names)
+            return "foreign" if taken else "todo"
+        own = record.get(KEY)
+        if not isinstance(own, dict) or own.get("request") != self._request(task):
+            return "foreign"
+        hashes = own.get("files")
+        if not isinstance(hashes, dict):
+            return "foreign"
+        whole = all(self._has(name, digest) for name, digest in hashes.items())
+        return "done" if whole else "todo"
+
+    def answer(self, task: Task) -> str | None:
+        """The answer of a task that is done; ``None`` for pictures."""
+        if task.files:
+            return None
+        return str(_read_record(self.root / task.record)[KEY].get("answer", ""))
+
+    def save(self, task: Task, result: Result) -> None:
+        """Write a result; when this returns, it is done.
+
+        Raises:
+            StorageError: it cannot be written.
+        """
+        files = {file.path: self._encode(file, result) for file in task.files}
+        files.update(task.texts)
+        own: dict[str, Any] = {
+            "version": __version__,
+            "request": self._request(task),
+            "files": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
+        }
+        if result.pictures:
+            own["jobs"] = [job_to_dict(picture.job) for picture in result.pictures]
+        else:
+            own["answer"] = result.answer
+        self._write(task.record, to_json({**task.carried, KEY: own}))
+        for name, data in files.items():
+            self._write(name, data)
+
+    def write(self, name: str, data: bytes) -> Path:
+        """Write a further file; raises `StorageError`."""
+        self._write(name, data)
+        return self.root / name
+
+    def remove_leftovers(self) -> None:
+        """Take away what writes that were cut short, before this run began, left behind."""
+        for folder, _, names in os.walk(self.root):
+            for name in filter(is_temporary, names):
+                path = Path(folder, name)
+                try:
+                    if path.lstat().st_mtime < self._began:
+                        path.unlink()
+                except OSError:  # its writer has just finished with it
+                    continue
+
+    def _request(self, task: Task) -> dict[str, Any]:
+        """What determines a result, as JSON gives it back."""
+        request = {
+            "model": self.model,
+            "job": job_to_dict(task.job),
+            "files": [[file.path, file.first, file.grid] for file in task.files],
+            "texts": {name: hashlib.sha256(data).hexdigest() for name, data in task.texts.items()},
+        }
+        plain: dict[str, Any] = json.loads(json.dumps(request))
+        return plain
+
+    def _has(self, name: str, digest: object) -> bool:
+        try:
+            with open_ordinary(self.root / name) as file:
+                return hashlib.sha256(file.read()).hexdigest() == digest
+        except (StorageError, OSError):
+            return False
+
+    def _encode(self, file: PictureFile, result: Result) -> bytes:
+        count = file.grid**2
+        pictures = result.pictures[file.first : file.first + count]
+        job = pictures[0].job
+        image = pictures[0].image
+        if file.grid > 1:
+            job = dataclasses.replace(job, count=count)
+            image = join_grid([picture.image for picture in pictures], file.grid)
+        kind = _FORMATS[Path(file.path).suffix]
+        return encode_picture(image, job, self.model, kind, embed=self._embed, grid=file.grid)
+
+    def _write(self, name: str, data: bytes) -> None:
+        path = self.root / name
+        if path.parent != self.root:
+            make_folder(path.parent)
+        write_atomic(path, data)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder with those above it; raises `StorageError`."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as error:
+        raise storage_error(error, path, "create") from error
+
+
+def to_json(value: object) -> bytes:
+    """Indented JSON, in ASCII so that every text can be written."""
+    return (json.dumps(value, indent=2) + "\n").encode("ascii")
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    """A record, {} where the file is none; raises `FileNotFoundError` where there is no file."""
+    if not os.path.lexists(path):
+        raise FileNotFoundError(path)
+    try:
+        record = json.loads(read_bytes(path, _RECORD_LIMIT))
+    except (StorageError, ValueError, RecursionError):
+        return {}
+    return record if isinstance(record, dict) else {}

@@ -1,0 +1,182 @@
+"""What is said while many jobs run: a line a result, and one bar for all of them."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unipic_tui.batch.tasks import Task
+from unipic_tui.cli.report import Reporter, duration, make_bar, say
+from unipic_tui.events import Event, Notice, Progress
+from unipic_tui.text import one_line, printable
+
+if TYPE_CHECKING:
+    from rich import progress as rich_progress
+
+_EVERY = 30.0
+"""Seconds between two lines of progress where there is no terminal for a bar, as in a log."""
+_ANSWER_WIDTH = 2000
+
+
+class Pace:
+    """Counts results and says how fast they come.
+
+    Args:
+        total: how many there will be.
+        clock: seconds that never go back.
+    """
+
+    def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.total = total
+        self.settled = 0
+        self._fresh = 0
+        self._part = 0.0
+        self._clock = clock
+        self._began = clock()
+
+    def settle(self, fresh: bool) -> None:
+        """One is done; ``fresh`` where it took its time."""
+        self.settled += 1
+        self._fresh += fresh
+        self._part = 0.0
+        if not self._fresh:
+            self._began = self._clock()  # what was there already says nothing of the pace
+
+    def within(self, part: float) -> None:
+        """Of the current one, this part (0 to 1) is done."""
+        self._part = part
+
+    @property
+    def fraction(self) -> float:
+        """How much of all is done."""
+        return min(1.0, (self.settled + self._part) / max(1, self.total))
+
+    def __str__(self) -> str:
+        made = self._fresh + self._part
+        spent = self._clock() - self._began
+        if made <= 0 or spent <= 0:
+            return f"{self.settled} of {self.total}"
+        rate = made / spent
+        left = duration((self.total - self.settled - self._part) / rate)
+        shown = f"{rate:.1f}/s" if rate >= 1 else f"{60 * rate:.1f}/min"
+        return f"{self.settled} of {self.total}, {shown}, {left}"
+
+
+class ManyReport:
+    """Tells of many jobs.
+
+    Args:
+        reporter: where results go, for a person or as JSON.
+        root: the folder of the results.
+        total: how many this process settles.
+        quiet: no bar and no remarks.
+    """
+
+    def __init__(self, reporter: Reporter, root: Path, total: int, *, quiet: bool) -> None:
+        self._reporter = reporter
+        self._root = root
+        self._quiet = quiet
+        self._pace = Pace(total)
+        self._there = 0
+        self._bar: rich_progress.Progress | None = None
+        self._task: rich_progress.TaskID | None = None
+        self._said = time.monotonic()
+
+    def working(self, event: Event) -> None:
+        """Something happened within a job."""
+        match event:
+            case Progress():
+                done = event.picture + event.iteration / event.iterations
+                self._pace.within(done / event.pictures)
+                self._show()
+            case Notice(message) if not self._quiet:
+                self._pause()
+                self._reporter.notice(message)
+            case _:
+                pass
+
+    def done(self, task: Task, answer: str | None, fresh: bool) -> None:
+        """A result is there."""
+        self._pace.settle(fresh)
+        self._there += not fresh
+        if fresh:
+            self._tell_there()
+            files = [str(self._root / file.path) for file in task.files]
+            record: dict[str, object] = {"event": "item", "index": task.index, "files": files}
+            if answer is not None:
+                record["answer"] = answer
+            line = files[-1] if files else f"{task.index}: {one_line(answer or '', _ANSWER_WIDTH)}"
+            self._pause()
+            self._reporter.result(record, line)
+        self._show()
+
+    def problem(self, index: int, message: str, tried: bool = False) -> None:
+        """A result there will not be; ``tried`` where it was among those counted."""
+        if tried:
+            self._pace.settle(fresh=True)
+        self._pause()
+        say(f"item {index}: {message}")
+        if not self._human:
+            self._reporter.result({"event": "item", "index": index, "error": message}, "")
+
+    def stopped(self) -> None:
+        """It was interrupted."""
+        say(f"Stopped after {self._pace.settled} of {self._pace.total}: the same command goes on.")
+
+    def finished(self, total: int, failed: int, manifest: Path) -> None:
+        """All is settled."""
+        self._tell_there()
+        if not self._human:
+            self._reporter.result(
+                {
+                    "event": "finished",
+                    "done": total - failed,
+                    "failed": failed,
+                    "manifest": str(manifest),
+                },
+                "",
+            )
+        elif failed:
+            say(f"{failed} of {total} could not be done; {printable(str(manifest))} says why.")
+        elif not self._quiet:
+            say(f"All {total} are done; see {printable(str(manifest))}.")
+
+    def close(self) -> None:
+        """Take down the bar for good."""
+        self._pause()
+        self._bar = None
+
+    @property
+    def _human(self) -> bool:
+        from unipic_tui.cli.report import HumanReporter
+
+        return isinstance(self._reporter, HumanReporter)
+
+    def _tell_there(self) -> None:
+        if self._there and not self._quiet:
+            self._pause()
+            self._reporter.notice(f"{self._there} of {self._pace.total} were done already.")
+        self._there = 0
+
+    def _pause(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def _show(self) -> None:
+        if self._quiet or not self._human:
+            return
+        if not sys.stderr.isatty():
+            if time.monotonic() - self._said >= _EVERY:
+                self._said = time.monotonic()
+                say(f"{self._pace}.")
+            return
+        if self._bar is None:
+            self._bar, self._task = make_bar()
+        assert self._task is not None
+        self._bar.update(
+            self._task, description="Items", completed=self._pace.fraction, detail=str(self._pace)
+        )
+        self._bar.start()
