@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from textual import events
+
 from tests.fakes import FakeBackend
 from tests.ui.harness import running_app
 from unipic_tui.jobs import DescribeJob, EditJob, GenerateJob, Turn
@@ -40,6 +42,15 @@ async def test_every_run_key_runs(tmp_path: Path) -> None:
             await driver.press(key)
             await driver.settle()
             assert [job.prompt for job in driver.backend.jobs] == ["a star"] * count
+
+
+async def test_text_and_the_run_key_may_come_at_once(tmp_path: Path) -> None:
+    async with running_app(tmp_path) as driver:
+        for key in [*"ring", "ctrl+r"]:
+            driver.app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await driver.settle()
+        await driver.settle()
+        assert [job.prompt for job in driver.backend.jobs] == ["ring"]
 
 
 async def test_a_prompt_has_several_lines(tmp_path: Path) -> None:

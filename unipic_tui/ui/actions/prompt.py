@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from typing import TYPE_CHECKING
+
+from textual.message_pump import MessagePump
 
 from unipic_tui.errors import InputError
 from unipic_tui.jobs import DescribeJob
@@ -42,7 +45,21 @@ class PromptActions:
             "branch": self._branch,
         }
 
+    async def _typed(self) -> None:
+        """Wait until every key pressed before has reached the editor.
+
+        A slow line, or a paste, delivers text and the run key at once. Keys of commands are handled
+        by the app while text still waits in the queues on its way to the editor.
+        """
+        screen = self._screen
+        await _drained(screen.app)
+        await _drained(screen)
+        if screen.app.focused is not None:
+            await _drained(screen.app.focused)  # the greeting passes keys on
+        await _drained(screen.composer.prompt)
+
     async def _run(self) -> None:
+        await self._typed()
         screen = self._screen
         composer = screen.composer
         draft = composer.draft()
@@ -135,3 +152,10 @@ class PromptActions:
         if not isinstance(seed, int):
             seed = random_seed(self._random)
         await screen.studio.branch(entry, prompt.strip() or entry.job.prompt, seed)
+
+
+async def _drained(node: MessagePump) -> None:
+    """Wait until a node has handled all messages that are in its queue now."""
+    arrived = asyncio.Event()
+    if node.call_later(arrived.set):
+        await arrived.wait()
