@@ -90,7 +90,7 @@ def test_another_prompt_or_seed_branches_off(keeping: Pipeline, change: dict[str
     assert not np.array_equal(branch, anew)
 
 
-def test_what_does_not_fit_is_refused(keeping: Pipeline) -> None:
+def test_what_does_not_fit_is_refused(keeping: Pipeline, checkpoint: Path) -> None:
     data = interrupted(keeping, JOB, 3)
     for job in (
         dataclasses.replace(JOB, width=96),
@@ -99,6 +99,10 @@ def test_what_does_not_fit_is_refused(keeping: Pipeline) -> None:
         final = list(keeping.run(job, data))[-1]
         assert isinstance(final, Failed)
         assert "another size or other iterations" in final.message
+    other = Pipeline(BackendOptions(checkpoint=checkpoint, device="cpu", dtype="bfloat16"))
+    final = list(other.run(JOB, data))[-1]
+    assert isinstance(final, Failed)
+    assert "of another model than tiny" in final.message
     final = list(keeping.run(JOB, data[:200]))[-1]
     assert isinstance(final, Failed)
     assert "cannot be read" in final.message
@@ -110,7 +114,7 @@ def test_bytes_survive_the_way_and_damage_is_found(keeping: Pipeline) -> None:
     assert kept.job == dataclasses.replace(
         JOB, width=64, height=64, guidance=2.0, head_steps=4, iterations=6
     )
-    assert keep(kept.job, kept.picture, kept.grid, kept.state) == data
+    assert keep(kept.job, kept.model, kept.picture, kept.grid, kept.state) == data
     for damaged in (b"", b"\0" * 40, data[:-9], data.replace(b'"version', b'"verzion')):
         with pytest.raises(InputError, match="cannot be read"):
             recall(damaged)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +27,7 @@ _SMALL = 200_000_000
 """Parameters up to which ``auto`` computes in float32 on a CPU."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Engine:
     """What every job needs.
 
@@ -38,6 +40,12 @@ class Engine:
     model: UniPic
     codec: PromptCodec
     info: BackendInfo
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Tells this model in this type from others, of the same name too."""
+        weights = self.model.mar.mask_token.detach().float().cpu().numpy().tobytes()
+        return f"{self.info.model}-{self.model.dtype}-{zlib.crc32(weights):08x}"
 
     def prefix(self, prompts: list[Prompt], images: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Embeddings of prompts, padded on the right, and which positions are real.

@@ -279,7 +279,7 @@ class Pipeline:
         began = time.monotonic()
         with torch.inference_mode():
             plan = plan_drawing(self.engine, job)
-        kept = None if resume is None else _take_up(plan, recall(resume))
+        kept = None if resume is None else _take_up(self.engine, plan, recall(resume))
         for notice in plan.notices:
             yield Notice(notice)
         clock = Clock(job.count)
@@ -318,7 +318,9 @@ class Pipeline:
                 yield Preview(index, step.iteration, self._preview(run, known, grid))
                 shown_at = time.monotonic()
             if step.masked and _due(self.options.keep_seconds, kept_at):
-                yield Kept(index, step.iteration, state.keep(own, index, grid, run))
+                yield Kept(
+                    index, step.iteration, state.keep(own, engine.fingerprint, index, grid, run)
+                )
                 kept_at = time.monotonic()
             clock.resume()
         with torch.inference_mode():
@@ -378,12 +380,17 @@ def _due(every: float | None, last: float) -> bool:
     return every is not None and time.monotonic() - last >= every
 
 
-def _take_up(plan: Plan, kept: state.Kept) -> state.Kept:
+def _take_up(engine: Engine, plan: Plan, kept: state.Kept) -> state.Kept:
     """See that a kept state fits a plan.
 
     Raises:
-        InputError: it is of another size, other iterations or fewer pictures.
+        InputError: it is of another model or size, other iterations or fewer pictures.
     """
+    if kept.model != engine.fingerprint:
+        raise InputError(
+            f"The kept state is of another model than {engine.info.model} as it is loaded: "
+            "load that one, or draw the picture from the start."
+        )
     fits = kept.grid == plan.grid and kept.job.iterations == plan.job.iterations
     if not fits or kept.picture >= plan.job.count:
         raise InputError(

@@ -73,18 +73,22 @@ class Kept:
 
     Attributes:
         job: the one that was running, every setting filled in, with the picture's own seed.
+        model: fingerprint of the model that was drawing.
         picture: index of the picture in the whole job.
         grid: rows and columns of tokens.
         state: on the CPU.
     """
 
     job: DrawingJob
+    model: str
     picture: int
     grid: tuple[int, int]
     state: SamplerState
 
 
-def keep(job: DrawingJob, picture: int, grid: tuple[int, int], state: SamplerState) -> bytes:
+def keep(
+    job: DrawingJob, model: str, picture: int, grid: tuple[int, int], state: SamplerState
+) -> bytes:
     """A state of one picture as bytes: safetensors, with the rest as JSON in its header."""
     tensors = {
         "tokens": state.tokens.cpu().contiguous(),
@@ -96,6 +100,7 @@ def keep(job: DrawingJob, picture: int, grid: tuple[int, int], state: SamplerSta
     rest = {
         "version": _VERSION,
         "job": job_to_dict(job),
+        "model": model,
         "picture": picture,
         "grid": grid,
         "iteration": state.iteration,
@@ -127,9 +132,9 @@ def recall(data: bytes) -> Kept:
             raise ValueError
         difference = tensors.get("difference")
         state = SamplerState(tokens, orders, int(rest["iteration"]), [generator], difference)
-        picture = int(rest["picture"])
+        picture, model = int(rest["picture"]), str(rest["model"])
     except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError):
         raise InputError(f"The kept state cannot be read: {_STALE}.") from None
     if isinstance(job, DescribeJob):
         raise InputError(f"The kept state is of a job that draws nothing: {_STALE}.")
-    return Kept(job, picture, (rows, columns), state)
+    return Kept(job, model, picture, (rows, columns), state)
