@@ -48,6 +48,7 @@ def test_a_bad_line_is_one_bad_item(tmp_path: Path) -> None:
         ("e.txt", " \n\n", "holds no prompts"),
         ("f.txt", b"\xff\xfe\x00", "not UTF-8"),
     ],
+    ids=["cut", "object", "deep", "empty", "blank", "binary"],
 )
 def test_what_cannot_be_read_is_said(
     tmp_path: Path, name: str, text: str | bytes, said: str
