@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from textual import events
 
 from tests.fakes import FakeBackend
 from tests.ui.harness import running_app
 from unipic_tui.jobs import DescribeJob, EditJob, GenerateJob, Turn
 from unipic_tui.library import Library
+from unipic_tui.metadata import read_metadata
+from unipic_tui.settings import Settings
 from unipic_tui.ui.widgets.greeting import PROMPTS, Starters
 
 
@@ -27,6 +30,17 @@ async def test_a_first_start_greets_and_draws_with_one_key(tmp_path: Path) -> No
         assert driver.studio.picture is not None
         assert driver.studio.picture.path.exists()
         assert not driver.screen.stage.has_class("-empty")
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+async def test_pictures_carry_their_job_unless_told_not_to(tmp_path: Path, wanted: bool) -> None:
+    settings = Settings(images="blocks", metadata=wanted)
+    async with running_app(tmp_path, settings=settings) as driver:
+        await driver.write("a ring")
+        await driver.press("ctrl+r")
+        await driver.settle()
+        assert driver.studio.picture is not None
+        assert (read_metadata(driver.studio.picture.path) is not None) is wanted
 
 
 async def test_typing_at_the_greeting_goes_to_the_prompt(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ class UnipicApp(App[int]):
         self.settings = settings
         self.keymap, self._complaints = remapping(settings.keys, (entry.id for entry in COMMANDS))
         folder = library or settings.library or paths.data_dir()
-        self.store = Store(lambda: Library.open(folder))
+        self.store = Store(lambda: Library.open(folder, metadata=settings.metadata))
         if options.keep_seconds is None:
             options = dataclasses.replace(options, keep_seconds=KEEP_SECONDS)
         self.recorder = Recorder(self.store, self.post_message)
