@@ -8,13 +8,11 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 
 import torch
 from PIL import Image
-from torch import Tensor
 
-from unipic_tui.errors import DeviceError, InputError, UnipicError
+from unipic_tui.errors import DeviceError, UnipicError
 from unipic_tui.events import (
     Backend,
     BackendInfo,
@@ -41,139 +39,20 @@ from unipic_tui.inference.engine import (
     load_engine,
     release,
 )
-from unipic_tui.inference.images import expand_to_square, fit_size, load_image
-from unipic_tui.inference.prompts import EDIT_UNCONDITIONAL, Prompt, check_length
-from unipic_tui.inference.sampling import (
-    SamplingSettings,
-    Step,
-    read_prefix,
-    sample,
+from unipic_tui.inference.plan import (
+    Plan,
+    answer_room,
+    look_at,
+    plan_drawing,
+    resized,
+    start_drawing,
+    take_up,
 )
+from unipic_tui.inference.sampling import Step
 from unipic_tui.inference.state import SamplerState, recall
-from unipic_tui.jobs import TOKEN_PIXELS, DescribeJob, DrawingJob, EditJob, GenerateJob, Job, Region
+from unipic_tui.jobs import TOKEN_PIXELS, DescribeJob, DrawingJob, Job
 
 _MASKED_GREY = (127, 127, 127)
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """One drawing job made ready: everything its pictures share.
-
-    Attributes:
-        job: with every setting filled in.
-        grid: rows and columns of tokens.
-        prompts: the conditional one, and the unconditional one where guidance needs it.
-        seen: what the language model sees of the source, (1, positions, width).
-        canvas: the decoder's, for edits.
-        latents: (1, tokens, channels) of a source whose region is drawn anew.
-        region: indices of that region's tokens.
-        output: the size of finished pictures.
-        notices: what the person should know.
-    """
-
-    job: DrawingJob
-    grid: tuple[int, int]
-    prompts: list[Prompt]
-    output: tuple[int, int]
-    seen: Tensor | None = None
-    canvas: Tensor | None = None
-    latents: Tensor | None = None
-    region: Tensor | None = None
-    notices: tuple[str, ...] = ()
-
-
-def plan_drawing(engine: Engine, job: DrawingJob) -> Plan:
-    """Fill in what the job leaves open and read its source.
-
-    Raises:
-        InputError: the source or region cannot be used, or the prompt is too long.
-        StorageError: the source cannot be read.
-    """
-    defaults = engine.info.defaults
-    guidance = defaults.edit_guidance if isinstance(job, EditJob) else defaults.guidance
-    job = dataclasses.replace(
-        job,
-        guidance=guidance if job.guidance is None else job.guidance,
-        iterations=job.iterations or defaults.iterations,
-        head_steps=job.head_steps or defaults.head_steps,
-    )
-    if isinstance(job, EditJob):
-        plan = _plan_edit(engine, job)
-    elif job.source is not None and job.region is not None:
-        plan = _plan_region(engine, job, job.source, job.region)
-    else:
-        width, height = job.width or defaults.width, job.height or defaults.height
-        job = dataclasses.replace(job, width=width, height=height)
-        grid = (height // TOKEN_PIXELS, width // TOKEN_PIXELS)
-        plan = Plan(job, grid, _drawing_prompts(engine, job), (width, height))
-    tokens = plan.grid[0] * plan.grid[1]
-    images = 0 if plan.seen is None else plan.seen.shape[1]
-    visual = tokens + engine.model.config.mar.buffer
-    for prompt in plan.prompts:
-        check_length(prompt, images, visual, engine.model.config.llm.max_position_embeddings)
-    return plan
-
-
-def _drawing_prompts(engine: Engine, job: GenerateJob) -> list[Prompt]:
-    prompts = [engine.codec.draw(job.prompt)]
-    if job.guidance != 1:
-        prompts.append(engine.codec.draw_unconditional(job.unconditional))
-    return prompts
-
-
-def _plan_edit(engine: Engine, job: EditJob) -> Plan:
-    defaults = engine.info.defaults
-    longest = job.size or max(defaults.width, defaults.height)
-    source = load_image(job.source)
-    width, height = fit_size(*source.size, longest)
-    job = dataclasses.replace(job, size=longest)
-    latents, grid = engine.encode(_resized(source, (width, height)))
-    model = engine.model
-    encoded = model.mar.encode(latents.to(model.dtype), None, model.positions(*grid))
-    prompts = [engine.codec.about_image(job.prompt)]
-    if job.guidance != 1:
-        prompts.append(engine.codec.about_image(job.unconditional or EDIT_UNCONDITIONAL))
-    return Plan(
-        job,
-        grid,
-        prompts,
-        source.size,
-        seen=model.look(encoded),
-        canvas=model.mar.canvas(encoded),
-    )
-
-
-def _plan_region(engine: Engine, job: GenerateJob, path: str, region: Region) -> Plan:
-    source = load_image(path)
-    width, height = (max(1, round(side / TOKEN_PIXELS)) * TOKEN_PIXELS for side in source.size)
-    columns, rows = width // TOKEN_PIXELS, height // TOKEN_PIXELS
-    if region.x + region.width > columns or region.y + region.height > rows:
-        raise InputError(
-            f"The region {region} does not lie inside the picture, which has {columns}×{rows} "
-            "tokens of 16 pixels: give a smaller one."
-        )
-    notices: tuple[str, ...] = ()
-    if (width, height) != source.size:
-        scaled = f"it was scaled to {width}×{height}, whole tokens of 16 pixels."
-        notices = (f"The source is {source.width}×{source.height}; {scaled}",)
-    latents, grid = engine.encode(_resized(source, (width, height)))
-    across = torch.arange(region.x, region.x + region.width)
-    down = torch.arange(region.y, region.y + region.height)
-    chosen = (down[:, None] * columns + across).flatten()
-    job = dataclasses.replace(job, width=width, height=height)
-    return Plan(
-        job,
-        grid,
-        _drawing_prompts(engine, job),
-        (width, height),
-        latents=latents,
-        region=chosen,
-        notices=notices,
-    )
-
-
-def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
 
 
 class Clock:
@@ -279,7 +158,7 @@ class Pipeline:
         began = time.monotonic()
         with torch.inference_mode():
             plan = plan_drawing(self.engine, job)
-        kept = None if resume is None else _take_up(self.engine, plan, recall(resume))
+        kept = None if resume is None else take_up(self.engine, plan, recall(resume))
         for notice in plan.notices:
             yield Notice(notice)
         clock = Clock(job.count)
@@ -303,7 +182,7 @@ class Pipeline:
         shown_at = kept_at = began
         # A generator must not hold inference mode over a yield: it would leak into the caller.
         with torch.inference_mode():
-            run, steps = _start(engine, plan, own, kept)
+            run, steps = start_drawing(engine, plan, own, kept)
         while True:
             with torch.inference_mode():
                 step = next(steps, None)
@@ -324,7 +203,7 @@ class Pipeline:
                 kept_at = time.monotonic()
             clock.resume()
         with torch.inference_mode():
-            image = _resized(engine.decode(run.tokens, grid), plan.output)
+            image = resized(engine.decode(run.tokens, grid), plan.output)
         clock.resume()
         seconds = time.monotonic() - began
         pictures.append(Picture(index, image, own, engine.info.model, seconds))
@@ -348,11 +227,11 @@ class Pipeline:
         engine = self.engine
         stop = engine.codec.stop
         with torch.inference_mode():
-            embeddings = _look(engine, job)
+            embeddings = look_at(engine, job)
             tokens = generate_tokens(
                 engine.model,
                 embeddings,
-                _room(engine, job, embeddings),
+                answer_room(engine, job, embeddings),
                 stop=stop,
                 temperature=job.temperature,
                 seed=job.seed,
@@ -378,89 +257,6 @@ class Pipeline:
 
 def _due(every: float | None, last: float) -> bool:
     return every is not None and time.monotonic() - last >= every
-
-
-def _take_up(engine: Engine, plan: Plan, kept: state.Kept) -> state.Kept:
-    """See that a kept state fits a plan.
-
-    Raises:
-        InputError: it is of another model or size, other iterations or fewer pictures.
-    """
-    if kept.model != engine.fingerprint:
-        raise InputError(
-            f"The kept state is of another model than {engine.info.model} as it is loaded: "
-            "load that one, or draw the picture from the start."
-        )
-    fits = kept.grid == plan.grid and kept.job.iterations == plan.job.iterations
-    if not fits or kept.picture >= plan.job.count:
-        raise InputError(
-            "The kept state is of a picture of another size or other iterations: "
-            "draw the picture from the start."
-        )
-    return kept
-
-
-def _start(
-    engine: Engine, plan: Plan, job: DrawingJob, kept: state.Kept | None
-) -> tuple[SamplerState, Iterator[Step]]:
-    model = engine.model
-    assert job.guidance is not None and job.iterations is not None
-    assert job.head_steps is not None
-    embeddings, mask = engine.prefix(plan.prompts, plan.seen)
-    tokens = plan.grid[0] * plan.grid[1]
-    prefix = read_prefix(model, embeddings, mask, tokens, guided=len(plan.prompts) == 2)
-    if kept is not None:
-        run = kept.state
-        run.tokens = run.tokens.to(model.device)
-        if run.difference is not None:
-            run.difference = run.difference.to(model.device, model.dtype)
-        if kept.job.seed != job.seed:
-            run.generators = [torch.Generator().manual_seed(job.seed)]
-    else:
-        if plan.latents is None:
-            empty = torch.zeros(1, tokens, model.config.mar.latent_channels, device=model.device)
-        else:
-            empty = plan.latents.clone()
-        run = SamplerState.start([job.seed], empty, plan.region)
-    settings = SamplingSettings(
-        guidance=job.guidance,
-        schedule=job.schedule,
-        iterations=job.iterations,
-        temperature=job.temperature,
-        head_steps=job.head_steps,
-        quality=job.quality,
-    )
-    return run, sample(model, prefix, run, plan.grid, settings, canvas=plan.canvas)
-
-
-def _look(engine: Engine, job: DescribeJob) -> Tensor:
-    """The prompt's embeddings with what the chosen encoder sees of the image in it."""
-    model, defaults = engine.model, engine.info.defaults
-    square = expand_to_square(load_image(job.source))
-    if job.vision == "siglip2":
-        if model.config.siglip is None:
-            raise InputError(
-                f"{engine.info.model} has no SigLIP2 tower: leave --vision out, or use the "
-                "official UniPic checkpoint."
-            )
-        side = model.config.siglip.image_size
-        seen = model.look_siglip2(engine.to_pixels(_resized(square, (side, side))))
-    else:
-        side = min(defaults.width, defaults.height)
-        latents, grid = engine.encode(_resized(square, (side, side)))
-        encoded = model.mar.encode(latents.to(model.dtype), None, model.positions(*grid))
-        seen = model.look(encoded)
-    prompt = engine.codec.about_image(job.prompt, job.turns)
-    limit = model.config.llm.max_position_embeddings
-    check_length(prompt, seen.shape[1], 1, limit)
-    embeddings, _ = engine.prefix([prompt], seen)
-    return embeddings
-
-
-def _room(engine: Engine, job: DescribeJob, embeddings: Tensor) -> int:
-    """Tokens the answer may have in what the prompt leaves of the context."""
-    left = engine.model.config.llm.max_position_embeddings - embeddings.shape[1]
-    return min(job.max_new_tokens, left)
 
 
 def create_backend(options: BackendOptions) -> Backend:
