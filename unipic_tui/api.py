@@ -1,0 +1,321 @@
+"""UniPic in a notebook or a script.
+
+Load a checkpoint once; the embedded one needs no path:
+
+>>> from unipic_tui import UniPic
+>>> model = UniPic.load(device="cpu")
+
+Draw. Without ``count`` that is one picture, with it a list; the same seed gives the same picture:
+
+>>> image = model.generate("a red circle", seed=1, iterations=4)
+>>> image.size
+(64, 64)
+>>> images = model.generate("a red circle", count=2, seed=1, iterations=4)
+>>> len(images), images[0].tobytes() == image.tobytes()
+(2, True)
+
+Edit and describe. Images are paths or pictures in memory; an edit has the size of its source:
+
+>>> edited = model.edit(image.crop((0, 0, 64, 32)), "make the circle blue", iterations=4)
+>>> edited.size
+(64, 32)
+>>> answer = model.describe(image, "How many circles?", max_new_tokens=8)
+>>> isinstance(answer, str)
+True
+
+Iterate to see it coming, and stop iterating to cancel. `UniPic.drawing`, `UniPic.editing` and
+`UniPic.describing` take what the three above take, and yield the events of `unipic_tui.events`:
+
+>>> from unipic_tui.events import Picture, Progress
+>>> for event in model.drawing("a green star", iterations=3):
+...     match event:
+...         case Progress():
+...             print(f"{event.iteration} of {event.iterations}: {sum(event.known)} tokens")
+...         case Picture():
+...             print(event.image.size, event.job.seed)
+1 of 3: 3 tokens
+2 of 3: 8 tokens
+3 of 3: 16 tokens
+(64, 64) 0
+
+What cannot be done is said in a sentence:
+
+>>> model.generate(" ")
+Traceback (most recent call last):
+    ...
+unipic_tui.errors.InputError: The prompt is empty: say in words what you want.
+
+>>> model.close()
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self, overload
+
+from PIL import Image
+
+from unipic_tui import paths
+from unipic_tui.errors import UnipicError
+from unipic_tui.events import (
+    BackendInfo,
+    BackendOptions,
+    Event,
+    Failed,
+    Finished,
+)
+from unipic_tui.inference.pipeline import Pipeline
+from unipic_tui.jobs import DescribeJob, EditJob, GenerateJob, Job, Region, Turn
+
+Source = str | Path | Image.Image
+"""A picture's path, or the picture."""
+
+
+class UniPic:
+    """A loaded checkpoint; `UniPic.load` makes one. Use it from one thread at a time.
+
+    As a context manager it gives its memory back at the end.
+    """
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+
+    @classmethod
+    def load(
+        cls,
+        checkpoint: str | Path | None = None,
+        *,
+        device: str = "auto",
+        dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto",
+        preview_seconds: float | None = None,
+    ) -> Self:
+        """Load a checkpoint.
+
+        Args:
+            checkpoint: a folder; ``None`` for the one that UNIPIC_CHECKPOINT names, or else the
+                small embedded one.
+            device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
+            dtype: the number format; ``auto`` is bfloat16, or float32 for small models on a CPU.
+            preview_seconds: shortest time between two previews while iterating; ``None`` for none.
+
+        Raises:
+            CheckpointError: the folder holds no checkpoint that can be used.
+            DeviceError: the device is not there, or too small.
+        """
+        folder = (
+            paths.from_environment(paths.CHECKPOINT_VARIABLE)
+            if checkpoint is None
+            else paths.absolute(checkpoint)
+        )
+        pipeline = Pipeline(BackendOptions(folder, device, dtype, preview_seconds))
+        for _ in pipeline.load():
+            pass
+        return cls(pipeline)
+
+    @property
+    def info(self) -> BackendInfo:
+        """The checkpoint's name, its defaults, and the device it is on."""
+        return self._pipeline.info
+
+    @overload
+    def generate(
+        self,
+        prompt: str,
+        *,
+        count: None = None,
+        size: tuple[int, int] | int | None = None,
+        source: Source | None = None,
+        region: tuple[int, int, int, int] | None = None,
+        **settings: Any,
+    ) -> Image.Image: ...
+    @overload
+    def generate(
+        self,
+        prompt: str,
+        *,
+        count: int,
+        size: tuple[int, int] | int | None = None,
+        source: Source | None = None,
+        region: tuple[int, int, int, int] | None = None,
+        **settings: Any,
+    ) -> list[Image.Image]: ...
+    def generate(
+        self, prompt: str, *, count: int | None = None, **settings: Any
+    ) -> Image.Image | list[Image.Image]:
+        """Draw pictures.
+
+        Args:
+            prompt: what to draw.
+            count: ``None`` for one picture; a number for a list of so many, where picture k has
+                the seed ``seed`` + k.
+            size: width and height in pixels, multiples of 16, or one number for a square.
+            source, region: draw only a part of this picture anew: left column, top row, columns
+                and rows, in tokens of 16 pixels.
+            settings: further fields of `unipic_tui.jobs.GenerateJob`: seed, guidance, schedule,
+                iterations, temperature, head_steps, unconditional, quality.
+
+        Returns:
+            RGB pictures.
+
+        Raises:
+            UnipicError: it cannot be done; the message says why.
+        """
+        return _pictures(self.drawing(prompt, count=count, **settings), count)
+
+    @overload
+    def edit(
+        self,
+        image: Source,
+        prompt: str,
+        *,
+        count: None = None,
+        size: int | None = None,
+        **settings: Any,
+    ) -> Image.Image: ...
+    @overload
+    def edit(
+        self, image: Source, prompt: str, *, count: int, size: int | None = None, **settings: Any
+    ) -> list[Image.Image]: ...
+    def edit(
+        self, image: Source, prompt: str, *, count: int | None = None, **settings: Any
+    ) -> Image.Image | list[Image.Image]:
+        """Change a picture.
+
+        Args:
+            image: the picture to change.
+            prompt: how.
+            count: as in `generate`.
+            size: longest side, in pixels, at which the model works.
+            settings: as in `generate`.
+
+        Returns:
+            RGB pictures of the source's size.
+
+        Raises:
+            UnipicError: it cannot be done; the message says why.
+        """
+        return _pictures(self.editing(image, prompt, count=count, **settings), count)
+
+    def describe(
+        self,
+        image: Source,
+        question: str | None = None,
+        *,
+        turns: tuple[tuple[str, str], ...] = (),
+        **settings: Any,
+    ) -> str:
+        """Answer a question about a picture.
+
+        Args:
+            image: the picture.
+            question: ``None`` asks for a description.
+            turns: earlier questions and answers about it, oldest first.
+            settings: further fields of `unipic_tui.jobs.DescribeJob`: max_new_tokens, temperature
+                (0 takes the likeliest word), seed, vision.
+
+        Raises:
+            UnipicError: it cannot be done; the message says why.
+        """
+        return _last(self.describing(image, question, turns=turns, **settings)).text
+
+    def drawing(
+        self,
+        prompt: str,
+        *,
+        count: int | None = None,
+        size: tuple[int, int] | int | None = None,
+        source: Source | None = None,
+        region: tuple[int, int, int, int] | None = None,
+        **settings: Any,
+    ) -> Iterator[Event]:
+        """`generate` step by step: yields progress, previews, each picture, and the end."""
+        width, height = (size, size) if isinstance(size, int) else size or (None, None)
+        with _path_of(source) as path:
+            job = GenerateJob(
+                prompt=prompt,
+                count=1 if count is None else count,
+                width=width,
+                height=height,
+                source=path,
+                region=None if region is None else Region(*region),
+                **settings,
+            )
+            yield from self._run(job)
+
+    def editing(
+        self, image: Source, prompt: str, *, count: int | None = None, **settings: Any
+    ) -> Iterator[Event]:
+        """`edit` step by step: yields progress, previews, each picture, and the end."""
+        with _path_of(image) as path:
+            assert path is not None
+            job = EditJob(
+                source=path, prompt=prompt, count=1 if count is None else count, **settings
+            )
+            yield from self._run(job)
+
+    def describing(
+        self,
+        image: Source,
+        question: str | None = None,
+        *,
+        turns: tuple[tuple[str, str], ...] = (),
+        **settings: Any,
+    ) -> Iterator[Event]:
+        """`describe` piece by piece: yields the answer's pieces, and the end with all of it."""
+        asked: dict[str, Any] = {} if question is None else {"prompt": question}
+        with _path_of(image) as path:
+            assert path is not None
+            earlier = tuple(Turn(*turn) for turn in turns)
+            yield from self._run(DescribeJob(source=path, turns=earlier, **asked, **settings))
+
+    def close(self) -> None:
+        """Give the model's memory back; what is asked of it afterwards loads it again."""
+        self._pipeline.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _run(self, job: Job) -> Generator[Event, None, None]:
+        with contextlib.closing(self._pipeline.run(job)) as events:
+            for event in events:
+                if isinstance(event, Failed):
+                    raise UnipicError(event.message, event.title)
+                yield event
+
+
+@contextlib.contextmanager
+def _path_of(image: Source | None) -> Iterator[str | None]:
+    """A path of the picture; of one in memory, for as long as this lasts."""
+    if not isinstance(image, Image.Image):
+        yield None if image is None else str(paths.absolute(image))
+        return
+    with tempfile.TemporaryDirectory(prefix="unipic-tui-") as folder:
+        path = Path(folder, "source.png")
+        writable = image if image.mode in {"L", "LA", "P", "RGB", "RGBA"} else image.convert("RGB")
+        writable.save(path)
+        yield str(path)
+
+
+def _last(events: Iterator[Event]) -> Finished:
+    finished = Finished()
+    for event in events:
+        if isinstance(event, Finished):
+            finished = event
+    return finished
+
+
+def _pictures(events: Iterator[Event], count: int | None) -> Image.Image | list[Image.Image]:
+    images = [picture.image for picture in _last(events).pictures]
+    return images[0] if count is None else images
