@@ -7,8 +7,10 @@ else that a crash leaves behind is seen to be unfinished, and is no stranger's e
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
+import io
 import json
 import os
 import time
@@ -30,7 +32,7 @@ from unipic_tui.files import (
 )
 from unipic_tui.jobs import job_to_dict
 from unipic_tui.metadata import Format, encode_picture
-from unipic_tui.pictures import join_grid
+from unipic_tui.pictures import join_grid, load_image
 
 State = Literal["done", "todo", "foreign"]
 
@@ -55,18 +57,23 @@ class ResultFolder:
         root: made where it is missing.
         model: name of the checkpoint; results of another one count as foreign.
         embed: whether pictures carry the job that makes them again.
+        notes: folder of the records and of what else is said of the results; by default the same.
 
     Raises:
         StorageError: it cannot be made or written to.
     """
 
-    def __init__(self, root: Path, model: str, embed: bool = True) -> None:
+    def __init__(
+        self, root: Path, model: str, embed: bool = True, notes: Path | None = None
+    ) -> None:
         self.root = root
+        self.notes = root if notes is None else notes
         self.model = model
         self._embed = embed
         self._began = time.time()
-        make_folder(root)
-        check_writable(root)
+        for place in (self.root, self.notes):
+            make_folder(place)
+            check_writable(place)
 
     def state(self, task: Task) -> State:
         """Whether a task's result is there.
@@ -75,9 +82,9 @@ class ResultFolder:
             ``foreign`` where files of these names hold something else.
         """
         try:
-            record = _read_record(self.root / task.record)
+            record = _read_record(self.notes / task.record)
         except FileNotFoundError:
-            names = (*(file.path for file in task.files), *task.texts)
+            names = (*(file.path for file in task.files), *task.texts, *task.copies)
             taken = any(os.path.lexists(self.root / name) for name in names)
             return "foreign" if taken else "todo"
         own = record.get(KEY)
@@ -93,7 +100,7 @@ class ResultFolder:
         """The answer of a task that is done; ``None`` for pictures."""
         if task.files:
             return None
-        return str(_read_record(self.root / task.record)[KEY].get("answer", ""))
+        return str(_read_record(self.notes / task.record)[KEY].get("answer", ""))
 
     def save(self, task: Task, result: Result) -> None:
         """Write a result; when this returns, it is done.
@@ -102,7 +109,8 @@ class ResultFolder:
             StorageError: it cannot be written.
         """
         files = {file.path: self._encode(file, result) for file in task.files}
-        files.update(task.texts)
+        files |= task.texts
+        files |= {name: _copy(source) for name, source in task.copies.items()}
         own: dict[str, Any] = {
             "version": __version__,
             "request": self._request(task),
@@ -112,25 +120,25 @@ class ResultFolder:
             own["jobs"] = [job_to_dict(picture.job) for picture in result.pictures]
         else:
             own["answer"] = result.answer
-        self._write(task.record, to_json({**task.carried, KEY: own}))
+        self._write(self.notes / task.record, to_json({**task.carried, KEY: own}))
         for name, data in files.items():
-            self._write(name, data)
+            self._write(self.root / name, data)
 
     def write(self, name: str, data: bytes) -> Path:
-        """Write a further file; raises `StorageError`."""
-        self._write(name, data)
-        return self.root / name
+        """Write a further file beside the records; raises `StorageError`."""
+        path = self.notes / name
+        self._write(path, data)
+        return path
 
     def remove_leftovers(self) -> None:
         """Take away what writes that were cut short, before this run began, left behind."""
-        for folder, _, names in os.walk(self.root):
-            for name in filter(is_temporary, names):
-                path = Path(folder, name)
-                try:
-                    if path.lstat().st_mtime < self._began:
-                        path.unlink()
-                except OSError:  # its writer has just finished with it
-                    continue
+        for place in {self.root, self.notes}:
+            for folder, _, names in os.walk(place):
+                for name in filter(is_temporary, names):
+                    path = Path(folder, name)
+                    with contextlib.suppress(OSError):  # its writer has just finished with it
+                        if path.lstat().st_mtime < self._began:
+                            path.unlink()
 
     def _request(self, task: Task) -> dict[str, Any]:
         """What determines a result, as JSON gives it back."""
@@ -161,9 +169,8 @@ class ResultFolder:
         kind = _FORMATS[Path(file.path).suffix]
         return encode_picture(image, job, self.model, kind, embed=self._embed, grid=file.grid)
 
-    def _write(self, name: str, data: bytes) -> None:
-        path = self.root / name
-        if path.parent != self.root:
+    def _write(self, path: Path, data: bytes) -> None:
+        if path.parent not in {self.root, self.notes}:
             make_folder(path.parent)
         write_atomic(path, data)
 
@@ -179,6 +186,13 @@ def make_folder(path: Path) -> None:
 def to_json(value: object) -> bytes:
     """Indented JSON, in ASCII so that every text can be written."""
     return (json.dumps(value, indent=2) + "\n").encode("ascii")
+
+
+def _copy(source: str) -> bytes:
+    """The bytes of a picture as PNG; raises `UnipicError` where it cannot be read."""
+    buffer = io.BytesIO()
+    load_image(source).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _read_record(path: Path) -> dict[str, Any]:

@@ -70,6 +70,7 @@ class Task:
         files: the pictures it writes; none for an answer.
         carried: what the record takes over from the file of prompts.
         texts: further files that go with the pictures: path and contents.
+        copies: pictures that go with them as PNG: path, and the picture to copy.
     """
 
     index: int
@@ -78,6 +79,20 @@ class Task:
     files: tuple[PictureFile, ...] = ()
     carried: dict[str, Any] = field(default_factory=dict)
     texts: dict[str, bytes] = field(default_factory=dict)
+    copies: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Plan:
+    """What is to be done.
+
+    Attributes:
+        tasks: in the order of their index.
+        problems: for each index without a task, why.
+    """
+
+    tasks: list[Task] = field(default_factory=list)
+    problems: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,12 +101,13 @@ def also(group: Group, names: tuple[str, ...], dest: str, **options: Any) -> Non
     )
 
 
-def add_sampling(parser: Parser, many: bool = False) -> None:
+def add_sampling(parser: Parser, many: bool = False, grid: bool = True) -> None:
     """How pictures are drawn, by our names and by those of the published scripts.
 
     Args:
         parser: the command's.
         many: for a command that draws many prompts, each with a seed after the first one's.
+        grid: whether several pictures may be put into one file.
     """
     group = parser.add_argument_group("drawing")
     if many:
@@ -152,13 +153,16 @@ def add_sampling(parser: Parser, many: bool = False) -> None:
         metavar="TEXT",
         help="what the guidance pushes away from, in place of the model's own words",
     )
-    group.add_argument("--grid-size", type=int, metavar="N", help="draw N×N pictures into one file")
+    if grid:
+        group.add_argument(
+            "--grid-size", type=int, metavar="N", help="draw N×N pictures into one file"
+        )
+        also(group, ("--grid_size",), "grid_size", type=int)
     also(group, ("--cfg",), "guidance", type=float)
     also(group, ("--cfg_schedule", "--cfg-schedule"), "schedule", choices=SCHEDULES)
     also(group, ("--cfg_prompt", "--cfg-prompt"), "unconditional")
     also(group, ("--num_iter", "--num-iter"), "iterations", type=int)
     also(group, ("--head_steps",), "head_steps", type=int)
-    also(group, ("--grid_size",), "grid_size", type=int)
     also(group, ("--image_size", "--image-size"), "size")
     parser.epilog = _PUBLISHED
 

@@ -84,8 +84,8 @@ def add_result_folder(parser: Group) -> None:
 
 def _run(args: argparse.Namespace, context: Context) -> int:
     from unipic_tui.batch.items import read_items
-    from unipic_tui.batch.tasks import Common, make_task
-    from unipic_tui.cli.many import Plan, run_many
+    from unipic_tui.batch.tasks import Common, Plan, make_task
+    from unipic_tui.cli.many import run_many
     from unipic_tui.errors import InputError
     from unipic_tui.events import Defaults
 

@@ -6,14 +6,14 @@ import argparse
 import dataclasses
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from pathlib import Path
 
 from unipic_tui import paths
 from unipic_tui.batch.folder import ResultFolder
 from unipic_tui.batch.manifest import MANIFEST, finish
 from unipic_tui.batch.ranks import Ranks
 from unipic_tui.batch.running import Done, Problem, Working, check_foreign, run_tasks
-from unipic_tui.batch.tasks import Task
+from unipic_tui.batch.tasks import Plan, Task
 from unipic_tui.cli.context import Context
 from unipic_tui.cli.manyreport import ManyReport
 from unipic_tui.cli.report import Reporter, reporting
@@ -25,26 +25,19 @@ from unipic_tui.files import check_writable
 INTERRUPTED = 130
 
 
-@dataclass
-class Plan:
-    """What is to be done.
-
-    Attributes:
-        tasks: in the order of their index.
-        problems: for each index without a task, why.
-    """
-
-    tasks: list[Task] = field(default_factory=list)
-    problems: dict[int, str] = field(default_factory=dict)
-
-
-def run_many(args: argparse.Namespace, context: Context, make: Callable[[Defaults], Plan]) -> int:
+def run_many(
+    args: argparse.Namespace,
+    context: Context,
+    make: Callable[[Defaults], Plan],
+    notes: Path | None = None,
+) -> int:
     """Do what of a plan is not done; returns the exit code, 1 where something could not be done.
 
     Args:
         args: with the arguments of `add_model` and `add_result_folder`.
         context: settings and the way to a backend.
         make: makes the plan for a checkpoint's defaults.
+        notes: folder of the records, the manifest and the sheet; by default that of the results.
 
     Raises:
         UnipicError: the input, the checkpoint or the disk stops all of it.
@@ -63,7 +56,7 @@ def run_many(args: argparse.Namespace, context: Context, make: Callable[[Default
     with reporting(args) as reporter:
         backend = context.backend_factory(options)
         try:
-            return _run(args, context, make, ranks, backend, options, reporter)
+            return _run(args, context, make, notes, ranks, backend, options, reporter)
         finally:
             backend.close()
 
@@ -72,6 +65,7 @@ def _run(
     args: argparse.Namespace,
     context: Context,
     make: Callable[[Defaults], Plan],
+    notes: Path | None,
     ranks: Ranks,
     backend: Backend,
     options: BackendOptions,
@@ -84,7 +78,7 @@ def _run(
             pass
     plan = make(backend.info.defaults)
     embed = context.settings.metadata if args.metadata is None else bool(args.metadata)
-    folder = ResultFolder(paths.absolute(args.output), backend.info.model, embed)
+    folder = ResultFolder(paths.absolute(args.output), backend.info.model, embed, notes)
     own = [task for task in plan.tasks if ranks.owns(task.index)]
     if not args.force:
         check_foreign(folder, own)
@@ -107,7 +101,7 @@ def _run(
     failed = finish(folder, plan.tasks, together, sheet=args.sheet)
     for index in sorted(failed.keys() - together.keys()):
         report.problem(index, failed[index])
-    report.finished(len(plan.tasks) + len(plan.problems), len(failed), folder.root / MANIFEST)
+    report.finished(len(plan.tasks) + len(plan.problems), len(failed), folder.notes / MANIFEST)
     return 1 if failed else 0
 
 

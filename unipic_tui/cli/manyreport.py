@@ -142,7 +142,7 @@ class ManyReport:
         elif failed:
             say(f"{failed} of {total} could not be done; {printable(str(manifest))} says why.")
         elif not self._quiet:
-            say(f"All {total} are done; see {printable(str(manifest))}.")
+            say(f"{total} of {total} are done; see {printable(str(manifest))}.")
 
     def close(self) -> None:
         """Take down the bar for good."""

@@ -51,6 +51,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def build_parser() -> Parser:
     """The parser of the whole command line; ``run`` in its result is the command to run."""
     from unipic_tui.cli.batch import add_arguments as add_batch
+    from unipic_tui.cli.evaluate import add_arguments as add_evaluate
     from unipic_tui.cli.library import add_arguments as add_library
 
     parser = Parser(
@@ -85,6 +86,7 @@ def build_parser() -> Parser:
     _add_describe(commands)
     _add_replay(commands)
     add_batch(commands)
+    add_evaluate(commands)
     _add_convert(commands)
     _add_doctor(commands)
     _add_settings(commands)

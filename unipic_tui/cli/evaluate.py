@@ -1,0 +1,135 @@
+"""The commands that draw and edit for the benchmarks of the paper."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unipic_tui import paths
+from unipic_tui.cli.arguments import Commands, Parser, add_command, add_model, add_sampling
+from unipic_tui.cli.batch import add_result_folder, sampling
+from unipic_tui.cli.context import Context
+from unipic_tui.errors import InputError
+from unipic_tui.jobs import QUALITIES
+
+if TYPE_CHECKING:
+    from unipic_tui.batch.tasks import Common, Plan
+    from unipic_tui.events import Defaults
+
+_EPILOG = """\
+What is there already is not made again, and torchrun shares the work out, as with batch. The
+folder holds what the benchmark's tools want and nothing else; records, a manifest and a contact
+sheet go to a folder beside it, named after it with "-notes" at the end. Where a prompt has four
+pictures, item k starts at the seed N + 4k.
+"""
+
+
+def add_arguments(commands: Commands) -> None:
+    """Add ``eval`` with its subcommands."""
+    parser = add_command(commands, "eval", "draw and edit for a benchmark", _unsaid)
+    parts = parser.add_subparsers(title="benchmarks", metavar="WHAT", parser_class=Parser)
+
+    def add(name: str, summary: str, prompts: str, sources: str | None = None) -> None:
+        part = add_command(parts, name, summary, partial(_run, name))
+        part.add_argument("--prompts", metavar="PATH", required=True, help=prompts)
+        if sources is not None:
+            part.add_argument("--sources", metavar="DIR", required=True, help=sources)
+        part.add_argument("--size", metavar="SIZE", help="of the pictures (the checkpoint's)")
+        add_sampling(part, many=True, grid=False)
+        part.epilog = _EPILOG
+        add_model(part)
+        add_result_folder(part)
+
+    add(
+        "geneval",
+        "draw four pictures of each prompt of GenEval",
+        "GenEval's evaluation_metadata.jsonl",
+    )
+    add(
+        "dpg",
+        "draw a 2×2 grid of each prompt of DPG-Bench",
+        "DPG-Bench's folder of prompts, a .txt file each",
+    )
+    add(
+        "gedit",
+        "make the edits of GEdit-Bench",
+        "metadata with key, task_type, instruction and instruction_language (.json or .jsonl)",
+        "the dataset's folder of source pictures",
+    )
+    add(
+        "imgedit",
+        "make the edits of ImgEdit-Bench",
+        "ImgEdit's basic_edit.json",
+        "the benchmark's folder of original pictures",
+    )
+    shapes = add_command(parts, "shapes", "score a model of coloured shapes", _shapes)
+    shapes.add_argument("--seed", type=int, default=0, metavar="N", help="of the prompts (0)")
+    shapes.add_argument(
+        "-n", "--count", type=int, default=200, metavar="N", help="of each task (200)"
+    )
+    shapes.add_argument("-q", "--quality", choices=QUALITIES, help="of the drawing (full)")
+    shapes.add_argument("-g", "--guidance", type=float, metavar="X", help="of drawing")
+    shapes.add_argument("--edit-guidance", type=float, metavar="X", help="of editing")
+    shapes.add_argument(
+        "--checkpoint", metavar="DIR", default=argparse.SUPPRESS, help="its folder (embedded)"
+    )
+    shapes.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def _unsaid(_: argparse.Namespace, __: Context) -> int:
+    raise InputError("Say which benchmark: eval geneval, dpg, gedit, imgedit or shapes.")
+
+
+def _run(name: str, args: argparse.Namespace, context: Context) -> int:
+    from unipic_tui.batch.tasks import Common
+    from unipic_tui.cli.many import run_many
+
+    prompts = paths.absolute(args.prompts)
+    common = Common(
+        folder=prompts.parent, seed=args.seed, size=args.size, sampling=sampling(args, context)
+    )
+    output = paths.absolute(args.output)
+    notes = output.with_name(f"{output.name}-notes")
+    return run_many(args, context, _planner(name, prompts, args, common), notes)
+
+
+def _planner(
+    name: str, prompts: Path, args: argparse.Namespace, common: Common
+) -> Callable[[Defaults], Plan]:
+    from unipic_tui.evaluation import drawing, editing
+
+    if name == "geneval":
+        return partial(drawing.plan_geneval, drawing.read_geneval(prompts), common)
+    if name == "dpg":
+        return partial(drawing.plan_dpg, drawing.read_dpg(prompts), common)
+    sources = paths.absolute(args.sources)
+    if not sources.is_dir():
+        raise InputError(f"The folder of sources {sources} is not there: check the path.")
+    plan = editing.plan_gedit if name == "gedit" else editing.plan_imgedit
+    return partial(plan, editing.read_edits(prompts), sources, common)
+
+
+def _shapes(args: argparse.Namespace, context: Context) -> int:
+    from unipic_tui.cli.report import say, write_json
+    from unipic_tui.nano.score import lines, score_checkpoint
+
+    if args.count < 1:
+        raise InputError(f"The number {args.count} is not positive: give at least 1.")
+    score = score_checkpoint(
+        context.checkpoint(args),
+        args.seed,
+        args.count,
+        quality=args.quality or context.settings.quality,
+        guidance=args.guidance,
+        edit_guidance=args.edit_guidance,
+        progress=lambda what: say(f"scoring {what}"),
+    )
+    if args.json:
+        write_json(dict(score.to_dict()))
+    else:
+        sys.stdout.write("".join(f"{line}\n" for line in lines(score)))
+    return 0

@@ -1,0 +1,148 @@
+"""Benchmarks of editing: GEdit-Bench and ImgEdit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from unipic_tui.batch.items import LIMIT, Item, read_items
+from unipic_tui.batch.tasks import Common, PictureFile, Plan, Task, make_job
+from unipic_tui.errors import InputError
+from unipic_tui.evaluation.names import checked_name, inside
+from unipic_tui.events import Defaults
+from unipic_tui.files import read_bytes
+
+
+def read_edits(path: Path) -> list[Item]:
+    """The entries of a benchmark's metadata: an array, JSON Lines, or an object by key.
+
+    In the last case the key becomes the field ``key``.
+
+    Raises:
+        InputError, StorageError: as `read_items` does.
+    """
+    if path.suffix.lower() == ".json":
+        try:
+            data = json.loads(read_bytes(path, LIMIT))
+        except (ValueError, RecursionError):
+            data = None  # which `read_items` says in a sentence
+        if isinstance(data, dict) and data:
+            return [_keyed(index, *pair) for index, pair in enumerate(data.items())]
+    return read_items(path)
+
+
+def _keyed(index: int, key: str, entry: Any) -> Item:
+    if not isinstance(entry, dict):
+        return Item(index, problem=f"What belongs to its key {key[:60]!r} is no object.")
+    return Item(index, {"key": key, **entry})
+
+
+def plan_gedit(items: list[Item], sources: Path, common: Common, defaults: Defaults) -> Plan:
+    """``fullset/<task>/<en|cn>/<key>.png``, and beside each its source as ``<key>_SRCIMG.png``.
+
+    Args:
+        items: with ``key``, ``task_type``, ``instruction`` and ``instruction_language``.
+        sources: the dataset's folder; an entry names its picture in ``input_image`` or ``id``, or
+            it is found by the entry's key, as the dataset's own script saves it.
+        common, defaults: what the jobs leave open.
+    """
+
+    def task(item: Item) -> Task:
+        fields = item.fields
+        key = checked_name(_first(fields, "key"))
+        kind = checked_name(_first(fields, "task_type", "edit_type"))
+        language = checked_name(_first(fields, "instruction_language"))
+        stem = f"fullset/{kind}/{language}/{key}"
+        named = _first(fields, "input_image", "source", "id", needed=False)
+        places = (
+            [named]
+            if isinstance(named, str)
+            else [
+                f"{stem}_SRCIMG.png",
+                f"{stem}.png",
+                f"{kind}/{language}/{key}.png",
+                f"{key}.png",
+                f"{key}.jpg",
+            ]
+        )
+        source = _find(sources, places)
+        prompt = _first(fields, "instruction", "prompt")
+        record = f"{kind}-{language}-{key}.json"
+        return _edit(
+            item,
+            (prompt, source, record, f"{stem}.png"),
+            common,
+            defaults,
+            copies={f"{stem}_SRCIMG.png": str(source)},
+        )
+
+    return _plan(items, task)
+
+
+def plan_imgedit(items: list[Item], sources: Path, common: Common, defaults: Defaults) -> Plan:
+    """``<key>.png``, the key being that of the entry in the benchmark's ``basic_edit.json``.
+
+    Args:
+        items: with ``key``, ``id`` (the source's path within ``sources``) and ``prompt``.
+        sources: the folder of the original images.
+        common, defaults: what the jobs leave open.
+    """
+
+    def task(item: Item) -> Task:
+        key = checked_name(_first(item.fields, "key"))
+        source = _find(sources, [str(_first(item.fields, "id"))])
+        prompt = _first(item.fields, "prompt")
+        return _edit(item, (prompt, source, f"{key}.json", f"{key}.png"), common, defaults)
+
+    return _plan(items, task)
+
+
+def _plan(items: list[Item], make: Callable[[Item], Task]) -> Plan:
+    plan = Plan()
+    records: set[str] = set()
+    for item in items:
+        try:
+            if item.problem:
+                raise InputError(item.problem)
+            task = make(item)
+            if task.record in records:
+                raise InputError("Another entry has the same key: each needs one of its own.")
+            records.add(task.record)
+            plan.tasks.append(task)
+        except InputError as error:
+            plan.problems[item.index] = error.message
+    return plan
+
+
+def _first(fields: dict[str, Any], *names: str, needed: bool = True) -> Any:
+    """The first of the fields that is there; raises `InputError` where one is needed."""
+    for name in names:
+        if fields.get(name) is not None:
+            return fields[name]
+    if needed:
+        raise InputError(f"It has no {names[0]}: is this the benchmark's own metadata?")
+    return None
+
+
+def _find(folder: Path, places: list[str]) -> Path:
+    for place in places:
+        path = inside(folder, place)
+        if path.is_file():
+            return path
+    raise InputError(f"Its source {places[0]} is not in the folder of the sources.")
+
+
+def _edit(
+    item: Item,
+    parts: tuple[Any, Path, str, str],
+    common: Common,
+    defaults: Defaults,
+    *,
+    copies: dict[str, str] | None = None,
+) -> Task:
+    prompt, source, record, file = parts
+    fields = {"mode": "edit", "prompt": prompt, "source": str(source)}
+    job, _ = make_job(Item(item.index, fields), common, defaults)
+    return Task(item.index, job, record, (PictureFile(file),), item.fields, copies=copies or {})
