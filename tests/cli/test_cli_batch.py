@@ -1,6 +1,7 @@
 """``batch`` in one process."""
 
 import json
+import signal
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from PIL import Image
 from tests.cli.conftest import Cli, pixels
 from tests.fakes import FakeBackend, gradient
 from unipic_tui.cli.manyreport import Pace
-from unipic_tui.events import Backend, Event
-from unipic_tui.files import TEMPORARY_PREFIX, TEMPORARY_SUFFIX
+from unipic_tui.errors import StorageError
+from unipic_tui.events import Backend, Event, Progress
+from unipic_tui.files import TEMPORARY_PREFIX, TEMPORARY_SUFFIX, write_atomic
 from unipic_tui.jobs import Job
 from unipic_tui.metadata import read_metadata
 
@@ -229,6 +231,45 @@ def test_bad_calls_say_one_sentence(
 def test_a_place_that_takes_no_files_is_found_before_loading(cli: Cli, prompts: str) -> None:
     assert "p.json" in cli.refuses("batch", prompts, "-o", "p.json/a/b")
     assert not any(backend.loads for backend in cli.backends)
+
+
+class Interrupted(FakeBackend):
+    """Gets Ctrl+C in the middle of its second job."""
+
+    def run(self, job: Job, resume: bytes | None = None) -> Generator[Event, None, None]:
+        for event in super().run(job, resume):
+            if isinstance(event, Progress) and event.iteration == 2 and len(self.jobs) == 2:
+                signal.raise_signal(signal.SIGINT)
+            yield event
+
+
+def test_an_interrupt_keeps_what_is_done(cli: Cli, prompts: str) -> None:
+    cli.wrap = lambda backend: Interrupted(backend.options)
+    result = cli("batch", prompts, "-o", "out")
+    assert result.code == 130
+    assert "Stopped after 1 of 3: the same command goes on." in result.err
+    assert sorted(content("out")) == ["00000000.jpg", "00000000.json"]
+    cli.wrap = None
+    assert cli("batch", prompts, "-o", "out").code == 0
+    assert [job.prompt for job in cli.backend.jobs] == ["a dog", "a fox"]
+
+
+def test_a_full_disk_stops_all_and_leaves_nothing_half_done(
+    cli: Cli, prompts: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> None:
+        if path.name == "00000001.jpg":
+            raise StorageError(f"Cannot write {path}: the disk is full: make room and try again.")
+        write_atomic(path, data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("unipic_tui.batch.folder.write_atomic", full)
+        result = cli("batch", prompts, "-o", "out")
+    assert result.code == 2
+    assert "the disk is full" in result.err
+    assert sorted(content("out")) == ["00000000.jpg", "00000000.json", "00000001.json"]
+    assert cli("batch", prompts, "-o", "out").code == 0
+    assert [job.prompt for job in cli.backend.jobs] == ["a dog", "a fox"]
 
 
 def test_pace_tells_rate_and_time_left() -> None:
