@@ -63,6 +63,14 @@ def test_every_setting_reaches_the_model(real: Any) -> None:
         assert pixels(f"{number}.png") != pixels("usual.png"), flags
 
 
+def test_the_best_of_three_can_be_drawn_again(real: Any) -> None:
+    result = real("g", "a red circle", "--best-of", "3", "-s", "4")
+    assert result.code == 0, result.err
+    (saved,) = files()
+    assert saved in {f"a-red-circle-s{seed}.png" for seed in (4, 5, 6)}
+    assert "equals the saved one" in real("replay", saved, "-o", "again.png").err
+
+
 def test_sizes(real: Any) -> None:
     real("g", "x", "--size", "3:1", "-o", "a.png")
     with Image.open("a.png") as image:

@@ -180,6 +180,7 @@ def test_a_bad_entry_is_one_bad_item(
         (["eval", "imgedit", "--prompts", "e.json", "--sources", "x", "-o", "o"], "not there"),
         (["eval", "imgedit", "--prompts", "e.json", "--sources", "in", "-o", "o"], "no array"),
         (["eval", "shapes", "-n", "0"], "not positive"),
+        (["eval", "shapes", "--best-of", "0"], "use 1 to 64"),
     ],
 )
 def test_bad_calls_say_one_sentence(
@@ -203,8 +204,10 @@ def test_shapes_prints_the_columns(
 
     monkeypatch.setattr(scoring, "score_checkpoint", score)
     options = ["--json"] if json_wanted else []
+    options += ["--best-of", "4"]
     result = cli("eval", "shapes", "--seed", "3", "-n", "12", "--checkpoint", "ck", *options)
     assert result.code == 0
+    assert asked["best_of"] == 4
     assert (asked["checkpoint"], asked["seed"], asked["count"]) == (Path("ck").absolute(), 3, 12)
     if json_wanted:
         (printed,) = result.events

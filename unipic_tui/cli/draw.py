@@ -7,6 +7,7 @@ import dataclasses
 
 from PIL import Image
 
+from unipic_tui.cli.best import Choice, checked_best_of
 from unipic_tui.cli.context import Context
 from unipic_tui.cli.inputs import MakeJob, edit_job, generate_job, seed_of
 from unipic_tui.cli.output import Output, plan_output
@@ -21,7 +22,9 @@ from unipic_tui.pictures import join_grid
 def generate(args: argparse.Namespace, context: Context) -> int:
     """Draw pictures from a prompt."""
     make_job = generate_job(args, context.settings)
-    return draw(args, context, make_job, grid=args.grid_size or 1, seed=args.seed).code
+    best_of = checked_best_of(args, make_job(Defaults(), _say_nothing))
+    grid = args.grid_size or 1
+    return draw(args, context, make_job, grid=grid, seed=args.seed, best_of=best_of).code
 
 
 def edit(args: argparse.Namespace, context: Context) -> int:
@@ -52,6 +55,7 @@ def draw(
     *,
     grid: int = 1,
     seed: str | None = None,
+    best_of: int | None = None,
 ) -> Drawn:
     """Draw a job's pictures, and save and show each of them as soon as it is done.
 
@@ -61,6 +65,7 @@ def draw(
         make_job: makes the job; called with guessed defaults first, to find bad input early.
         grid: pictures along each side of a grid; 1 to save each on its own.
         seed: what was said of the seed; a new one is told.
+        best_of: draw so many pictures, and save only the best of them, as many as the job says.
 
     Raises:
         UnipicError: something in the input, the checkpoint or the disk stops it.
@@ -76,13 +81,19 @@ def draw(
         try:
             load(backend, reporter, named=options.checkpoint is not None)
             job = make_job(backend.info.defaults, reporter.notice)
+            wanted = job.count
+            job = dataclasses.replace(job, count=best_of or wanted)
             reporter.started(job, backend.info)
             _tell_choices(job, seed, reporter)
             show = images if not (args.json or output.to_stdout) else "none"
             gallery = _Gallery(job, output, reporter, grid=grid, embed=embed, images=show)
-            final = run_job(backend, job, reporter, gallery.keep)
+            if best_of is None:
+                final = run_job(backend, job, reporter, gallery.keep)
+            else:
+                choice = Choice(backend, job.prompt, wanted, reporter, gallery.keep)
+                final = run_job(backend, job, reporter, choose=choice)
             with reporter.pause():
-                _tell_end(final, job)
+                _tell_end(final, job, chosen=best_of is not None)
             return Drawn(exit_code(final), gallery.image, backend.info.model)
         finally:
             backend.close()
@@ -99,10 +110,12 @@ def _tell_choices(job: DrawingJob, seed: str | None, reporter: Reporter) -> None
         reporter.notice(f"The guidance pushes away from {job.unconditional!r}.")
 
 
-def _tell_end(final: Final, job: DrawingJob) -> None:
+def _tell_end(final: Final, job: DrawingJob, chosen: bool) -> None:
     match final:
         case Failed():
             say(final.message)
+        case Cancelled() if chosen:
+            say("Stopped before the best picture was chosen: none was saved.")
         case Cancelled(pictures):
             kept = (
                 f"{len(pictures)} of {job.count} pictures were done" if pictures else "no picture"

@@ -14,7 +14,7 @@ from unipic_tui.cli.arguments import Commands, Parser, add_command, add_model, a
 from unipic_tui.cli.batch import add_result_folder, sampling
 from unipic_tui.cli.context import Context
 from unipic_tui.errors import InputError
-from unipic_tui.jobs import QUALITIES
+from unipic_tui.jobs import MAX_COUNT, QUALITIES
 
 if TYPE_CHECKING:
     from unipic_tui.batch.tasks import Common, Plan
@@ -75,6 +75,9 @@ def add_arguments(commands: Commands) -> None:
     shapes.add_argument("-g", "--guidance", type=float, metavar="X", help="of drawing")
     shapes.add_argument("--edit-guidance", type=float, metavar="X", help="of editing")
     shapes.add_argument(
+        "--best-of", type=int, default=1, metavar="N", help="let the model choose one of N pictures"
+    )
+    shapes.add_argument(
         "--checkpoint", metavar="DIR", default=argparse.SUPPRESS, help="its folder (embedded)"
     )
     shapes.add_argument("--json", action="store_true", help="print one JSON object")
@@ -119,6 +122,8 @@ def _shapes(args: argparse.Namespace, context: Context) -> int:
 
     if args.count < 1:
         raise InputError(f"The number {args.count} is not positive: give at least 1.")
+    if not 1 <= args.best_of <= MAX_COUNT:
+        raise InputError(f"--best-of {args.best_of} is out of range: use 1 to {MAX_COUNT}.")
     score = score_checkpoint(
         context.checkpoint(args),
         args.seed,
@@ -126,6 +131,7 @@ def _shapes(args: argparse.Namespace, context: Context) -> int:
         quality=args.quality or context.settings.quality,
         guidance=args.guidance,
         edit_guidance=args.edit_guidance,
+        best_of=args.best_of,
         progress=lambda what: say(f"scoring {what}"),
     )
     if args.json:

@@ -149,6 +149,13 @@ def _add_generate(commands: Commands) -> None:
     parser.add_argument("words", nargs="*", metavar="PROMPT", help='what to draw; "-" reads it')
     also(parser, ("-p", "--prompt"), "prompt")
     add_sampling(parser)
+    parser.add_argument_group("choosing").add_argument(
+        "--best-of",
+        type=int,
+        metavar="N",
+        help="draw N pictures and save the best --count of them; the model judges by describing "
+        "them and asking itself about what the prompt names",
+    )
     shape = parser.add_argument_group("size and place")
     shape.add_argument(
         "--size",

@@ -65,6 +65,9 @@ class Reporter(Protocol):
     def result(self, record: dict[str, Any], line: str) -> None:
         """A further result: as JSON, or the line for a person."""
 
+    def remark(self, record: dict[str, Any], line: str) -> None:
+        """A remark of more than a sentence: as JSON, or the line for a person."""
+
     def pause(self) -> contextlib.AbstractContextManager[None]:
         """While it lasts, the terminal is free for other output."""
 
@@ -112,6 +115,10 @@ class JsonReporter:
         write_json({"event": "picture", "path": str(path.absolute()), **record})
 
     def result(self, record: dict[str, Any], line: str) -> None:  # noqa: ARG002
+        """Tell the record."""
+        write_json(record)
+
+    def remark(self, record: dict[str, Any], line: str) -> None:  # noqa: ARG002
         """Tell the record."""
         write_json(record)
 
@@ -183,6 +190,10 @@ class HumanReporter:
     def result(self, record: dict[str, Any], line: str) -> None:  # noqa: ARG002
         """The line."""
         self._write(f"{printable(line)}\n")
+
+    def remark(self, record: dict[str, Any], line: str) -> None:  # noqa: ARG002
+        """The line on the standard error."""
+        self.notice(line)
 
     def event(self, event: Event) -> None:
         """Move the bar, or write a further piece of the answer."""

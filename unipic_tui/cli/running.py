@@ -67,8 +67,16 @@ class Interrupt:
             signal.signal(signal.SIGINT, before)
 
 
+Choose = Callable[[tuple[Picture, ...]], Iterator[None]]
+"""Takes all pictures of a job; Ctrl+C is heeded wherever it yields."""
+
+
 def run_job(
-    backend: Backend, job: Job, reporter: Reporter, keep: Callable[[Picture], None] | None = None
+    backend: Backend,
+    job: Job,
+    reporter: Reporter,
+    keep: Callable[[Picture], None] | None = None,
+    choose: Choose | None = None,
 ) -> Final:
     """Run a job to its end, or to the first iteration after Ctrl+C.
 
@@ -77,9 +85,11 @@ def run_job(
         job: what to do.
         reporter: is told every event.
         keep: takes each picture as soon as it is done; what it raises stops the job.
+        choose: takes all pictures when the last is done, before the end is told.
     """
     interrupt = Interrupt()
     pictures: list[Picture] = []
+    final: Final | None = None
     with interrupt.watching():
         events = backend.run(job)
         try:
@@ -88,16 +98,22 @@ def run_job(
                     pictures.append(event)
                     if keep is not None:
                         keep(event)
-                reporter.event(event)
                 if isinstance(event, Finished | Failed | Cancelled):
-                    return event
+                    final = event
+                    break
+                reporter.event(event)
                 if interrupt.requested:
                     break
         finally:
             events.close()
-    cancelled = Cancelled(tuple(pictures))
-    reporter.event(cancelled)
-    return cancelled
+        if choose is not None and isinstance(final, Finished):
+            for _ in choose(final.pictures):
+                if interrupt.requested:
+                    final = None
+                    break
+    final = final or Cancelled(tuple(pictures))
+    reporter.event(final)
+    return final
 
 
 def exit_code(final: Final) -> int:

@@ -21,6 +21,7 @@ from PIL import Image
 
 from unipic_tui.events import BackendOptions, Failed, Finished
 from unipic_tui.inference.pipeline import Pipeline
+from unipic_tui.inference.ranking import best_first, judge
 from unipic_tui.jobs import DescribeJob, EditJob, GenerateJob, Job, Quality
 from unipic_tui.nano.world import (
     describe_sample,
@@ -107,10 +108,17 @@ class Score:
 
 
 class Scorer:
-    """Runs jobs and reads what comes out."""
+    """Runs jobs and reads what comes out.
 
-    def __init__(self, pipeline: Pipeline, seed: int, quality: Quality) -> None:
-        self.pipeline, self.quality = pipeline, quality
+    Args:
+        pipeline: of the checkpoint.
+        seed: of the prompts.
+        quality: of what is drawn.
+        best_of: draw so many pictures of each prompt and let the model choose one of them.
+    """
+
+    def __init__(self, pipeline: Pipeline, seed: int, quality: Quality, best_of: int = 1) -> None:
+        self.pipeline, self.quality, self.best_of = pipeline, quality, best_of
         self.rng = generator("score", seed)
         self.folder = Path(tempfile.mkdtemp(prefix="unipic-score-"))
         self.drawn = 0
@@ -126,10 +134,14 @@ class Scorer:
 
     def _picture(self, job: GenerateJob | EditJob) -> np.ndarray:
         began = time.monotonic()
-        picture = self._finish(job).pictures[0].image
+        images = [picture.image for picture in self._finish(job).pictures]
+        chosen = 0
+        if len(images) > 1:
+            verdicts = [judge(self.pipeline, image, job.prompt) for image in images]
+            chosen = best_first(verdicts)[0]
         self.spent += time.monotonic() - began
         self.drawn += 1
-        return np.asarray(picture)
+        return np.asarray(images[chosen])
 
     def _source(self, pixels: np.ndarray) -> str:
         path = self.folder / "source.png"
@@ -142,7 +154,11 @@ class Scorer:
         for index in range(count):
             sample = draw_sample(self.rng, kind=kind)  # type: ignore[arg-type]
             job = GenerateJob(
-                prompt=sample.prompt, seed=index, quality=self.quality, guidance=guidance
+                prompt=sample.prompt,
+                count=self.best_of,
+                seed=index,
+                quality=self.quality,
+                guidance=guidance,
             )
             found = detect(self._picture(job))
             rate.add(_satisfies(sample.request, found))
@@ -196,6 +212,7 @@ def score_checkpoint(
     quality: Quality = "full",
     guidance: float | None = None,
     edit_guidance: float | None = None,
+    best_of: int = 1,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Score:
     """Score a checkpoint.
@@ -204,9 +221,12 @@ def score_checkpoint(
         checkpoint: its folder; ``None`` for the embedded one.
         count: prompts, edits, descriptions and questions each; the six kinds share the prompts.
         guidance, edit_guidance: the checkpoint's own where they are ``None``.
+        best_of: pictures drawn of each prompt, of which the model chooses one.
     """
     pipeline = Pipeline(BackendOptions(checkpoint=checkpoint, device="auto"))
-    scorer = Scorer(pipeline, seed, quality)
+    for _ in pipeline.load():
+        pass
+    scorer = Scorer(pipeline, seed, quality, best_of)
     score = Score()
     for index, kind in enumerate(COLUMNS):
         progress(COLUMNS[kind])
@@ -235,6 +255,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--quality", choices=("exact", "full", "fast"), default="full")
     parser.add_argument("--guidance", type=float, help="of drawing (default: the checkpoint's)")
     parser.add_argument("--edit-guidance", type=float, help="of editing")
+    parser.add_argument(
+        "--best-of", type=int, default=1, metavar="N", help="let the model choose one of N pictures"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args(arguments)
     score = score_checkpoint(
@@ -244,6 +267,7 @@ def main(arguments: list[str] | None = None) -> int:
         quality=args.quality,
         guidance=args.guidance,
         edit_guidance=args.edit_guidance,
+        best_of=args.best_of,
         progress=lambda what: print(f"scoring {what}", file=sys.stderr),
     )
     if args.json:

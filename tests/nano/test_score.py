@@ -1,0 +1,57 @@
+"""Scoring, with a stand-in for the model that sees well and draws well only every second time."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from unipic_tui.events import Event, Finished, Picture
+from unipic_tui.jobs import DescribeJob, GenerateJob, Job
+from unipic_tui.nano import score as scoring
+from unipic_tui.nano.score import Score, Scorer
+from unipic_tui.nano.world import describe, detect, draw_sample, render
+
+
+class SecondBest:
+    """Its first picture is another prompt's; its second is right."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.scene: Any = None
+        self.wrong: Any = None
+
+        def remember(*args: Any, **options: Any) -> Any:
+            sample = draw_sample(*args, **options)
+            self.wrong, self.scene = self.scene, sample.scene
+            return sample
+
+        monkeypatch.setattr(scoring, "draw_sample", remember)
+
+    def run(self, job: Job, resume: bytes | None = None) -> Generator[Event, None, None]:
+        if isinstance(job, DescribeJob):
+            with Image.open(job.source) as image:
+                seen = detect(np.asarray(image))
+            yield Finished(text=describe(seen) if "Describe" in job.prompt else "yes")
+            return
+        assert isinstance(job, GenerateJob)
+        pictures = tuple(
+            Picture(index, Image.fromarray(render(scene)), job, "", 0.0)
+            for index, scene in enumerate((self.wrong or self.scene, self.scene)[: job.count])
+        )
+        yield Finished(pictures)
+
+
+@pytest.mark.parametrize(("best_of", "right"), [(1, False), (2, True)])
+def test_best_of_counts_the_picture_the_model_chose(
+    monkeypatch: pytest.MonkeyPatch, best_of: int, right: bool
+) -> None:
+    scorer = Scorer(SecondBest(monkeypatch), 0, "full", best_of)  # type: ignore[arg-type]
+    score = Score()
+    for kind in ("colour", "attribute"):
+        scorer.draw(score, kind, 6, None)
+    assert scorer.drawn == 12
+    assert (score.overall > 0.9) is right, score.to_dict()
+    assert right or score.overall < 0.4
