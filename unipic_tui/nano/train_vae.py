@@ -26,6 +26,8 @@ from unipic_tui.nano.world import (
 
 KL_WEIGHT = 1e-6
 PEAK_RATE = 1.5e-3
+MATRIX_RATE = 10.0
+"""Muon's rate relative to AdamW's: what the shipped autoencoder was trained with."""
 OBJECT_WEIGHT = 4.0
 """How much more a pixel that is not ground counts."""
 
@@ -116,7 +118,7 @@ def train_vae(
     run = Run(folder, "vae", minutes, rank)
     torch.manual_seed(seed)
     vae = initialised(Vae(config)).to(device)
-    optimizer = Optimizer(vae)
+    optimizer = Optimizer(vae, matrix_rate=MATRIX_RATE)
     average = Average(vae, 0.998)
     if (state := run.load()) is not None:
         vae.load_state_dict(state["model"])
