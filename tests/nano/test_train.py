@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from unipic_tui.events import BackendOptions, Finished
 from unipic_tui.inference.pipeline import Pipeline
@@ -19,8 +20,8 @@ from unipic_tui.nano import train
 from unipic_tui.nano.config import nano_config
 from unipic_tui.nano.data import lay_out
 from unipic_tui.nano.optim import Optimizer, orthogonalise
-from unipic_tui.nano.run import Average, Run, learning_rate
-from unipic_tui.nano.train_joint import Mix, Trainer, Weights, initialise, train_joint
+from unipic_tui.nano.run import Average, Run, Weights, learning_rate
+from unipic_tui.nano.train_joint import VECTORS, Mix, Trainer, initialise, train_joint
 from unipic_tui.nano.train_vae import same_content, scenes, to_pictures, to_tensor, vae_loss
 from unipic_tui.nano.world import detect, generator, render_batch
 
@@ -102,7 +103,8 @@ def test_every_task_learns(codec: PromptCodec) -> None:
     model = UniPic(nano_config(codec.vocabulary, SMALL_VAE))
     initialise(model, 0)
     model.vae.requires_grad_(False)
-    weights = Weights(model)
+    parts = nn.ModuleDict({n: part for n, part in model.named_children() if n != "vae"})
+    weights = Weights(parts, Optimizer(parts, vectors=VECTORS))
     mix = Mix(draw=6, edit=4, describe=4)
     trainer = Trainer(model, codec, generator("train", 0), mix, pool=64)
     first: dict[str, float] = {}
@@ -116,7 +118,7 @@ def test_every_task_learns(codec: PromptCodec) -> None:
             first.setdefault(task, float(loss.detach()))
             last[task] = float(loss.detach())
         weights.optimizer.step(1e-3)
-        weights.average.update(weights.parts)
+        weights.average.update(parts)
     assert set(last) == {"draw", "edit", "describe"}
     assert all(last[task] < first[task] for task in last), (first, last)
 

@@ -18,6 +18,7 @@ from unipic_tui.events import BackendInfo, BackendOptions, Loading, Memory
 from unipic_tui.inference.prompts import Prompt, PromptCodec
 from unipic_tui.model.checkpoint import Checkpoint, load_model, open_checkpoint
 from unipic_tui.model.unipic import UniPic
+from unipic_tui.model.vae import to_bytes
 from unipic_tui.paths import EMBEDDED_CHECKPOINT
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -83,11 +84,16 @@ class Engine:
         latents = self.model.vae.encode(self.to_pixels(image)).float()
         return latents.flatten(1, 2), (latents.shape[1], latents.shape[2])
 
+    def see(self, image: Image.Image) -> tuple[Tensor, tuple[int, int]]:
+        """A whole picture's MAR encoding (1, buffer + tokens, width), and its grid."""
+        latents, grid = self.encode(image)
+        positions = self.model.positions(*grid)
+        return self.model.mar.encode(latents.to(self.model.dtype), None, positions), grid
+
     def decode(self, latents: Tensor, grid: tuple[int, int]) -> Image.Image:
         """The picture of latents (1, tokens, channels)."""
         images = self.model.vae.decode(latents.to(self.model.dtype).unflatten(1, grid))
-        pixels = (127.5 * images[0].float() + 128).clamp(0, 255).to(torch.uint8)
-        return Image.fromarray(pixels.permute(1, 2, 0).cpu().numpy())
+        return Image.fromarray(to_bytes(images)[0].numpy())
 
 
 def choose_device(name: str) -> torch.device:

@@ -174,7 +174,7 @@ class Pipeline:
         index: int,
         clock: Clock,
         pictures: list[Picture],
-        kept: state.Kept | None,
+        kept: state.KeptRun | None,
     ) -> Generator[Event, None, None]:
         began = time.monotonic()
         engine, grid = self.engine, plan.grid

@@ -15,7 +15,7 @@ from unipic_tui.inference.engine import Engine
 from unipic_tui.inference.images import expand_to_square, fit_size, load_image
 from unipic_tui.inference.prompts import EDIT_UNCONDITIONAL, Prompt, check_length
 from unipic_tui.inference.sampling import SamplingSettings, Step, read_prefix, sample
-from unipic_tui.inference.state import Kept, SamplerState
+from unipic_tui.inference.state import KeptRun, SamplerState
 from unipic_tui.jobs import TOKEN_PIXELS, DescribeJob, DrawingJob, EditJob, GenerateJob, Region
 
 
@@ -91,9 +91,7 @@ def _plan_edit(engine: Engine, job: EditJob) -> Plan:
     source = load_image(job.source)
     width, height = fit_size(*source.size, longest)
     job = dataclasses.replace(job, size=longest)
-    latents, grid = engine.encode(resized(source, (width, height)))
-    model = engine.model
-    encoded = model.mar.encode(latents.to(model.dtype), None, model.positions(*grid))
+    encoded, grid = engine.see(resized(source, (width, height)))
     prompts = [engine.codec.about_image(job.prompt)]
     if job.guidance != 1:
         prompts.append(engine.codec.about_image(job.unconditional or EDIT_UNCONDITIONAL))
@@ -102,8 +100,8 @@ def _plan_edit(engine: Engine, job: EditJob) -> Plan:
         grid,
         prompts,
         source.size,
-        seen=model.look(encoded),
-        canvas=model.mar.canvas(encoded),
+        seen=engine.model.look(encoded),
+        canvas=engine.model.mar.canvas(encoded),
     )
 
 
@@ -141,7 +139,7 @@ def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
 
 
-def take_up(engine: Engine, plan: Plan, kept: Kept) -> Kept:
+def take_up(engine: Engine, plan: Plan, kept: KeptRun) -> KeptRun:
     """See that a kept state fits a plan.
 
     Raises:
@@ -162,7 +160,7 @@ def take_up(engine: Engine, plan: Plan, kept: Kept) -> Kept:
 
 
 def start_drawing(
-    engine: Engine, plan: Plan, job: DrawingJob, kept: Kept | None
+    engine: Engine, plan: Plan, job: DrawingJob, kept: KeptRun | None
 ) -> tuple[SamplerState, Iterator[Step]]:
     """A picture's state, new or kept, and the steps that draw it.
 
@@ -213,8 +211,7 @@ def look_at(engine: Engine, job: DescribeJob) -> Tensor:
         seen = model.look_siglip2(engine.to_pixels(resized(square, (side, side))))
     else:
         side = min(defaults.width, defaults.height)
-        latents, grid = engine.encode(resized(square, (side, side)))
-        encoded = model.mar.encode(latents.to(model.dtype), None, model.positions(*grid))
+        encoded, _ = engine.see(resized(square, (side, side)))
         seen = model.look(encoded)
     prompt = engine.codec.about_image(job.prompt, job.turns)
     limit = model.config.llm.max_position_embeddings

@@ -160,21 +160,18 @@ def sample(
     positions = model.positions(*grid)
     device, dtype = model.device, model.dtype
     everything = torch.arange(total).expand(pictures, -1)
-    # The whole schedule is known beforehand: indices go to the device once, nothing waits for it.
+    # Orders stay on the CPU, where choosing tokens makes nothing wait for the device.
     for iteration in range(state.iteration, len(counts)):
         before = counts[iteration - 1] if iteration else state.orders.shape[1]
         after = counts[iteration]
-        hidden_now = state.orders[:, :before]
-        visible_flags = torch.ones(pictures, total, dtype=torch.bool)
-        visible_flags.scatter_(1, hidden_now, False)
-        visible = everything[visible_flags].view(pictures, total - before).to(device)
-        targets = state.orders[:, after:before].sort(dim=1).values
+        visible = everything[state.drawn(before)].view(pictures, total - before).to(device)
+        targets = state.orders[:, after:before].sort(dim=1).values.to(device)
         steps = settings.head_steps_at(iteration, len(counts))
         guidance = guidance_at(settings.guidance, settings.schedule, state.orders.shape[1], after)
 
         reuse = settings.quality == "fast" and prefix.guided
         refresh = not reuse or state.difference is None or iteration % FAST_REFRESH == 0
-        wanted = everything.to(device) if reuse and refresh else targets.to(device)
+        wanted = everything.to(device) if reuse and refresh else targets
         both = prefix.guided and refresh
         encoded = model.mar.encode(state.tokens.to(dtype), visible, positions)
         informed = model.inform(*_converse(model, prefix, encoded, both=both))
@@ -187,7 +184,7 @@ def sample(
             None if canvas is None else canvas.repeat(rows, 1, 1),
         )
         if reuse:
-            z, state.difference = _reuse(z, state.difference, targets.to(device), refresh=refresh)
+            z, state.difference = _reuse(z, state.difference, targets, refresh=refresh)
         if noises is not None:
             noise = next(noises)
         else:
@@ -203,7 +200,7 @@ def sample(
             guidance=guidance,
             temperature=settings.temperature,
         )
-        index = targets.to(device).unsqueeze(-1).expand(-1, -1, channels)
+        index = targets.unsqueeze(-1).expand(-1, -1, channels)
         state.tokens.scatter_(1, index, latents.view(pictures, before - after, channels))
         state.iteration = iteration + 1
         yield Step(iteration + 1, len(counts), after)

@@ -60,15 +60,18 @@ class SamplerState:
         )
         return cls(tokens, orders, 0, generators)
 
-    def known(self, masked: int) -> list[tuple[bool, ...]]:
-        """For each picture, which tokens are drawn while ``masked`` are not."""
+    def drawn(self, masked: int) -> Tensor:
+        """(pictures, tokens) True where a token is drawn while ``masked`` are not; on the CPU."""
         flags = torch.ones(self.tokens.shape[:2], dtype=torch.bool)
-        flags.scatter_(1, self.orders[:, :masked], False)
-        return [tuple(row) for row in flags.tolist()]
+        return flags.scatter_(1, self.orders[:, :masked], False)
+
+    def known(self, masked: int) -> list[tuple[bool, ...]]:
+        """`drawn` as plain data, a row a picture."""
+        return [tuple(row) for row in self.drawn(masked).tolist()]
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptRun:
     """A kept state and where it belongs.
 
     Attributes:
@@ -108,7 +111,7 @@ def keep(
     return save_tensors(tensors, {"unipic": json.dumps(rest)})
 
 
-def recall(data: bytes) -> Kept:
+def recall(data: bytes) -> KeptRun:
     """The state that `keep` wrote.
 
     Raises:
@@ -137,4 +140,4 @@ def recall(data: bytes) -> Kept:
         raise InputError(f"The kept state cannot be read: {_STALE}.") from None
     if isinstance(job, DescribeJob):
         raise InputError(f"The kept state is of a job that draws nothing: {_STALE}.")
-    return Kept(job, model, picture, (rows, columns), state)
+    return KeptRun(job, model, picture, (rows, columns), state)

@@ -230,3 +230,9 @@ class Vae(nn.Module):
         """Images of scaled latents (batch, h, w, channels); may lie a little outside [-1, 1]."""
         z = (latents / self.config.scale).permute(0, 3, 1, 2)
         return self.decoder(self.post_quant_conv(z.contiguous()))  # type: ignore[no-any-return]
+
+
+def to_bytes(images: Tensor) -> Tensor:
+    """Images (batch, 3, h, w) in about [-1, 1] as uint8 (batch, h, w, 3) on the CPU, clamped."""
+    pixels = (127.5 * images.float() + 128).clamp(0, 255).to(torch.uint8)
+    return pixels.permute(0, 2, 3, 1).cpu()

@@ -32,7 +32,7 @@ class WeightFiles:
         found: Shapes = {}
         for path in self.files:
             if path.suffix == ".safetensors":
-                with _safe(path) as file:
+                with _Opened(path) as file:
                     for key in file.keys():  # noqa: SIM118 - the file is no mapping
                         part = file.get_slice(key)
                         if str(part.get_dtype()).startswith(("F", "BF")):
@@ -45,7 +45,7 @@ class WeightFiles:
         """Names and values of the floating-point entries, mapped to the file where it allows."""
         for path in self.files:
             if path.suffix == ".safetensors":
-                with _safe(path) as file:
+                with _Opened(path) as file:
                     for key in file.keys():  # noqa: SIM118
                         value = file.get_tensor(key)
                         if value.is_floating_point():
@@ -121,10 +121,6 @@ class _Opened:
         self._file.__exit__(kind, error, trace)
         if isinstance(error, SafetensorError | OSError):
             raise _unreadable(self.path, error) from None
-
-
-def _safe(path: Path) -> _Opened:
-    return _Opened(path)
 
 
 def _unpickle(path: Path) -> dict[str, Tensor]:

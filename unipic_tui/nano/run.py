@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from unipic_tui.nano.optim import Optimizer
 from unipic_tui.nano.parallel import average
 
 CHECKPOINT_SECONDS = 120.0
@@ -51,6 +52,29 @@ class Average:
         """Give the averaged weights to a module of the same shape."""
         for name, value in module.named_parameters():
             value.copy_(self.weights[name])
+
+
+class Weights:
+    """What a stage trains, its optimiser and its average."""
+
+    def __init__(self, module: nn.Module, optimizer: Optimizer) -> None:
+        self.module, self.optimizer = module, optimizer
+        self.average = Average(module, 0.998)
+        self.list = list(module.parameters())
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a resumed run needs."""
+        return {
+            "model": self.module.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take up what `state_dict` gave."""
+        self.module.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.average.load_state_dict(state["average"])
 
 
 def learning_rate(progress: float, step: int, peak: float, warmup: int = 100) -> float:

@@ -32,6 +32,7 @@ from unipic_tui.nano.world import (
     generator,
     question_sample,
     render,
+    satisfies,
     surplus,
 )
 
@@ -120,7 +121,6 @@ class Scorer:
     def __init__(self, pipeline: Pipeline, seed: int, quality: Quality, best_of: int = 1) -> None:
         self.pipeline, self.quality, self.best_of = pipeline, quality, best_of
         self.rng = generator("score", seed)
-        self.folder = Path(tempfile.mkdtemp(prefix="unipic-score-"))
         self.drawn = 0
         self.spent = 0.0
 
@@ -143,11 +143,6 @@ class Scorer:
         self.drawn += 1
         return np.asarray(images[chosen])
 
-    def _source(self, pixels: np.ndarray) -> str:
-        path = self.folder / "source.png"
-        Image.fromarray(pixels).save(path)
-        return str(path)
-
     def draw(self, score: Score, kind: str, count: int, guidance: float | None) -> None:
         """Draw ``count`` prompts of a kind."""
         rate = score.draw.setdefault(kind, Rate())
@@ -161,18 +156,18 @@ class Scorer:
                 guidance=guidance,
             )
             found = detect(self._picture(job))
-            rate.add(_satisfies(sample.request, found))
+            rate.add(satisfies(sample.request, found))
             extra = surplus(sample.request, found)
             score.more.add(extra > 0)
             score.fewer.add(extra < 0)
 
-    def edit(self, score: Score, count: int, guidance: float | None) -> None:
-        """Make ``count`` edits."""
+    def edit(self, score: Score, count: int, guidance: float | None, folder: Path) -> None:
+        """Make ``count`` edits; their sources lie in ``folder``."""
         for index in range(count):
             sample = edit_sample(self.rng)
             job = EditJob(
                 prompt=sample.instruction,
-                source=self._source(render(sample.source)),
+                source=_saved(render(sample.source), folder),
                 seed=index,
                 quality=self.quality,
                 guidance=guidance,
@@ -182,8 +177,8 @@ class Scorer:
             score.alone.add(alone)
             score.edits.setdefault(sample.kind, Rate()).add(followed and alone)
 
-    def describe(self, score: Score, count: int) -> None:
-        """Ask for ``count`` descriptions and answers."""
+    def describe(self, score: Score, count: int, folder: Path) -> None:
+        """Ask for ``count`` descriptions and answers; the pictures lie in ``folder``."""
         for ask, rate in (
             (describe_sample, score.described),
             (question_sample, score.answered),
@@ -192,16 +187,16 @@ class Scorer:
                 sample = ask(self.rng)
                 job = DescribeJob(
                     prompt=sample.question,
-                    source=self._source(render(sample.scene)),
+                    source=_saved(render(sample.scene), folder),
                     max_new_tokens=96,
                 )
                 rate.add(self._finish(job).text == sample.answer)
 
 
-def _satisfies(request: object, found: object) -> bool:
-    from unipic_tui.nano.world import satisfies
-
-    return satisfies(request, found)  # type: ignore[arg-type]
+def _saved(pixels: np.ndarray, folder: Path) -> str:
+    path = folder / "source.png"
+    Image.fromarray(pixels).save(path)
+    return str(path)
 
 
 def score_checkpoint(
@@ -232,10 +227,11 @@ def score_checkpoint(
         progress(COLUMNS[kind])
         share = count // len(COLUMNS) + (index < count % len(COLUMNS))
         scorer.draw(score, kind, share, guidance)
-    progress("edits")
-    scorer.edit(score, count, edit_guidance)
-    progress("descriptions and questions")
-    scorer.describe(score, count)
+    with tempfile.TemporaryDirectory(prefix="unipic-score-") as name:
+        progress("edits")
+        scorer.edit(score, count, edit_guidance, Path(name))
+        progress("descriptions and questions")
+        scorer.describe(score, count, Path(name))
     score.seconds = scorer.spent / max(1, scorer.drawn)
     return score
 

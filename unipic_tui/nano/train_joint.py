@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ from unipic_tui.nano.data import (
 )
 from unipic_tui.nano.optim import Optimizer
 from unipic_tui.nano.parallel import start, world_size
-from unipic_tui.nano.run import Average, Mean, Run, learning_rate
+from unipic_tui.nano.run import Mean, Run, Weights, learning_rate
 from unipic_tui.nano.world import generator
 
 PEAK_RATE = 1e-3
@@ -181,36 +181,13 @@ class Trainer:
         return int(self.rng.integers(1, self.tokens))
 
 
-class Weights:
-    """What is trained, its optimiser and its average."""
-
-    def __init__(self, model: UniPic) -> None:
-        self.parts = _trained(model)
-        self.optimizer = Optimizer(self.parts, vectors=VECTORS)
-        self.average = Average(self.parts, 0.998)
-        self.list = list(self.parts.parameters())
-
-    def state_dict(self) -> dict[str, Any]:
-        """All that a resumed run needs."""
-        return {
-            "model": self.parts.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "average": self.average.state_dict(),
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up what `state_dict` gave."""
-        self.parts.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.average.load_state_dict(state["average"])
-
-    @torch.no_grad()
-    def averaged(self, model: UniPic) -> UniPic:
-        """A copy of the model with averaged weights."""
-        shown = UniPic(model.config).to(model.device).eval()
-        shown.load_state_dict(model.state_dict())
-        self.average.write_to(_trained(shown))
-        return shown
+@torch.no_grad()
+def averaged(model: UniPic, weights: Weights) -> UniPic:
+    """A copy of the model with averaged weights."""
+    shown = UniPic(model.config).to(model.device).eval()
+    shown.load_state_dict(model.state_dict())
+    weights.average.write_to(_trained(shown))
+    return shown
 
 
 def _trained(model: UniPic) -> nn.ModuleDict:
@@ -247,7 +224,8 @@ def train_joint(
     if fresh:
         initialise(model, seed)
     model.vae.requires_grad_(False).eval()
-    weights = Weights(model)
+    parts = _trained(model)
+    weights = Weights(parts, Optimizer(parts, vectors=VECTORS))
     if (state := run.load()) is not None:
         weights.load_state_dict(state)
     stream = seed + 1 + run.step + 1_000_003 * rank
@@ -270,7 +248,7 @@ def train_joint(
         run.share(weights.list)
         nn.utils.clip_grad_norm_(weights.list, 1.0)
         weights.optimizer.step(learning_rate(run.progress, step, PEAK_RATE))
-        weights.average.update(weights.parts)
+        weights.average.update(parts)
         if step % 100 == 99:
             samples = (step + 1) * trainer.mix.total * world_size()
             run.log(samples=samples, **{name: mean.read() for name, mean in means.items()})
@@ -278,6 +256,6 @@ def train_joint(
             run.save(weights.state_dict())
         if run.spent >= snapshot_at:
             snapshot_at = run.spent + snapshot_minutes * 60
-            yield weights.averaged(model)
+            yield averaged(model, weights)
     run.save(weights.state_dict())
-    yield weights.averaged(model)
+    yield averaged(model, weights)

@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unipic_tui.model.config import VaeConfig
-from unipic_tui.model.vae import Vae
+from unipic_tui.model.vae import Vae, to_bytes
 from unipic_tui.nano.optim import Optimizer
 from unipic_tui.nano.parallel import start, world_size
-from unipic_tui.nano.run import Average, Mean, Run, learning_rate
+from unipic_tui.nano.run import Mean, Run, Weights, learning_rate
 from unipic_tui.nano.world import (
     Detected,
     Scene,
@@ -40,8 +40,7 @@ def to_tensor(pictures: np.ndarray, device: str | torch.device = "cpu") -> Tenso
 
 def to_pictures(images: Tensor) -> np.ndarray:
     """The reverse of `to_tensor`, clamped."""
-    pixels = (127.5 * images.float() + 128).clamp(0, 255).to(torch.uint8)
-    return pixels.permute(0, 2, 3, 1).cpu().numpy()
+    return to_bytes(images).numpy()
 
 
 def scenes(rng: np.random.Generator, count: int) -> list[Scene]:
@@ -118,26 +117,13 @@ def train_vae(
     run = Run(folder, "vae", minutes, rank)
     torch.manual_seed(seed)
     vae = initialised(Vae(config)).to(device)
-    optimizer = Optimizer(vae, matrix_rate=MATRIX_RATE)
-    average = Average(vae, 0.998)
+    weights = Weights(vae, Optimizer(vae, matrix_rate=MATRIX_RATE))
     if (state := run.load()) is not None:
-        vae.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        average.load_state_dict(state["average"])
+        weights.load_state_dict(state)
     rng = generator("train", seed + run.step + 1_000_003 * rank)
     torch.manual_seed(seed + run.step + 1_000_003 * rank)
-    weights = list(vae.parameters())
     loss_mean, gap_mean = Mean(), Mean()
     peer = Vae(config).to(device).eval()
-
-    def save() -> None:
-        run.save(
-            {
-                "model": vae.state_dict(),
-                "optimizer": optimizer.state_dict(),
-                "average": average.state_dict(),
-            }
-        )
 
     for step in run.steps():
         images = to_tensor(render_batch(scenes(rng, batch)), device)
@@ -149,16 +135,16 @@ def train_vae(
         )
         with torch.autocast(torch.device(device).type, torch.bfloat16):
             loss, gap = vae_loss(vae, images, noise)
-        optimizer.zero_grad()
+        weights.optimizer.zero_grad()
         loss.backward()
-        run.share(weights)
-        torch.nn.utils.clip_grad_norm_(weights, 1.0)
-        optimizer.step(learning_rate(run.progress, step, PEAK_RATE))
-        average.update(vae)
+        run.share(weights.list)
+        torch.nn.utils.clip_grad_norm_(weights.list, 1.0)
+        weights.optimizer.step(learning_rate(run.progress, step, PEAK_RATE))
+        weights.average.update(vae)
         loss_mean.add(loss)
         gap_mean.add(gap)
         if step % 250 == 249 and rank == 0:
-            average.write_to(peer)
+            weights.average.write_to(peer)
             run.log(
                 pictures=(step + 1) * batch * world_size(),
                 loss=loss_mean.read(),
@@ -166,9 +152,9 @@ def train_vae(
                 right=read_right(peer, 200, device),
             )
         if run.due():
-            save()
-    save()
-    average.write_to(vae)
+            run.save(weights.state_dict())
+    run.save(weights.state_dict())
+    weights.average.write_to(vae)
     vae.eval()
     return with_unit_scale(vae, device)
 

@@ -17,6 +17,7 @@ from unipic_tui.nano.world.scene import (
     Scene,
     Shape,
     choose,
+    choose_by,
     sample_colours,
     sample_scene,
 )
@@ -260,8 +261,6 @@ _MAKERS: dict[DrawKind, Callable[[np.random.Generator], DrawSample]] = {
     "attribute": _attribute,
     "described": _described,
 }
-_MIX_KINDS = tuple(DRAW_MIX)
-_MIX_EDGES = np.cumsum(list(DRAW_MIX.values()))
 
 
 def draw_sample(rng: np.random.Generator, kind: DrawKind | None = None) -> DrawSample:
@@ -270,9 +269,7 @@ def draw_sample(rng: np.random.Generator, kind: DrawKind | None = None) -> DrawS
     Raises:
         ValueError: if there is no such kind.
     """
-    if kind is None:
-        edge = rng.random() * _MIX_EDGES[-1]
-        kind = _MIX_KINDS[int(np.searchsorted(_MIX_EDGES, edge, side="right"))]
-    if kind not in _MAKERS:
-        raise ValueError(f"no such kind of prompt: {kind!r}")
-    return _MAKERS[kind](rng)
+    chosen = choose_by(rng, DRAW_MIX) if kind is None else kind
+    if chosen not in _MAKERS:
+        raise ValueError(f"no such kind of prompt: {chosen!r}")
+    return _MAKERS[chosen](rng)

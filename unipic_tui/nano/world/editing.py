@@ -16,6 +16,7 @@ from unipic_tui.nano.world.scene import (
     Scene,
     Shape,
     choose,
+    choose_by,
     next_quadrant,
     place_in_quadrant,
     sample_colours,
@@ -201,8 +202,6 @@ _MAKERS: dict[EditKind, Callable[[np.random.Generator], EditSample | None]] = {
     "move": _move,
     "background": _background,
 }
-_MIX_KINDS = tuple(EDIT_MIX)
-_MIX_EDGES = np.cumsum(list(EDIT_MIX.values()))
 
 
 def edit_sample(rng: np.random.Generator, kind: EditKind | None = None) -> EditSample:
@@ -211,13 +210,11 @@ def edit_sample(rng: np.random.Generator, kind: EditKind | None = None) -> EditS
     Raises:
         ValueError: if there is no such kind.
     """
-    if kind is None:
-        edge = rng.random() * _MIX_EDGES[-1]
-        kind = _MIX_KINDS[int(np.searchsorted(_MIX_EDGES, edge, side="right"))]
-    if kind not in _MAKERS:
-        raise ValueError(f"no such kind of edit: {kind!r}")
+    chosen = choose_by(rng, EDIT_MIX) if kind is None else kind
+    if chosen not in _MAKERS:
+        raise ValueError(f"no such kind of edit: {chosen!r}")
     # A scene in which nothing can be named, or nothing is free, is drawn anew.
-    while (sample := _MAKERS[kind](rng)) is None:
+    while (sample := _MAKERS[chosen](rng)) is None:
         pass
     return replace(sample, instruction=as_sentence(rng, sample.instruction))
 

@@ -5,7 +5,7 @@ and lies anywhere; several are smaller, each wholly inside its own quadrant, so 
 "above" have one meaning and objects never touch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -110,6 +110,17 @@ T = TypeVar("T")
 def choose(rng: np.random.Generator, options: Sequence[T]) -> T:
     """One of ``options``, all equally likely. ValueError when there is none."""
     return options[int(rng.integers(len(options)))]
+
+
+def choose_by(rng: np.random.Generator, odds: Mapping[T, float]) -> T:
+    """One of the keys, each as likely as its weight says."""
+    edge = rng.random() * sum(odds.values())
+    reached = 0.0
+    for option, weight in odds.items():
+        reached += weight
+        if edge < reached:
+            return option
+    return option  # the weights' sum may round to a hair above the last edge
 
 
 def generator(purpose: Literal["train", "score"], seed: int) -> np.random.Generator:
