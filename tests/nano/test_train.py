@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import nn
+from torch.distributed.run import get_args_parser
 
 from unipic_tui.events import BackendOptions, Finished
 from unipic_tui.inference.pipeline import Pipeline
@@ -18,12 +19,21 @@ from unipic_tui.model.unipic import UniPic
 from unipic_tui.model.vae import Vae
 from unipic_tui.nano import train
 from unipic_tui.nano.config import nano_config
-from unipic_tui.nano.data import lay_out
+from unipic_tui.nano.data import drawing, lay_out
 from unipic_tui.nano.optim import Optimizer, orthogonalise
 from unipic_tui.nano.run import Average, Run, Weights, learning_rate
-from unipic_tui.nano.train_joint import VECTORS, Mix, Trainer, initialise, train_joint
+from unipic_tui.nano.train_joint import (
+    LEVELS,
+    STEEPEST,
+    VECTORS,
+    Levels,
+    Mix,
+    Trainer,
+    initialise,
+    train_joint,
+)
 from unipic_tui.nano.train_vae import same_content, scenes, to_pictures, to_tensor, vae_loss
-from unipic_tui.nano.world import detect, generator, render_batch
+from unipic_tui.nano.world import detect, draw_sample, generator, render_batch
 
 SMALL_VAE = VaeConfig(channels=4, multipliers=(1, 1, 1, 2, 2), blocks=1, norm_groups=1, scale=1.0)
 
@@ -41,6 +51,7 @@ def test_the_learning_rate_rises_holds_and_falls() -> None:
     assert learning_rate(0.5, 500, 1.0) == 1.0
     assert learning_rate(0.8, 900, 1.0) == pytest.approx(0.5)
     assert learning_rate(1.0, 999, 1.0) == 0.0
+    assert learning_rate(0.5, 500, 1.0, decay=1.0) == pytest.approx(0.5)
 
 
 def test_the_average_follows_and_survives() -> None:
@@ -113,14 +124,54 @@ def test_every_task_learns(codec: PromptCodec) -> None:
         weights.optimizer.zero_grad()
         for name, weight, loss_of in trainer.losses():
             loss = loss_of()
-            torch.autograd.backward(weight * loss)
+            torch.autograd.backward(weight * loss.weighted)
             task = name.removesuffix("_masked")
-            first.setdefault(task, float(loss.detach()))
-            last[task] = float(loss.detach())
+            first.setdefault(task, float(loss.plain))
+            last[task] = float(loss.plain)
         weights.optimizer.step(1e-3)
         weights.average.update(parts)
     assert set(last) == {"draw", "edit", "describe"}
     assert all(last[task] < first[task] for task in last), (first, last)
+
+
+def test_every_timestep_counts_alike_up_to_a_bound() -> None:
+    levels = Levels(torch.device("cpu"))
+    timesteps = torch.arange(0, 1000, 10)
+    rows = torch.where(timesteps < 500, 1.0, 0.5).requires_grad_()
+    loss = levels.weigh(rows, timesteps)
+    torch.autograd.backward(loss)
+    assert rows.grad is not None
+    assert float(loss.detach()) == pytest.approx(0.75, rel=1e-4)
+    torch.testing.assert_close(rows.grad[-1] / rows.grad[0], torch.tensor(2.0))
+
+    steep = torch.where(timesteps < 500, 1.0, 1e-6).requires_grad_()
+    torch.autograd.backward(Levels(torch.device("cpu")).weigh(steep, timesteps))
+    assert steep.grad is not None
+    torch.testing.assert_close(steep.grad[-1] * 100, torch.tensor(STEEPEST))
+
+
+def test_levels_follow_the_loss_and_remember_what_a_batch_lacks() -> None:
+    levels = Levels(torch.device("cpu"))
+    levels.weigh(torch.full((1000,), 0.4), torch.arange(1000))
+    for _ in range(3):
+        levels.weigh(torch.full((50,), 0.1), torch.arange(50))
+    assert levels.means[0] < 0.35
+    torch.testing.assert_close(levels.means[1:], torch.full((LEVELS - 1,), 0.4))
+
+
+def test_training_draws_no_prompt_that_is_scored(codec: PromptCodec) -> None:
+    rng = generator("train", 4)
+    scored = [draw_sample(rng, unseen=True).prompt for _ in range(200)]
+    drawn = {drawing(codec, rng).prompt for _ in range(600)}
+    assert not drawn & {codec.draw(prompt) for prompt in scored}
+    assert len(drawn) > 300
+
+
+def test_torchrun_takes_no_flag_of_ours_for_its_own() -> None:
+    ours = ["--folder", "a", "--out", "b", "--minutes", "1", "--device", "cpu", "--seed", "3"]
+    ours += ["--init", "c", "--compile", "--threads", "1"]
+    parsed = get_args_parser().parse_args(["-m", "unipic_tui.nano.train", *ours])
+    assert parsed.training_script_args == ours
 
 
 def test_a_run_counts_over_its_starts(tmp_path: Path) -> None:
@@ -150,14 +201,14 @@ def test_training_writes_a_checkpoint_that_draws_and_goes_on(
     monkeypatch.setattr(train, "NANO_VAE", SMALL_VAE)
     monkeypatch.setattr(train, "train_joint", partial(train_joint, pool=64))
     folder, out = tmp_path / "run", tmp_path / "out"
-    arguments = ["--run", str(folder), "--out", str(out), "--minutes", "0.06"]
+    arguments = ["--folder", str(folder), "--out", str(out), "--minutes", "0.06"]
     assert train.main(arguments) == 0
     assert inspect(out).problems == ()
     pipeline = Pipeline(BackendOptions(checkpoint=out, device="cpu"))
     final = list(pipeline.run(GenerateJob(prompt="a red zebra ☃", iterations=2, head_steps=2)))[-1]
     assert isinstance(final, Finished)
     before = (out / "model.safetensors").read_bytes()
-    further = ["--run", str(tmp_path / "next"), "--init", str(out), "--minutes", "0.06"]
+    further = ["--folder", str(tmp_path / "next"), "--init", str(out), "--minutes", "0.06"]
     assert train.main(further) == 0
     after = (tmp_path / "next" / "checkpoint" / "model.safetensors").read_bytes()
     assert len(after) == len(before)

@@ -28,6 +28,7 @@ from unipic_tui.nano.world import (
     edit_followed,
     edit_sample,
     generator,
+    held_out,
     question_sample,
     related,
     request_of,
@@ -88,6 +89,15 @@ def test_kinds_come_as_mixed() -> None:
         assert counts[kind] / 4000 == pytest.approx(share, abs=0.03)
     with pytest.raises(ValueError, match="no such kind"):
         draw_sample(rng, "haiku")  # type: ignore[arg-type]
+
+
+def test_some_prompts_of_every_kind_are_held_out() -> None:
+    rng = generator("train", 24)
+    for kind in DRAW_MIX:
+        prompts = [draw_sample(rng, kind).prompt for _ in range(400)]
+        assert 0.02 < sum(map(held_out, prompts)) / 400 < 0.3, kind
+        assert all(held_out(draw_sample(rng, kind, unseen=True).prompt) for _ in range(20))
+        assert not any(held_out(draw_sample(rng, kind, unseen=False).prompt) for _ in range(40))
 
 
 def test_the_plain_wording_is_the_most_frequent() -> None:

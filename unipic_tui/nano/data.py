@@ -46,7 +46,7 @@ class Sample:
 def drawing(codec: PromptCodec, rng: np.random.Generator) -> Sample:
     """A prompt and a picture of it; now and then no prompt."""
     kind = "described" if rng.random() < DESCRIBED else None
-    drawn = draw_sample(rng, kind=kind)  # type: ignore[arg-type]
+    drawn = draw_sample(rng, kind=kind, unseen=False)  # type: ignore[arg-type]
     dropped = rng.random() < PROMPTS_DROPPED
     prompt = codec.draw_unconditional() if dropped else codec.draw(drawn.prompt)
     return Sample(prompt, None, drawn.scene)

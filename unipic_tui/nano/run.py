@@ -77,15 +77,18 @@ class Weights:
         self.average.load_state_dict(state["average"])
 
 
-def learning_rate(progress: float, step: int, peak: float, warmup: int = 100) -> float:
-    """Warm up over the first steps, hold, and decay to zero over the last two fifths.
+def learning_rate(
+    progress: float, step: int, peak: float, warmup: int = 100, decay: float = 0.4
+) -> float:
+    """Warm up over the first steps, hold, and fall to zero at the end.
 
     Args:
         progress: share of the run that is done, 0 to 1.
         step: optimiser steps done in all.
+        decay: the share of the run in which the rate falls.
     """
     rising = min(1.0, (step + 1) / warmup)
-    falling = min(1.0, (1 - progress) / 0.4)
+    falling = min(1.0, (1 - progress) / decay)
     return peak * rising * max(0.0, falling)
 
 

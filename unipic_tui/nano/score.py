@@ -1,8 +1,9 @@
 """Score a checkpoint on its world: ``python -m unipic_tui.nano.score``.
 
-Prompts are fresh ones of a seed that training never uses. Pictures are drawn with the default
-settings, one by one as a user would get them, and read back by the detector. The columns are
-GenEval's; a picture counts when it shows all that was asked for and nothing else.
+Drawing prompts are of those that training leaves out; all else is of a seed of its own. Pictures
+are drawn with the default settings, one by one as a user would get them, and read back by the
+detector. The columns are GenEval's; a picture counts when it shows all that was asked for and
+nothing else.
 """
 
 from __future__ import annotations
@@ -147,7 +148,7 @@ class Scorer:
         """Draw ``count`` prompts of a kind."""
         rate = score.draw.setdefault(kind, Rate())
         for index in range(count):
-            sample = draw_sample(self.rng, kind=kind)  # type: ignore[arg-type]
+            sample = draw_sample(self.rng, kind=kind, unseen=True)  # type: ignore[arg-type]
             job = GenerateJob(
                 prompt=sample.prompt,
                 count=self.best_of,

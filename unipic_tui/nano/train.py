@@ -1,7 +1,8 @@
-"""Train an embedded model from nothing: ``python -m unipic_tui.nano.train --run DIR --minutes N``.
+"""Train an embedded model: ``python -m unipic_tui.nano.train --folder DIR --minutes N``.
 
-First the autoencoder, then everything else on its latents. Stop it at any time; the same command
-goes on where it was. Under ``torchrun --nproc-per-node 2`` two processes share the work.
+From nothing: first the autoencoder, then everything else on its latents. Stop it at any time; the
+same command goes on where it was. Under ``torchrun --nproc-per-node 2`` two processes share the
+work.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -75,7 +77,14 @@ def take_up(checkpoint: Path, folder: Path) -> UniPic:
 
 
 def run(
-    folder: Path, out: Path, minutes: float, device: str, seed: int, *, init: Path | None = None
+    folder: Path,
+    out: Path,
+    minutes: float,
+    device: str,
+    seed: int,
+    *,
+    init: Path | None = None,
+    compiled: bool = False,
 ) -> None:
     """Train, or go on training, and write a checkpoint now and then.
 
@@ -84,6 +93,7 @@ def run(
         out: where checkpoints go, each in place of the last.
         minutes: for both stages together, over however many starts.
         init: a checkpoint to go on from, whose autoencoder stays as it is.
+        compiled: whether to compile the second stage.
     """
     rank = start()
     folder.mkdir(parents=True, exist_ok=True)
@@ -92,7 +102,10 @@ def run(
     codec = PromptCodec.load(folder / "tokenizer.json")
     tokenizer = (folder / "tokenizer.json").read_bytes()
     rest = minutes * (1 - share)
-    for trained in train_joint(folder, model, codec, rest, device, seed, fresh=init is None):
+    stage = train_joint(
+        folder, model, codec, rest, device, seed, fresh=init is None, compiled=compiled
+    )
+    for trained in stage:
         if rank == 0:
             out.mkdir(parents=True, exist_ok=True)
             save_native(trained, tokenizer, out)
@@ -102,17 +115,29 @@ def run(
 def main(arguments: list[str] | None = None) -> int:
     """Read the command line and train."""
     parser = argparse.ArgumentParser(prog="python -m unipic_tui.nano.train", description=__doc__)
-    parser.add_argument("--run", type=Path, default=Path("runs/nano"), help="states and logs")
-    parser.add_argument("--out", type=Path, help="checkpoints (default: RUN/checkpoint)")
+    parser.add_argument("--folder", type=Path, default=Path("runs/nano"), help="states and logs")
+    parser.add_argument("--out", type=Path, help="checkpoints (default: FOLDER/checkpoint)")
     parser.add_argument("--minutes", type=float, default=240, help="time budget in all")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--init", type=Path, help="checkpoint to go on from, for a new run")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--compile", action="store_true", help="faster; needs a C++ compiler")
     parser.add_argument("--threads", type=int, default=1, help="threads of each process")
     args = parser.parse_args(arguments)
     torch.set_num_threads(args.threads)
-    out = args.out or args.run / "checkpoint"
-    run(args.run, out, args.minutes, args.device, args.seed, init=args.init)
+    out = args.out or args.folder / "checkpoint"
+    # Every number of masked tokens and every length makes shapes of its own; the default of 1024
+    # kernels is too few to keep them all.
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "100000")
+    run(
+        args.folder,
+        out,
+        args.minutes,
+        args.device,
+        args.seed,
+        init=args.init,
+        compiled=args.compile,
+    )
     return 0
 
 

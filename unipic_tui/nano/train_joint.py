@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -34,13 +34,22 @@ from unipic_tui.nano.run import Mean, Run, Weights, learning_rate
 from unipic_tui.nano.world import generator
 
 PEAK_RATE = 1e-3
-REFILL = 10
+REFILL = 8
 """Fresh samples a step of editing and describing each, twice as many of drawing."""
-FULLY_MASKED = 0.4
-HEAD_REPEATS = 2
+DECAY = 0.9
+"""The share of the stage in which the learning rate falls."""
+FEWEST_MASKED = 0.5
+"""The share of tokens masked at least, in most batches that are not fully masked."""
+MOSTLY = 0.85
+"""How often at least `FEWEST_MASKED` are masked; any number otherwise."""
+HEAD_REPEATS = 4
+LEVELS = 20
+"""Ranges of timesteps, each with a mean loss of its own; see `Levels`."""
+STEEPEST = 4.0
+"""The most that one timestep's loss weighs relative to the mean."""
 VECTORS = ("embed", "mask_token", "fake_latent", "final_layer.linear")
 """Matrices that AdamW trains: tables of vectors, and the zero-initialised output."""
-TEXT_WEIGHT = 0.3
+TEXT_WEIGHT = 0.4
 """Weight of the describing loss, whose nats are larger than the diffusion loss's squares."""
 
 
@@ -48,9 +57,9 @@ TEXT_WEIGHT = 0.3
 class Mix:
     """Samples of each task in one optimiser step."""
 
-    draw: int = 96
-    edit: int = 20
-    describe: int = 20
+    draw: int = 64
+    edit: int = 24
+    describe: int = 24
 
     @property
     def total(self) -> int:
@@ -79,6 +88,39 @@ def _zero(layer: nn.Module) -> None:
     nn.init.zeros_(cast("nn.Linear", layer).weight)
 
 
+class Loss(NamedTuple):
+    """A loss to train on, and the plain one to show."""
+
+    weighted: Tensor
+    plain: Tensor
+
+
+class Levels:
+    """The mean diffusion loss by timestep, and weights that make all timesteps count alike.
+
+    The loss of small timesteps is large and is mostly the noise itself, while what a prompt asks
+    for shows at larger ones, where the loss is small. Weighing by the inverse of the mean loss is
+    what the learned weighting of Karras et al. (2024, section 2.4 and appendix B.2) comes to.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.means = torch.ones(LEVELS, device=device)
+        self.updates = 0
+
+    def weigh(self, rows: Tensor, timesteps: Tensor) -> Tensor:
+        """The weighted mean of losses (n,) at timesteps (n,), of about the plain mean's size."""
+        level = timesteps * LEVELS // TRAIN_STEPS
+        with torch.no_grad():
+            counts = torch.bincount(level, minlength=LEVELS)
+            sums = torch.zeros_like(self.means).index_add_(0, level, rows.detach())
+            share = max(0.01, 1 / (self.updates + 1))
+            fresh = torch.where(counts > 0, sums / counts.clamp(min=1), self.means)
+            self.means.lerp_(fresh, share)
+            self.updates += 1
+            weights = (self.means.mean() / self.means).clamp(max=STEEPEST)
+        return (rows * weights[level]).mean()
+
+
 class Trainer:
     """The data and the losses of each step.
 
@@ -101,6 +143,7 @@ class Trainer:
         self.grid = (side, side)
         self.tokens = side * side
         self.image_positions = self.tokens + model.config.mar.buffer
+        self.levels = Levels(model.device)
 
     def _embed(self, layout: Layout, seen: Tensor | None) -> Tensor:
         embeddings = self.model.embed(layout.ids.to(self.model.device))
@@ -112,7 +155,7 @@ class Trainer:
     def _encode(self, latents: Tensor) -> Tensor:
         return self.model.mar.encode(latents, None, self.model.positions(*self.grid))
 
-    def draw(self, batch: Batch, masked: int) -> Tensor:
+    def draw(self, batch: Batch, masked: int) -> Loss:
         """The diffusion loss with ``masked`` tokens masked; edits where there is a source."""
         device = self.model.device
         assert batch.target is not None
@@ -137,48 +180,61 @@ class Trainer:
         )
         channels = target.shape[-1]
         clean = target.gather(1, hidden[..., None].expand(-1, -1, channels)).flatten(0, 1)
-        repeats = HEAD_REPEATS
-        rows = clean.shape[0] * repeats
-        return self.model.mar.diffloss.loss(
-            clean.repeat(repeats, 1),
-            z.flatten(0, 1).repeat(repeats, 1),
-            torch.randint(0, TRAIN_STEPS, (rows,), device=device),
-            torch.randn(rows, channels, device=device),
-        ).mean()
+        rows = clean.shape[0]
+        # Each token meets one timestep of every part of the range.
+        starts = torch.arange(HEAD_REPEATS, device=device).repeat_interleave(rows)
+        places = (starts + torch.rand(len(starts), device=device)) / HEAD_REPEATS
+        timesteps = (places * TRAIN_STEPS).long().clamp(max=TRAIN_STEPS - 1)
+        losses = self.model.mar.diffloss.loss(
+            clean.repeat(HEAD_REPEATS, 1),
+            z.flatten(0, 1).repeat(HEAD_REPEATS, 1),
+            timesteps,
+            torch.randn(len(timesteps), channels, device=device),
+        )
+        return Loss(self.levels.weigh(losses, timesteps), losses.detach().mean())
 
-    def describe(self, batch: Batch) -> Tensor:
+    def describe(self, batch: Batch) -> Loss:
         """The cross-entropy of answers."""
         device = self.model.device
         assert batch.source is not None
         layout = lay_out(batch.prompts, self.image_positions, batch.answers)
         seen = self.model.look(self._encode(batch.source.to(device)))
         places, attention = padded_layout(layout.mask.to(device), 0)
-        return describing_loss(
+        loss = describing_loss(
             self.model, self._embed(layout, seen), layout.labels.to(device), places, attention
         )
+        return Loss(loss, loss.detach())
 
     def refill(self, count: int) -> None:
         """Take in fresh samples, twice as many drawings as of the other tasks."""
         for name, pool in self.pools.items():
             pool.refill(2 * count if name == "draw" else count)
 
-    def losses(self) -> Iterator[tuple[str, float, Callable[[], Tensor]]]:
-        """Name, weight and computation of each loss of a step."""
+    def losses(self) -> Iterator[tuple[str, float, Callable[[], Loss]]]:
+        """Name, weight and computation of each loss of a step.
+
+        Drawings come half with every token masked, for what a prompt names binds at the first
+        iteration, and half with some; edits now one way, now the other.
+        """
         drawn = self.mix.draw + self.mix.edit
-        for name, count in (("draw", self.mix.draw), ("edit", self.mix.edit)):
-            masked = self._masked()
-            label = f"{name}_masked" if masked == self.tokens else name
+        half = self.mix.draw // 2
+        some_edited = self.rng.random() < 0.5
+        for name, count, fully in (
+            ("draw", half, True),
+            ("draw", self.mix.draw - half, False),
+            ("edit", self.mix.edit, not some_edited),
+        ):
             batch = self.pools[name].batch(self.rng, count)
+            masked = self.tokens if fully else self._masked()
+            label = f"{name}_masked" if fully else name
             yield label, count / drawn, partial(self.draw, batch, masked)
         batch = self.pools["describe"].batch(self.rng, self.mix.describe)
         yield "describe", TEXT_WEIGHT, partial(self.describe, batch)
 
     def _masked(self) -> int:
-        """How many tokens to mask: often all, for what a prompt names binds at the first iteration,
-        else every stage of a run equally often."""
-        if self.rng.random() < FULLY_MASKED:
-            return self.tokens
-        return int(self.rng.integers(1, self.tokens))
+        """How many tokens to mask: mostly many, since the rest follows from what is seen."""
+        fewest = int(self.tokens * FEWEST_MASKED) if self.rng.random() < MOSTLY else 1
+        return int(self.rng.integers(fewest, self.tokens))
 
 
 @torch.no_grad()
@@ -194,6 +250,14 @@ def _trained(model: UniPic) -> nn.ModuleDict:
     return nn.ModuleDict({name: part for name, part in model.named_children() if name != "vae"})
 
 
+def _compile(model: UniPic) -> None:
+    """Let each block become one program, for batches and lengths of any size."""
+    net = model.mar.diffloss.net
+    mar = (*model.mar.encoder_blocks, *model.mar.decoder_blocks)
+    for block in (*mar, *model.llm.model.layers, *net.res_blocks, net.final_layer):
+        block.compile(dynamic=True)
+
+
 def train_joint(
     folder: Path,
     model: UniPic,
@@ -205,6 +269,7 @@ def train_joint(
     pool: int = 24_000,
     snapshot_minutes: float = 10,
     fresh: bool = True,
+    compiled: bool = False,
 ) -> Iterator[UniPic]:
     """Train or go on training everything but the autoencoder.
 
@@ -214,6 +279,7 @@ def train_joint(
         pool: encoded samples kept a task.
         snapshot_minutes: time between two yields.
         fresh: whether to begin from nothing and not from the model's own weights.
+        compiled: whether to compile the blocks, which takes a minute and a C++ compiler.
 
     Yields:
         The model with averaged weights, now and then and at the end.
@@ -224,6 +290,8 @@ def train_joint(
     if fresh:
         initialise(model, seed)
     model.vae.requires_grad_(False).eval()
+    if compiled:
+        _compile(model)
     parts = _trained(model)
     weights = Weights(parts, Optimizer(parts, vectors=VECTORS))
     if (state := run.load()) is not None:
@@ -243,11 +311,11 @@ def train_joint(
         with torch.autocast(kind, torch.bfloat16), sdpa_kernel(attention):
             for name, weight, loss_of in trainer.losses():
                 loss = loss_of()
-                torch.autograd.backward(weight * loss)
-                means[name].add(loss)
+                torch.autograd.backward(weight * loss.weighted)
+                means[name].add(loss.plain)
         run.share(weights.list)
         nn.utils.clip_grad_norm_(weights.list, 1.0)
-        weights.optimizer.step(learning_rate(run.progress, step, PEAK_RATE))
+        weights.optimizer.step(learning_rate(run.progress, step, PEAK_RATE, decay=DECAY))
         weights.average.update(parts)
         if step % 100 == 99:
             samples = (step + 1) * trainer.mix.total * world_size()

@@ -1,5 +1,6 @@
 """Prompts to draw from: GenEval's six kinds, each with a scene and a statement of what it asks."""
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import permutations
@@ -51,6 +52,9 @@ DRAW_MIX: dict[DrawKind, float] = {
 A seventh kind, "described", is given only on request: the prompt is a scene's description, which
 may name the places of three or four different objects.
 """
+
+HELD_OUT = 8
+"""One prompt in so many is never trained on, and only such prompts are scored."""
 
 RELATION_MARGIN = 6.0
 """Two centres are left of or above each other when they differ by more than this, in pixels."""
@@ -263,8 +267,18 @@ _MAKERS: dict[DrawKind, Callable[[np.random.Generator], DrawSample]] = {
 }
 
 
-def draw_sample(rng: np.random.Generator, kind: DrawKind | None = None) -> DrawSample:
+def held_out(prompt: str) -> bool:
+    """Whether a prompt, as it is worded, is kept from training."""
+    return zlib.crc32(prompt.encode()) % HELD_OUT == 0
+
+
+def draw_sample(
+    rng: np.random.Generator, kind: DrawKind | None = None, *, unseen: bool | None = None
+) -> DrawSample:
     """A prompt of the given kind, or of one chosen by DRAW_MIX, with a scene that is right for it.
+
+    Args:
+        unseen: only held-out prompts when true, none of them when false, any by default.
 
     Raises:
         ValueError: if there is no such kind.
@@ -272,4 +286,7 @@ def draw_sample(rng: np.random.Generator, kind: DrawKind | None = None) -> DrawS
     chosen = choose_by(rng, DRAW_MIX) if kind is None else kind
     if chosen not in _MAKERS:
         raise ValueError(f"no such kind of prompt: {chosen!r}")
-    return _MAKERS[chosen](rng)
+    while True:
+        sample = _MAKERS[chosen](rng)
+        if unseen is None or held_out(sample.prompt) == unseen:
+            return sample
