@@ -54,6 +54,7 @@ class FakeBackend:
         fail: ``load`` raises `DeviceError` when loading, ``job`` ends every job in `Failed` half
             way, ``crash`` raises `RuntimeError` half way, as a bug would.
         size: side of the pictures, in pixels, for jobs that name none.
+        weights: what tells it from others of its name.
 
     Attributes:
         jobs: every job that was run, oldest first.
@@ -70,11 +71,13 @@ class FakeBackend:
         delay: float = 0.0,
         fail: Failure | None = None,
         size: int = 64,
+        weights: str = "fa4e",
     ) -> None:
         self.options = options or BackendOptions()
         self.delay = delay
         self.fail = fail
         self.size = size
+        self.weights = weights
         self.jobs: list[Job] = []
         self.resumed: list[tuple[int, int]] = []
         self.cancelled = 0
@@ -102,6 +105,7 @@ class FakeBackend:
             parameters=1_000_000,
             defaults=Defaults(self.size, self.size, 3.0, ITERATIONS, 10),
             embedded=checkpoint is None,
+            weights=self.weights,
         )
 
     def memory(self) -> Memory:

@@ -155,7 +155,11 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class BackendInfo:
-    """What is loaded, and where."""
+    """What is loaded, and where.
+
+    Attributes:
+        weights: tells these weights from others under the same name, in whatever type they are.
+    """
 
     model: str
     device: str
@@ -163,6 +167,7 @@ class BackendInfo:
     defaults: Defaults = field(default_factory=Defaults)
     embedded: bool = False
     siglip2: bool = False
+    weights: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,6 +130,25 @@ def test_results_of_another_job_are_not_overwritten(
     assert len(cli.backend.jobs) == 3
 
 
+def test_other_weights_of_the_same_name_are_another_model(cli: Cli, prompts: str) -> None:
+    cli("batch", prompts, "-o", "out")
+    cli.backends.clear()
+    cli.wrap = lambda backend: FakeBackend(backend.options, weights="0ther")
+    said = cli.refuses("batch", prompts, "-o", "out", "--quiet")
+    assert "another prompt, source or model" in said
+
+
+def test_a_source_that_changed_is_noticed_and_one_that_went_is_not_needed(cli: Cli) -> None:
+    gradient(32, 16, "x").save("a.png")
+    Path("p.json").write_text(json.dumps([{"prompt": "redder", "source": "a.png"}]))
+    assert cli("batch", "p.json", "-o", "out").code == 0
+    gradient(32, 16, "y").save("a.png")
+    cli.backends.clear()
+    assert "--force" in cli.refuses("batch", "p.json", "-o", "out", "--quiet")
+    Path("a.png").unlink()
+    assert "1 of 1 were done already" in cli("batch", "p.json", "-o", "out").err
+
+
 @pytest.mark.parametrize("name", ["00000002.jpg", "00000002.json"])
 def test_files_of_others_are_not_overwritten(cli: Cli, prompts: str, name: str) -> None:
     Path("out").mkdir()

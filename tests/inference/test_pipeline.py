@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from unipic_tui.errors import CheckpointError, DeviceError
 from unipic_tui.events import (
@@ -244,6 +245,23 @@ def test_other_types_draw_too(checkpoint: Path, dtype: str) -> None:
     pipeline = Pipeline(BackendOptions(checkpoint=checkpoint, device="cpu", dtype=dtype))
     assert pictures_of(pipeline, GenerateJob(prompt="a ring"))[0].shape == (64, 64, 3)
     assert pipeline.engine.model.dtype == getattr(torch, dtype)
+
+
+def test_weights_are_told_apart_and_known_again_in_any_type(
+    checkpoint: Path, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    narrow = Pipeline(BackendOptions(checkpoint=checkpoint, device="cpu", dtype="bfloat16"))
+    list(narrow.load())
+    assert narrow.info.weights == pipeline.info.weights
+    assert narrow.engine.fingerprint != pipeline.engine.fingerprint
+    for path in checkpoint.iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    weights = load_file(tmp_path / "model.safetensors")
+    weights["mar.decoder_norm.bias"][0] += 1
+    save_file(weights, tmp_path / "model.safetensors")
+    trained = Pipeline(BackendOptions(checkpoint=tmp_path, device="cpu"))
+    list(trained.load())
+    assert trained.info.weights != pipeline.info.weights
 
 
 def test_a_foreign_tokenizer_is_refused(checkpoint: Path, tmp_path: Path) -> None:

@@ -55,7 +55,9 @@ class ResultFolder:
 
     Args:
         root: made where it is missing.
-        model: name of the checkpoint; results of another one count as foreign.
+        model: name of the checkpoint.
+        weights: tells its weights from others of that name, as `BackendInfo.weights` does; results
+            of another checkpoint count as foreign.
         embed: whether pictures carry the job that makes them again.
         notes: folder of the records and of what else is said of the results; by default the same.
 
@@ -64,11 +66,18 @@ class ResultFolder:
     """
 
     def __init__(
-        self, root: Path, model: str, embed: bool = True, notes: Path | None = None
+        self,
+        root: Path,
+        model: str,
+        weights: str = "",
+        *,
+        embed: bool = True,
+        notes: Path | None = None,
     ) -> None:
         self.root = root
         self.notes = root if notes is None else notes
         self.model = model
+        self._weights = weights
         self._embed = embed
         self._began = time.time()
         for place in (self.root, self.notes):
@@ -89,6 +98,9 @@ class ResultFolder:
             return "foreign" if taken else "todo"
         own = record.get(KEY)
         if not isinstance(own, dict) or own.get("request") != self._request(task):
+            return "foreign"
+        source = _digest(task.job.source)
+        if source and own.get("source") != source:
             return "foreign"
         hashes = own.get("files")
         if not isinstance(hashes, dict):
@@ -116,6 +128,8 @@ class ResultFolder:
             "request": self._request(task),
             "files": {name: hashlib.sha256(data).hexdigest() for name, data in files.items()},
         }
+        if source := _digest(task.job.source):
+            own["source"] = source
         if result.pictures:
             own["jobs"] = [job_to_dict(picture.job) for picture in result.pictures]
         else:
@@ -144,6 +158,7 @@ class ResultFolder:
         """What determines a result, as JSON gives it back."""
         request = {
             "model": self.model,
+            "weights": self._weights,
             "job": job_to_dict(task.job),
             "files": [[file.path, file.first, file.grid] for file in task.files],
             "texts": {name: hashlib.sha256(data).hexdigest() for name, data in task.texts.items()},
@@ -152,11 +167,7 @@ class ResultFolder:
         return plain
 
     def _has(self, name: str, digest: object) -> bool:
-        try:
-            with open_ordinary(self.root / name) as file:
-                return hashlib.sha256(file.read()).hexdigest() == digest
-        except (StorageError, OSError):
-            return False
+        return _digest(self.root / name) == digest
 
     def _encode(self, file: PictureFile, result: Result) -> bytes:
         count = file.grid**2
@@ -186,6 +197,17 @@ def make_folder(path: Path) -> None:
 def to_json(value: object) -> bytes:
     """Indented JSON, in ASCII so that every text can be written."""
     return (json.dumps(value, indent=2) + "\n").encode("ascii")
+
+
+def _digest(path: str | Path | None) -> str | None:
+    """The hash of a file; ``None`` where there is none that can be read."""
+    if path is None:
+        return None
+    try:
+        with open_ordinary(Path(path)) as file:
+            return hashlib.sha256(file.read()).hexdigest()
+    except (StorageError, OSError):
+        return None
 
 
 def _copy(source: str) -> bytes:

@@ -46,7 +46,7 @@ def check_foreign(folder: ResultFolder, tasks: Iterable[Task]) -> None:
         more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
         raise StorageError(
             f"{foreign[0].record}{more} in {folder.root}, or a picture of that name, belongs to "
-            "another prompt, other settings or another model: choose another folder, or give "
+            "another prompt, source or model, or to other settings: choose another folder, or give "
             "--force to overwrite."
         )
 

@@ -78,7 +78,9 @@ def _run(
             pass
     plan = make(backend.info.defaults)
     embed = context.settings.metadata if args.metadata is None else bool(args.metadata)
-    folder = ResultFolder(paths.absolute(args.output), backend.info.model, embed, notes)
+    info = backend.info
+    root = paths.absolute(args.output)
+    folder = ResultFolder(root, info.model, info.weights, embed=embed, notes=notes)
     own = [task for task in plan.tasks if ranks.owns(task.index)]
     if not args.force:
         check_foreign(folder, own)

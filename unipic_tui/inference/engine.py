@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -42,11 +41,10 @@ class Engine:
     codec: PromptCodec
     info: BackendInfo
 
-    @cached_property
+    @property
     def fingerprint(self) -> str:
         """Tells this model in this type from others, of the same name too."""
-        weights = self.model.mar.mask_token.detach().float().cpu().numpy().tobytes()
-        return f"{self.info.model}-{self.model.dtype}-{zlib.crc32(weights):08x}"
+        return f"{self.info.model}-{self.model.dtype}-{self.info.weights}"
 
     def prefix(self, prompts: list[Prompt], images: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Embeddings of prompts, padded on the right, and which positions are real.
@@ -186,7 +184,17 @@ def _info(model: UniPic, checkpoint: Checkpoint, options: BackendOptions) -> Bac
         defaults=checkpoint.config.defaults,
         embedded=options.checkpoint is None,
         siglip2=model.siglip2 is not None,
+        weights=_checksum(model),
     )
+
+
+def _checksum(model: UniPic) -> str:
+    """Of every bias and gain: every training changes some, and they are few.
+
+    In bfloat16, the coarsest type, so that it does not depend on the type loaded.
+    """
+    vectors = [value.detach().bfloat16() for value in model.parameters() if value.ndim == 1]
+    return f"{zlib.crc32(torch.cat(vectors).cpu().view(torch.uint8).numpy().tobytes()):08x}"
 
 
 def _count(shape: tuple[int, ...]) -> int:

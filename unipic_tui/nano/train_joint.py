@@ -34,8 +34,9 @@ from unipic_tui.nano.run import Mean, Run, Weights, learning_rate
 from unipic_tui.nano.world import generator
 
 PEAK_RATE = 1e-3
-REFILL = 8
-"""Fresh samples a step of editing and describing each, twice as many of drawing."""
+REUSES = {"draw": 4, "edit": 2, "describe": 1}
+"""How often a sample is trained on. Noise and masks make a drawing new each time; a picture and its
+answer stay as they are, and with three uses the model learnt them by heart."""
 DECAY = 0.9
 """The share of the stage in which the learning rate falls."""
 FEWEST_MASKED = 0.5
@@ -138,7 +139,8 @@ class Trainer:
             "edit": Pool(partial(editing, codec, rng), encode, pool // 2),
             "describe": Pool(partial(describing, codec, rng), encode, pool // 2),
         }
-        self.refill(min(1024, pool // 4))
+        for kept in self.pools.values():
+            kept.refill(kept.size // 6)
         side = model.config.mar.grid
         self.grid = (side, side)
         self.tokens = side * side
@@ -205,10 +207,10 @@ class Trainer:
         )
         return Loss(loss, loss.detach())
 
-    def refill(self, count: int) -> None:
-        """Take in fresh samples, twice as many drawings as of the other tasks."""
+    def refill(self) -> None:
+        """Take in a step's fresh samples."""
         for name, pool in self.pools.items():
-            pool.refill(2 * count if name == "draw" else count)
+            pool.refill(-(-getattr(self.mix, name) // REUSES[name]))
 
     def losses(self) -> Iterator[tuple[str, float, Callable[[], Loss]]]:
         """Name, weight and computation of each loss of a step.
@@ -305,7 +307,7 @@ def train_joint(
     # For sequences this short the fused CPU kernel's backward takes longer than plain products.
     attention = SDPBackend.MATH if kind == "cpu" else SDPBackend.EFFICIENT_ATTENTION
     for step in run.steps():
-        trainer.refill(REFILL)
+        trainer.refill()
         weights.optimizer.zero_grad()
         # One autocast for all, so that each weight is rounded once a step.
         with torch.autocast(kind, torch.bfloat16), sdpa_kernel(attention):

@@ -40,14 +40,14 @@ from unipic_tui.nano.world.wording import (
 
 DrawKind = Literal["single", "two", "count", "colour", "position", "attribute", "described"]
 DRAW_MIX: dict[DrawKind, float] = {
-    "single": 0.10,
+    "single": 0.05,
     "two": 0.14,
-    "count": 0.16,
-    "colour": 0.18,
-    "position": 0.20,
-    "attribute": 0.22,
+    "count": 0.18,
+    "colour": 0.10,
+    "position": 0.28,
+    "attribute": 0.25,
 }
-"""How often `draw_sample` gives each of GenEval's kinds: those that name colours most often.
+"""How often `draw_sample` gives each of GenEval's kinds: what is learnt last most often.
 
 A seventh kind, "described", is given only on request: the prompt is a scene's description, which
 may name the places of three or four different objects.
