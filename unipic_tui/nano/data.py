@@ -29,8 +29,8 @@ from unipic_tui.nano.world import (
 PROMPTS_DROPPED = 0.1
 DESCRIBED = 0.06
 """Share of drawing prompts that are whole descriptions, so that a description can be redrawn."""
-DESCRIPTIONS = 0.5
-"""Share of descriptions among the questions about a picture."""
+DESCRIPTIONS = 0.25
+"""Share of descriptions among the questions about a picture: questions are learnt later."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,7 @@ class Mix:
 
     draw: int = 64
     edit: int = 24
-    describe: int = 24
+    describe: int = 32
 
     @property
     def total(self) -> int:
