@@ -33,6 +33,10 @@ DESCRIPTIONS = 0.25
 """Share of descriptions among the questions about a picture: questions are learnt later."""
 
 
+RELATIONS_ASKED = 0.35
+"""Share of questions for a relation beside those of the usual mix: they are learnt last of all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One thing to learn: a prompt, perhaps a source picture, and a picture or an answer."""
@@ -62,8 +66,10 @@ def editing(codec: PromptCodec, rng: np.random.Generator) -> Sample:
 
 def describing(codec: PromptCodec, rng: np.random.Generator) -> Sample:
     """A picture, a question and its answer."""
-    ask = describe_sample if rng.random() < DESCRIPTIONS else question_sample
-    asked = ask(rng)
+    if rng.random() < DESCRIPTIONS:
+        asked = describe_sample(rng)
+    else:
+        asked = question_sample(rng, "relation" if rng.random() < RELATIONS_ASKED else None)
     answer = tuple(codec.answer(asked.answer))
     return Sample(codec.about_image(asked.question), asked.scene, None, answer)
 

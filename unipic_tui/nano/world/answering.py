@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from unipic_tui.nano.world.scene import (
     Scene,
     Shape,
     choose,
+    choose_by,
     sample_colours,
     sample_ground,
     sample_scene,
@@ -33,6 +35,8 @@ from unipic_tui.nano.world.wording import (
     plural,
     worded,
 )
+
+QuestionKind = Literal["count", "colour", "shape", "presence", "relation", "ground"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,19 +173,31 @@ def _what_ground(rng: np.random.Generator) -> tuple[str, str, Scene]:
     return worded(rng, WHAT_COLOUR).format(name="background"), scene.ground, scene
 
 
-_MAKERS: tuple[Callable[[np.random.Generator], tuple[str, str, Scene]], ...] = (
-    _how_many,
-    _what_colour,
-    _what_shape,
-    _is_there,
-    _is_related,
-    _what_ground,
-)
-_MIX_EDGES = np.cumsum((0.28, 0.20, 0.10, 0.20, 0.16, 0.06))
+_MAKERS: dict[QuestionKind, Callable[[np.random.Generator], tuple[str, str, Scene]]] = {
+    "count": _how_many,
+    "colour": _what_colour,
+    "shape": _what_shape,
+    "presence": _is_there,
+    "relation": _is_related,
+    "ground": _what_ground,
+}
+QUESTION_MIX: dict[QuestionKind, float] = {
+    "count": 0.28,
+    "colour": 0.20,
+    "shape": 0.10,
+    "presence": 0.20,
+    "relation": 0.16,
+    "ground": 0.06,
+}
+"""How often `question_sample` gives each kind."""
 
 
-def question_sample(rng: np.random.Generator) -> QuestionSample:
-    """A scene with a question about it; yes and no are equally frequent answers."""
-    edge = rng.random() * _MIX_EDGES[-1]
-    question, answer, scene = _MAKERS[int(np.searchsorted(_MIX_EDGES, edge, side="right"))](rng)
+def question_sample(rng: np.random.Generator, kind: QuestionKind | None = None) -> QuestionSample:
+    """A scene with a question about it; yes and no are equally frequent answers.
+
+    Args:
+        kind: what it asks for; by default chosen by QUESTION_MIX.
+    """
+    chosen = choose_by(rng, QUESTION_MIX) if kind is None else kind
+    question, answer, scene = _MAKERS[chosen](rng)
     return QuestionSample(as_typed(rng, question), answer, scene)

@@ -40,12 +40,12 @@ from unipic_tui.nano.world.wording import (
 
 DrawKind = Literal["single", "two", "count", "colour", "position", "attribute", "described"]
 DRAW_MIX: dict[DrawKind, float] = {
-    "single": 0.05,
-    "two": 0.14,
+    "single": 0.06,
+    "two": 0.20,
     "count": 0.18,
-    "colour": 0.10,
-    "position": 0.28,
-    "attribute": 0.25,
+    "colour": 0.06,
+    "position": 0.15,
+    "attribute": 0.35,
 }
 """How often `draw_sample` gives each of GenEval's kinds: what is learnt last most often.
 
