@@ -134,6 +134,17 @@ def test_every_task_learns(codec: PromptCodec) -> None:
     assert all(last[task] < first[task] for task in last), (first, last)
 
 
+def test_half_of_the_orders_go_quarter_by_quarter(codec: PromptCodec) -> None:
+    torch.manual_seed(0)
+    model = UniPic(nano_config(codec.vocabulary, SMALL_VAE))
+    trainer = Trainer(model, codec, generator("train", 0), Mix(2, 2, 2), pool=12)
+    orders = trainer._orders(2000)
+    assert (orders.sort(dim=1).values == torch.arange(16)).all()
+    quarters = {frozenset(corner + offset for offset in (0, 1, 4, 5)) for corner in (0, 2, 8, 10)}
+    whole = sum(frozenset(row[:4].tolist()) in quarters for row in orders) / len(orders)
+    assert 0.45 < whole < 0.55  # by chance one in 455
+
+
 def test_every_timestep_counts_alike_up_to_a_bound() -> None:
     levels = Levels(torch.device("cpu"))
     timesteps = torch.arange(0, 1000, 10)

@@ -35,6 +35,7 @@ from unipic_tui.nano.world import (
     satisfies,
     surplus,
 )
+from unipic_tui.nano.world.answering import QuestionKind
 from unipic_tui.nano.world.wording import NUMBERS, plural, words
 
 RED_CIRCLE = Shape("circle", "red", 16.0, 16.0, 10.0)
@@ -303,6 +304,16 @@ def test_answers_are_right_and_balanced() -> None:
         answers[sample.answer] += 1
     assert answers["yes"] / (answers["yes"] + answers["no"]) == pytest.approx(0.5, abs=0.05)
     assert all(answers[number] > 60 for number in ("zero", "one", "two", "three", "four"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "starts"),
+    [("relation", ("is the",)), ("presence", ("is there", "do you")), ("count", ("how many",))],
+)
+def test_a_question_may_be_of_a_given_kind(kind: QuestionKind, starts: tuple[str, ...]) -> None:
+    rng = generator("train", 29)
+    for _ in range(60):
+        assert question_sample(rng, kind).question.lower().startswith(starts)
 
 
 def test_the_vocabulary_is_what_the_corpus_holds() -> None:

@@ -40,11 +40,11 @@ from unipic_tui.nano.world.wording import (
 
 DrawKind = Literal["single", "two", "count", "colour", "position", "attribute", "described"]
 DRAW_MIX: dict[DrawKind, float] = {
-    "single": 0.06,
-    "two": 0.20,
-    "count": 0.18,
+    "single": 0.10,
+    "two": 0.22,
+    "count": 0.16,
     "colour": 0.06,
-    "position": 0.15,
+    "position": 0.11,
     "attribute": 0.35,
 }
 """How often `draw_sample` gives each of GenEval's kinds: what is learnt last most often.
