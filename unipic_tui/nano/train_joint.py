@@ -103,7 +103,8 @@ class Levels:
 
     The loss of small timesteps is large and is mostly the noise itself, while what a prompt asks
     for shows at larger ones, where the loss is small. Weighing by the inverse of the mean loss is
-    what the learned weighting of Karras et al. (2024, section 2.4 and appendix B.2) comes to.
+    the optimum of weights learnt as uncertainties (Kendall et al. 2018, section 3.2), without the
+    learning.
     """
 
     def __init__(self, device: torch.device) -> None:
