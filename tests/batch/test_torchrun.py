@@ -21,6 +21,39 @@ VICTIM = 2
 _DEADLINE = 120.0
 
 
+_LATE = """
+import os, signal, sys, time
+from pathlib import Path
+from unipic_tui.batch.ranks import Ranks
+
+ranks, place = Ranks.from_environment(), Path(sys.argv[1])
+if os.environ["TORCHELASTIC_RESTART_COUNT"] == "0":
+    if ranks.rank == 1:
+        while not (place / "waiting").exists():
+            time.sleep(0.05)
+        time.sleep(1)
+        os.kill(os.getpid(), signal.SIGKILL)
+    (place / "waiting").touch()
+print(*ranks.gather(f"share {ranks.rank}"), sep=", ")
+"""
+
+
+def _start(ranks: int, restarts: int, *arguments: str) -> subprocess.Popen[str]:
+    launcher = [] if ranks == 1 else ["-m", "torch.distributed.run", "--standalone"]
+    if launcher:
+        launcher += ["--nproc-per-node", str(ranks), "--max-restarts", str(restarts)]
+        launcher += ["--monitor-interval", "0.1"]
+    variables = {name: value for name, value in os.environ.items() if name != "RANK"}
+    variables |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, *launcher, *arguments],
+        env=variables,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
 class Place:
     """A checkpoint, a file of prompts, and what running them gives."""
 
@@ -32,22 +65,10 @@ class Place:
         (folder / "prompts.json").write_text(json.dumps(prompts))
 
     def start(self, ranks: int, output: str, *, restarts: int = 0) -> subprocess.Popen[str]:
-        launcher = [] if ranks == 1 else ["-m", "torch.distributed.run", "--standalone"]
-        if launcher:
-            launcher += ["--nproc-per-node", str(ranks), "--max-restarts", str(restarts)]
-            launcher += ["--monitor-interval", "0.1"]
-        arguments = ["batch", str(self.folder / "prompts.json"), "--checkpoint"]
+        arguments = ["-m", "unipic_tui", "batch", str(self.folder / "prompts.json"), "--checkpoint"]
         arguments += [str(self.folder / "tiny"), "-o", str(self.folder / output)]
         arguments += ["--device", "cpu", "--num_iter", "10"]
-        variables = {name: value for name, value in os.environ.items() if name != "RANK"}
-        variables |= {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-        return subprocess.Popen(
-            [sys.executable, *launcher, "-m", "unipic_tui", *arguments],
-            env=variables,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        return _start(ranks, restarts, *arguments)
 
     def content(self, output: str) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in (self.folder / output).iterdir()}
@@ -87,6 +108,15 @@ def test_a_killed_process_is_restarted_and_takes_up_its_share(place: Place) -> N
     assert share - set(made), "the kill came too late to prove anything"
     kept = {path.name: path.stat().st_mtime_ns for path in folder.glob("*.jpg")}
     assert {name: kept[name] for name in made} == made  # none was drawn twice
+
+
+def test_a_process_may_die_when_others_are_done(tmp_path: Path) -> None:
+    (tmp_path / "late.py").write_text(_LATE)
+    process = _start(2, 1, str(tmp_path / "late.py"), str(tmp_path))
+    out, said = process.communicate(timeout=_DEADLINE)
+    assert process.returncode == 0, said
+    assert "exitcode: -9" in said
+    assert "share 0, share 1" in out
 
 
 def _wait_for_work(process: subprocess.Popen[str], folder: Path) -> int:

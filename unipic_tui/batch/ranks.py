@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,7 +12,7 @@ from typing import Self, TypeVar
 T = TypeVar("T")
 
 _PATIENCE = timedelta(days=30)
-"""How long a process that is done waits for the others; the launcher ends it if one dies."""
+"""How long the leader waits for the others when it is done; the launcher ends it if one dies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +57,26 @@ class Ranks:
         return f"cuda:{self.local}" if torch.cuda.is_available() else name
 
     def gather(self, value: T) -> list[T]:
-        """Wait for all processes; what each of them gave, in order of rank."""
+        """Tell the leader a value, once this process's share is done.
+
+        The values go through the launcher's store, which outlives a restart and forgets nothing: a
+        share that was done before counts as done, with the value that it had or has now. A process
+        group would find there the addresses of processes that are gone.
+
+        Returns:
+            For the leader, when all shares are done, every process's value in order of rank; for
+            the others, at once, nothing.
+        """
         if self.count == 1:
             return [value]
-        import torch.distributed as dist
+        from torch.distributed.rendezvous import rendezvous
 
-        dist.init_process_group("gloo", timeout=_PATIENCE)
-        try:
-            values: list[T | None] = [None] * self.count
-            dist.all_gather_object(values, value)
-            return [each for each in values if each is not None]
-        finally:
-            dist.destroy_process_group()
+        store, _, _ = next(rendezvous("env://", self.rank, self.count, timeout=_PATIENCE))
+        store.set(self._key(self.rank), pickle.dumps(value))
+        if not self.leads:
+            return []
+        return [pickle.loads(store.get(self._key(rank))) for rank in range(self.count)]
+
+    def _key(self, rank: int) -> str:
+        """Where a share's value is: with another number of processes it is another share."""
+        return f"unipic-tui/{self.count}/{rank}"
