@@ -31,8 +31,6 @@ DESCRIBED = 0.06
 """Share of drawing prompts that are whole descriptions, so that a description can be redrawn."""
 DESCRIPTIONS = 0.25
 """Share of descriptions among the questions about a picture: questions are learnt later."""
-
-
 RELATIONS_ASKED = 0.35
 """Share of questions for a relation beside those of the usual mix: they are learnt last of all."""
 

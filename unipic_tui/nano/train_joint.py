@@ -204,10 +204,9 @@ class Trainer:
         An object fills a quarter of the grid, and by chance one is hardly ever wholly masked when
         most else is seen; yet that is where a run ends up that has drawn too few so far.
         """
-        side = self.grid[0]
-        quarter = torch.arange(self.tokens).view(side, side)
-        quarter = 2 * (quarter // side * 2 // side) + quarter % side * 2 // side
-        together = torch.rand(count, 4)[:, quarter.flatten()] * (torch.rand(count, 1) < BY_QUARTER)
+        half = torch.arange(self.grid[0]) * 2 // self.grid[0]
+        quarter = (2 * half[:, None] + half).flatten()
+        together = torch.rand(count, 4)[:, quarter] * (torch.rand(count, 1) < BY_QUARTER)
         # The hundredth only decides within a quarter, and everything where none are together.
         return (together + 0.01 * torch.rand(count, self.tokens)).argsort(dim=1)
 
@@ -236,11 +235,11 @@ class Trainer:
         """
         drawn = self.mix.draw + self.mix.edit
         half = self.mix.draw // 2
-        some_edited = self.rng.random() < 0.5
+        edited_fully = self.rng.random() >= 0.5
         for name, count, fully in (
             ("draw", half, True),
             ("draw", self.mix.draw - half, False),
-            ("edit", self.mix.edit, not some_edited),
+            ("edit", self.mix.edit, edited_fully),
         ):
             batch = self.pools[name].batch(self.rng, count)
             masked = self.tokens if fully else self._masked()
