@@ -174,8 +174,11 @@ class UnipicApp(App[int]):
             )
             self.exit(error.exit_code, return_code=error.exit_code)
             return
+        prompts = await self.store.read(lambda library: library.prompts())
         assert self._main is not None
-        self._main.begin(await self.store.read(lambda library: library.prompts()))
+        if not self._main.is_attached:
+            return  # left already
+        self._main.begin(prompts)
         self.set_interval(LOOK_SECONDS, self._look)
         if interrupted:
             await self._offer_again(interrupted)

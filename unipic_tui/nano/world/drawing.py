@@ -40,9 +40,9 @@ from unipic_tui.nano.world.wording import (
 
 DrawKind = Literal["single", "two", "count", "colour", "position", "attribute", "described"]
 DRAW_MIX: dict[DrawKind, float] = {
-    "single": 0.10,
+    "single": 0.12,
     "two": 0.22,
-    "count": 0.16,
+    "count": 0.14,
     "colour": 0.06,
     "position": 0.11,
     "attribute": 0.35,

@@ -165,12 +165,12 @@ class PathScreen(ModalScreen[Path | None]):
     async def _look(self, text: str) -> None:
         found = await asyncio.to_thread(complete, text, self._kind)
         self._candidates = found
-        options = self.query_one(OptionList)
-        options.clear_options()
-        options.add_options(
-            Option(printable(found_path.path.name) + ("/" if found_path.folder else ""))
-            for found_path in found
-        )
+        for options in self.query(OptionList):  # none when the dialog is being taken down
+            options.clear_options()
+            options.add_options(
+                Option(printable(found_path.path.name) + ("/" if found_path.folder else ""))
+                for found_path in found
+            )
 
     @on(OptionList.OptionSelected)
     def _picked(self, event: OptionList.OptionSelected) -> None:
@@ -194,6 +194,8 @@ class PathScreen(ModalScreen[Path | None]):
             return
         path = paths.absolute(text.strip())
         wrong = await asyncio.to_thread(self._wrong, path)
+        if not self.is_current:
+            return  # left while the path was looked at; the screen below must stay
         if wrong is None:
             self.dismiss(path)
         else:
@@ -210,6 +212,6 @@ class PathScreen(ModalScreen[Path | None]):
         return self._check(path)
 
     def _complain(self, sentence: str | None) -> None:
-        helper = self.query_one(".dialog-help", Static)
-        helper.update(sentence or self._help)
-        helper.set_class(sentence is not None, "-wrong")
+        for helper in self.query(".dialog-help").results(Static):
+            helper.update(sentence or self._help)
+            helper.set_class(sentence is not None, "-wrong")

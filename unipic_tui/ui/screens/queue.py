@@ -61,6 +61,8 @@ class QueueScreen(ModalScreen[None]):
 
     async def _refresh(self, follow: int | None = None) -> None:
         self._entries = await self._studio.store.read(lambda library: library.queue())
+        if not self.query(OptionList):
+            return  # the dialog is being taken down
         options = self.query_one(OptionList)
         place = options.highlighted or 0
         options.clear_options()
