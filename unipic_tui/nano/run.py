@@ -57,9 +57,9 @@ class Average:
 class Weights:
     """What a stage trains, its optimiser and its average."""
 
-    def __init__(self, module: nn.Module, optimizer: Optimizer) -> None:
+    def __init__(self, module: nn.Module, optimizer: Optimizer, decay: float = 0.998) -> None:
         self.module, self.optimizer = module, optimizer
-        self.average = Average(module, 0.998)
+        self.average = Average(module, decay)
         self.list = list(module.parameters())
 
     def state_dict(self) -> dict[str, Any]:

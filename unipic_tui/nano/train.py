@@ -1,8 +1,8 @@
 """Train an embedded model: ``python -m unipic_tui.nano.train --folder DIR --minutes N``.
 
-From nothing: first the autoencoder, then everything else on its latents. Stop it at any time; the
-same command goes on where it was. Under ``torchrun --nproc-per-node 2`` two processes share the
-work.
+From nothing: first the autoencoder, then everything else on its latents. With ``--refine``, a
+trained checkpoint learns from its own drawings. Stop it at any time; the same command goes on where
+it was. Under ``torchrun --nproc-per-node 2`` two processes share the work.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from unipic_tui.model.unipic import UniPic
 from unipic_tui.model.vae import Vae
 from unipic_tui.nano.config import NANO_VAE, nano_config
 from unipic_tui.nano.parallel import start
+from unipic_tui.nano.refine import refine
 from unipic_tui.nano.tokenizer import save_tokenizer, train_tokenizer
 from unipic_tui.nano.train_joint import train_joint
 from unipic_tui.nano.train_vae import train_vae
@@ -85,6 +86,7 @@ def run(
     *,
     init: Path | None = None,
     compiled: bool = False,
+    refining: bool = False,
 ) -> None:
     """Train, or go on training, and write a checkpoint now and then.
 
@@ -94,6 +96,7 @@ def run(
         minutes: for both stages together, over however many starts.
         init: a checkpoint to go on from, whose autoencoder stays as it is.
         compiled: whether to compile the second stage.
+        refining: whether to refine ``init`` in place of training it.
     """
     rank = start()
     folder.mkdir(parents=True, exist_ok=True)
@@ -102,9 +105,12 @@ def run(
     codec = PromptCodec.load(folder / "tokenizer.json")
     tokenizer = (folder / "tokenizer.json").read_bytes()
     rest = minutes * (1 - share)
-    stage = train_joint(
-        folder, model, codec, rest, device, seed, fresh=init is None, compiled=compiled
-    )
+    if refining:
+        stage = refine(folder, model, codec, rest, device, seed, compiled=compiled)
+    else:
+        stage = train_joint(
+            folder, model, codec, rest, device, seed, fresh=init is None, compiled=compiled
+        )
     for trained in stage:
         if rank == 0:
             out.mkdir(parents=True, exist_ok=True)
@@ -120,10 +126,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=240, help="time budget in all")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--init", type=Path, help="checkpoint to go on from, for a new run")
+    parser.add_argument(
+        "--refine", action="store_true", help="learn from own drawings that were right or wrong"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--compile", action="store_true", help="faster; needs a C++ compiler")
     parser.add_argument("--threads", type=int, default=1, help="threads of each process")
     args = parser.parse_args(arguments)
+    if args.refine and args.init is None:
+        parser.error("--refine goes on from a trained checkpoint: name its folder with --init")
     torch.set_num_threads(args.threads)
     out = args.out or args.folder / "checkpoint"
     # Every number of masked tokens and every length makes shapes of its own; the default of 1024
@@ -137,6 +148,7 @@ def main(arguments: list[str] | None = None) -> int:
         args.seed,
         init=args.init,
         compiled=args.compile,
+        refining=args.refine,
     )
     return 0
 

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from unipic_tui.inference.prompts import PromptCodec
-from unipic_tui.model.diffusion import TRAIN_STEPS, HeadBlock
-from unipic_tui.model.losses import describing_loss, drawing_conditions, padded_layout
+from unipic_tui.model.diffusion import HeadBlock
+from unipic_tui.model.losses import describing_loss, padded_layout
 from unipic_tui.model.unipic import UniPic
 from unipic_tui.nano.data import (
     Batch,
@@ -28,6 +28,7 @@ from unipic_tui.nano.data import (
     editing,
     lay_out,
 )
+from unipic_tui.nano.noising import Levels, drawing_rows, orders, stratified_timesteps
 from unipic_tui.nano.optim import Optimizer
 from unipic_tui.nano.parallel import start, world_size
 from unipic_tui.nano.run import Mean, Run, Weights, learning_rate
@@ -41,20 +42,10 @@ DECAY = 0.9
 """The share of the stage in which the learning rate falls."""
 WHOLLY = 0.2
 """Share of drawings whose tokens are all masked, though a picture takes one of its 16 steps so."""
-BY_QUARTER = 0.5
-"""Share of drawings whose quarters are masked or seen as a whole."""
 FEWEST_MASKED = 0.25
 """The share of tokens masked at least, in most batches that are not fully masked."""
 MOSTLY = 0.85
 """How often at least `FEWEST_MASKED` are masked; any number otherwise."""
-HEAD_REPEATS = 4
-LEVELS = 20
-"""Ranges of timesteps, each with a mean loss of its own; see `Levels`."""
-STEEPEST = 20.0
-"""The most that one timestep's loss weighs relative to the mean. Up to t = 950, where sampling
-begins, swapping the colours of a prompt raises the loss by much the same share (.03 to .18 above
-t = 100), so that no range may be left out: a bound of 4 gave those above 750 a tenth of their due.
-"""
 VECTORS = ("embed", "mask_token", "fake_latent", "final_layer.linear")
 """Matrices that AdamW trains: tables of vectors, and the zero-initialised output."""
 TEXT_WEIGHT = 0.4
@@ -103,33 +94,6 @@ class Loss(NamedTuple):
     plain: Tensor
 
 
-class Levels:
-    """The mean diffusion loss by timestep, and weights that make all timesteps count alike.
-
-    The loss of small timesteps is large and is mostly the noise itself, while what a prompt asks
-    for shows at larger ones, where the loss is small. Weighing by the inverse of the mean loss is
-    the optimum of weights learnt as uncertainties (Kendall et al. 2018, section 3.2), without the
-    learning.
-    """
-
-    def __init__(self, device: torch.device) -> None:
-        self.means = torch.ones(LEVELS, device=device)
-        self.updates = 0
-
-    def weigh(self, rows: Tensor, timesteps: Tensor) -> Tensor:
-        """The weighted mean of losses (n,) at timesteps (n,), of about the plain mean's size."""
-        level = timesteps * LEVELS // TRAIN_STEPS
-        with torch.no_grad():
-            counts = torch.bincount(level, minlength=LEVELS)
-            sums = torch.zeros_like(self.means).index_add_(0, level, rows.detach())
-            share = max(0.01, 1 / (self.updates + 1))
-            fresh = torch.where(counts > 0, sums / counts.clamp(min=1), self.means)
-            self.means.lerp_(fresh, share)
-            self.updates += 1
-            weights = (self.means.mean() / self.means).clamp(max=STEEPEST)
-        return (rows * weights[level]).mean()
-
-
 class Trainer:
     """The data and the losses of each step.
 
@@ -174,46 +138,19 @@ class Trainer:
         layout = lay_out(batch.prompts, self.image_positions)
         encoded = None if batch.source is None else self._encode(batch.source.to(device))
         seen = None if encoded is None else self.model.look(encoded)
-        order = self._orders(count)
-        hidden = order[:, :masked].sort(dim=1).values
-        mask = torch.zeros(count, self.tokens, dtype=torch.bool).scatter(1, hidden, True)
-        hidden = hidden.to(device)
-        z = drawing_conditions(
+        hidden = orders(count, self.grid[0])[:, :masked].sort(dim=1).values.to(device)
+        timesteps = stratified_timesteps(count * masked, device)
+        losses = drawing_rows(
             self.model,
             self._embed(layout, seen),
-            target,
-            mask.to(device),
-            self.grid,
             layout.mask.to(device),
-            None if encoded is None else self.model.mar.canvas(encoded),
+            target,
             hidden,
-        )
-        channels = target.shape[-1]
-        clean = target.gather(1, hidden[..., None].expand(-1, -1, channels)).flatten(0, 1)
-        rows = clean.shape[0]
-        # Each token meets one timestep of every part of the range.
-        starts = torch.arange(HEAD_REPEATS, device=device).repeat_interleave(rows)
-        places = (starts + torch.rand(len(starts), device=device)) / HEAD_REPEATS
-        timesteps = (places * TRAIN_STEPS).long().clamp(max=TRAIN_STEPS - 1)
-        losses = self.model.mar.diffloss.loss(
-            clean.repeat(HEAD_REPEATS, 1),
-            z.flatten(0, 1).repeat(HEAD_REPEATS, 1),
             timesteps,
-            torch.randn(len(timesteps), channels, device=device),
+            torch.randn(len(timesteps), target.shape[-1], device=device),
+            None if encoded is None else self.model.mar.canvas(encoded),
         )
         return Loss(self.levels.weigh(losses, timesteps), losses.detach().mean())
-
-    def _orders(self, count: int) -> Tensor:
-        """(count, tokens) orders of revealing, for half of the rows quarter by quarter.
-
-        An object fills a quarter of the grid, and by chance one is hardly ever wholly masked when
-        most else is seen; yet that is where a run ends up that has drawn too few so far.
-        """
-        half = torch.arange(self.grid[0]) * 2 // self.grid[0]
-        quarter = (2 * half[:, None] + half).flatten()
-        together = torch.rand(count, 4)[:, quarter] * (torch.rand(count, 1) < BY_QUARTER)
-        # The hundredth only decides within a quarter, and everything where none are together.
-        return (together + 0.01 * torch.rand(count, self.tokens)).argsort(dim=1)
 
     def describe(self, batch: Batch) -> Loss:
         """The cross-entropy of answers."""
@@ -264,20 +201,29 @@ def averaged(model: UniPic, weights: Weights) -> UniPic:
     """A copy of the model with averaged weights."""
     shown = UniPic(model.config).to(model.device).eval()
     shown.load_state_dict(model.state_dict())
-    weights.average.write_to(_trained(shown))
+    weights.average.write_to(trained_parts(shown))
     return shown
 
 
-def _trained(model: UniPic) -> nn.ModuleDict:
+def trained_parts(model: UniPic) -> nn.ModuleDict:
+    """All of the model but the autoencoder."""
     return nn.ModuleDict({name: part for name, part in model.named_children() if name != "vae"})
 
 
-def _compile(model: UniPic) -> None:
+def compile_blocks(model: UniPic) -> None:
     """Let each block become one program, for batches and lengths of any size."""
     net = model.mar.diffloss.net
     mar = (*model.mar.encoder_blocks, *model.mar.decoder_blocks)
     for block in (*mar, *model.llm.model.layers, *net.res_blocks, net.final_layer):
         block.compile(dynamic=True)
+
+
+def attention_kernel(kind: str) -> SDPBackend:
+    """The fastest for a kind of device, "cpu" or "cuda".
+
+    For sequences this short the fused CPU kernel's backward takes longer than plain products.
+    """
+    return SDPBackend.MATH if kind == "cpu" else SDPBackend.EFFICIENT_ATTENTION
 
 
 def train_joint(
@@ -313,8 +259,8 @@ def train_joint(
         initialise(model, seed)
     model.vae.requires_grad_(False).eval()
     if compiled:
-        _compile(model)
-    parts = _trained(model)
+        compile_blocks(model)
+    parts = trained_parts(model)
     weights = Weights(parts, Optimizer(parts, vectors=VECTORS))
     if (state := run.load()) is not None:
         weights.load_state_dict(state)
@@ -324,13 +270,11 @@ def train_joint(
     means: defaultdict[str, Mean] = defaultdict(Mean)
     snapshot_at = run.spent + snapshot_minutes * 60
     kind = torch.device(device).type
-    # For sequences this short the fused CPU kernel's backward takes longer than plain products.
-    attention = SDPBackend.MATH if kind == "cpu" else SDPBackend.EFFICIENT_ATTENTION
     for step in run.steps():
         trainer.refill()
         weights.optimizer.zero_grad()
         # One autocast for all, so that each weight is rounded once a step.
-        with torch.autocast(kind, torch.bfloat16), sdpa_kernel(attention):
+        with torch.autocast(kind, torch.bfloat16), sdpa_kernel(attention_kernel(kind)):
             for name, weight, loss_of in trainer.losses():
                 loss = loss_of()
                 torch.autograd.backward(weight * loss.weighted)

@@ -1,0 +1,110 @@
+"""What drawing is trained on: which tokens are masked, which timesteps, and what each counts."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from unipic_tui.model.diffusion import TRAIN_STEPS
+from unipic_tui.model.losses import drawing_conditions
+from unipic_tui.model.unipic import UniPic
+
+HEAD_REPEATS = 4
+LEVELS = 20
+"""Ranges of timesteps, each with a mean loss of its own; see `Levels`."""
+STEEPEST = 20.0
+"""The most that one timestep's loss weighs relative to the mean. Up to t = 950, where sampling
+begins, swapping the colours of a prompt raises the loss by much the same share (.03 to .18 above
+t = 100), so that no range may be left out: a bound of 4 gave those above 750 a tenth of their due.
+"""
+BY_QUARTER = 0.5
+"""Share of drawings whose quarters are masked or seen as a whole."""
+
+
+class Levels:
+    """The mean diffusion loss by timestep, and weights that make all timesteps count alike.
+
+    The loss of small timesteps is large and is mostly the noise itself, while what a prompt asks
+    for shows at larger ones, where the loss is small. Weighing by the inverse of the mean loss is
+    the optimum of weights learnt as uncertainties (Kendall et al. 2018, section 3.2), without the
+    learning.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.means = torch.ones(LEVELS, device=device)
+        self.updates = 0
+
+    @torch.no_grad()
+    def update(self, rows: Tensor, timesteps: Tensor) -> None:
+        """Take in losses (n,) at timesteps (n,)."""
+        level = timesteps * LEVELS // TRAIN_STEPS
+        counts = torch.bincount(level, minlength=LEVELS)
+        sums = torch.zeros_like(self.means).index_add_(0, level, rows.detach())
+        fresh = torch.where(counts > 0, sums / counts.clamp(min=1), self.means)
+        self.means.lerp_(fresh, max(0.01, 1 / (self.updates + 1)))
+        self.updates += 1
+
+    def weights(self, timesteps: Tensor) -> Tensor:
+        """(n,) what a loss at each timestep counts; weighted losses have about the plain mean."""
+        weights = (self.means.mean() / self.means).clamp(max=STEEPEST)
+        return weights[timesteps * LEVELS // TRAIN_STEPS]
+
+    def weigh(self, rows: Tensor, timesteps: Tensor) -> Tensor:
+        """Take in losses (n,) at timesteps (n,); their weighted mean."""
+        self.update(rows, timesteps)
+        return (rows * self.weights(timesteps)).mean()
+
+
+def stratified_timesteps(rows: int, device: torch.device) -> Tensor:
+    """(`HEAD_REPEATS` · rows,) timesteps: each row meets one of every part of the range."""
+    starts = torch.arange(HEAD_REPEATS, device=device).repeat_interleave(rows)
+    places = (starts + torch.rand(len(starts), device=device)) / HEAD_REPEATS
+    return (places * TRAIN_STEPS).long().clamp(max=TRAIN_STEPS - 1)
+
+
+def orders(count: int, side: int) -> Tensor:
+    """(count, side²) orders of revealing, for half of the rows quarter by quarter.
+
+    An object fills a quarter of the grid, and by chance one is hardly ever wholly masked when most
+    else is seen; yet that is where a run ends up that has drawn too few so far.
+    """
+    half = torch.arange(side) * 2 // side
+    quarter = (2 * half[:, None] + half).flatten()
+    together = torch.rand(count, 4)[:, quarter] * (torch.rand(count, 1) < BY_QUARTER)
+    # The hundredth only decides within a quarter, and everything where none are together.
+    return (together + 0.01 * torch.rand(count, side * side)).argsort(dim=1)
+
+
+def drawing_rows(
+    model: UniPic,
+    prompts: Tensor,
+    prompt_mask: Tensor,
+    latents: Tensor,
+    hidden: Tensor,
+    timesteps: Tensor,
+    noise: Tensor,
+    canvas: Tensor | None = None,
+) -> Tensor:
+    """The diffusion losses of masked tokens alone.
+
+    Args:
+        prompts, prompt_mask: (batch, length, width) embeddings and where they are real.
+        latents: (batch, tokens, channels) of a square picture.
+        hidden: (batch, masked) places of the masked tokens, ascending.
+        timesteps: (repeats · batch · masked,).
+        noise: (repeats · batch · masked, channels).
+        canvas: see `Mar.decode`.
+
+    Returns:
+        (repeats · batch · masked,).
+    """
+    batch, tokens, channels = latents.shape
+    side = model.config.mar.grid
+    mask = torch.zeros(batch, tokens, dtype=torch.bool, device=latents.device)
+    mask.scatter_(1, hidden, True)
+    z = drawing_conditions(model, prompts, latents, mask, (side, side), prompt_mask, canvas, hidden)
+    clean = latents.gather(1, hidden[..., None].expand(-1, -1, channels)).flatten(0, 1)
+    repeats = len(timesteps) // len(clean)
+    return model.mar.diffloss.loss(
+        clean.repeat(repeats, 1), z.flatten(0, 1).repeat(repeats, 1), timesteps, noise
+    )
