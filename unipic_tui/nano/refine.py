@@ -46,7 +46,7 @@ from unipic_tui.nano.train_joint import (
 )
 from unipic_tui.nano.world import generator
 
-PEAK_RATE = 1e-4
+PEAK_RATE = 5e-5
 DECAY = 0.9
 """The share of the stage in which the learning rate falls."""
 ORDINARY = Mix(draw=24, edit=12, describe=20)
