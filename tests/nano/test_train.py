@@ -176,7 +176,7 @@ def test_training_draws_no_prompt_that_is_scored(codec: PromptCodec) -> None:
 
 def test_torchrun_takes_no_flag_of_ours_for_its_own() -> None:
     ours = ["--folder", "a", "--out", "b", "--minutes", "1", "--device", "cpu", "--seed", "3"]
-    ours += ["--init", "c", "--compile", "--threads", "1"]
+    ours += ["--init", "c", "--refine", "--compile", "--threads", "1"]
     parsed = get_args_parser().parse_args(["-m", "unipic_tui.nano.train", *ours])
     assert parsed.training_script_args == ours
 
