@@ -18,7 +18,8 @@ from unipic_tui.nano.noising import Levels
 from unipic_tui.nano.optim import Optimizer
 from unipic_tui.nano.own_drawings import Attempts, attempt, draw_latents
 from unipic_tui.nano.refine import Judgements, Pairs, Rounds, preference, refine
-from unipic_tui.nano.train_joint import Mix, trained_parts
+from unipic_tui.nano.stage import trained_parts
+from unipic_tui.nano.train_joint import Mix
 from unipic_tui.nano.train_vae import to_pictures
 from unipic_tui.nano.world import detect, draw_sample, generator, satisfies
 from unipic_tui.paths import EMBEDDED_CHECKPOINT

@@ -23,8 +23,8 @@ from unipic_tui.nano.data import drawing, lay_out
 from unipic_tui.nano.noising import LEVELS, STEEPEST, Levels, orders
 from unipic_tui.nano.optim import Optimizer, orthogonalise
 from unipic_tui.nano.run import Average, Run, Weights, learning_rate
+from unipic_tui.nano.stage import VECTORS
 from unipic_tui.nano.train_joint import (
-    VECTORS,
     Mix,
     Trainer,
     initialise,

@@ -75,6 +75,11 @@ def orders(count: int, side: int) -> Tensor:
     return (together + 0.01 * torch.rand(count, side * side)).argsort(dim=1)
 
 
+def hidden_tokens(count: int, side: int, masked: int) -> Tensor:
+    """(count, masked) places of the tokens that are masked, ascending; see `orders`."""
+    return orders(count, side)[:, :masked].sort(dim=1).values
+
+
 def drawing_rows(
     model: UniPic,
     prompts: Tensor,

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.attention import sdpa_kernel
 
@@ -28,22 +28,20 @@ from unipic_tui.nano.noising import (
     HEAD_REPEATS,
     Levels,
     drawing_rows,
-    orders,
+    hidden_tokens,
     stratified_timesteps,
 )
-from unipic_tui.nano.optim import Optimizer
 from unipic_tui.nano.own_drawings import Attempts, attempt
 from unipic_tui.nano.parallel import start
-from unipic_tui.nano.run import Mean, Run, Weights, learning_rate
-from unipic_tui.nano.train_joint import (
-    VECTORS,
-    Mix,
-    Trainer,
+from unipic_tui.nano.run import Mean, Run, learning_rate
+from unipic_tui.nano.stage import (
     attention_kernel,
-    averaged,
     compile_blocks,
-    trained_parts,
+    random_stream,
+    take_weights,
+    train_weights,
 )
+from unipic_tui.nano.train_joint import Mix, Trainer
 from unipic_tui.nano.world import generator
 
 PEAK_RATE = 5e-5
@@ -143,8 +141,7 @@ def preference(
     layout = lay_out(pairs.prompts * 2, 0)
     ids, real = layout.ids.to(device), layout.mask.to(device)
     latents = torch.cat([pairs.right, pairs.wrong])
-    hidden = orders(count, model.config.mar.grid)[:, :masked].sort(dim=1).values
-    hidden = hidden.repeat(2, 1).to(device)
+    hidden = hidden_tokens(count, model.config.mar.grid, masked).repeat(2, 1).to(device)
     rows = count * masked
 
     def both(values: Tensor) -> Tensor:
@@ -218,11 +215,7 @@ class Refiner:
             torch.autograd.backward(preferred.loss)
             self.means["preference"].add(preferred.loss)
             self.means["agreed"].add(preferred.agreed)
-        self.trainer.refill()
-        for name, weight, loss_of in self.trainer.losses():
-            loss = loss_of()
-            torch.autograd.backward(weight * loss.weighted)
-            self.means[name].add(loss.plain)
+        self.trainer.backward(self.means)
 
 
 def refine(
@@ -253,37 +246,26 @@ def refine(
     rank = start()
     run = Run(folder, "refine", minutes, rank)
     reference = copy.deepcopy(model.to(device)).eval().requires_grad_(False)
-    model.requires_grad_(True).train()
-    model.vae.requires_grad_(False).eval()
     if compiled:
         compile_blocks(model)
         compile_blocks(reference)
-    parts = trained_parts(model)
-    weights = Weights(parts, Optimizer(parts, vectors=VECTORS), AVERAGED)
-    if (state := run.load()) is not None:
-        weights.load_state_dict(state)
-    stream = seed + 1 + run.step + 1_000_003 * rank
-    torch.manual_seed(stream)
+    weights = take_weights(run, model, AVERAGED)
+    stream = random_stream(run, seed)
     refiner = Refiner(model, reference, codec, generator("train", stream), rounds or Rounds(), pool)
-    snapshot_at = run.spent + snapshot_minutes * 60
     kind = torch.device(device).type
-    for step in run.steps():
-        weights.optimizer.zero_grad()
+
+    def backward(step: int) -> None:
         # The attention that is best for a backward pass is twice as slow without one.
         with torch.autocast(kind, torch.bfloat16):
             refiner.draw(step)
         with torch.autocast(kind, torch.bfloat16), sdpa_kernel(attention_kernel(kind)):
             refiner.backward()
-        run.share(weights.list)
-        nn.utils.clip_grad_norm_(weights.list, 1.0)
-        weights.optimizer.step(learning_rate(run.progress, step, PEAK_RATE, 30, DECAY))
-        weights.average.update(parts)
+
+    def rate(step: int) -> float:
+        return learning_rate(run.progress, step, PEAK_RATE, 30, DECAY)
+
+    def log(step: int) -> None:
         if step % LOGGED == LOGGED - 1:
             run.log(**{name: mean.read() for name, mean in refiner.means.items()})
-        if run.due():
-            run.save(weights.state_dict())
-        if run.spent >= snapshot_at:
-            snapshot_at = run.spent + snapshot_minutes * 60
-            yield averaged(model, weights)
-    run.save(weights.state_dict())
-    yield averaged(model, weights)
+
+    yield from train_weights(run, model, weights, backward, rate, log, snapshot_minutes)

@@ -12,7 +12,7 @@ from typing import NamedTuple, cast
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.attention import sdpa_kernel
 
 from unipic_tui.inference.prompts import PromptCodec
 from unipic_tui.model.diffusion import HeadBlock
@@ -28,10 +28,16 @@ from unipic_tui.nano.data import (
     editing,
     lay_out,
 )
-from unipic_tui.nano.noising import Levels, drawing_rows, orders, stratified_timesteps
-from unipic_tui.nano.optim import Optimizer
+from unipic_tui.nano.noising import Levels, drawing_rows, hidden_tokens, stratified_timesteps
 from unipic_tui.nano.parallel import start, world_size
-from unipic_tui.nano.run import Mean, Run, Weights, learning_rate
+from unipic_tui.nano.run import Mean, Run, learning_rate
+from unipic_tui.nano.stage import (
+    attention_kernel,
+    compile_blocks,
+    random_stream,
+    take_weights,
+    train_weights,
+)
 from unipic_tui.nano.world import generator
 
 PEAK_RATE = 8e-4
@@ -46,8 +52,6 @@ FEWEST_MASKED = 0.25
 """The share of tokens masked at least, in most batches that are not fully masked."""
 MOSTLY = 0.85
 """How often at least `FEWEST_MASKED` are masked; any number otherwise."""
-VECTORS = ("embed", "mask_token", "fake_latent", "final_layer.linear")
-"""Matrices that AdamW trains: tables of vectors, and the zero-initialised output."""
 TEXT_WEIGHT = 0.4
 """Weight of the describing loss, whose nats are larger than the diffusion loss's squares."""
 
@@ -138,7 +142,7 @@ class Trainer:
         layout = lay_out(batch.prompts, self.image_positions)
         encoded = None if batch.source is None else self._encode(batch.source.to(device))
         seen = None if encoded is None else self.model.look(encoded)
-        hidden = orders(count, self.grid[0])[:, :masked].sort(dim=1).values.to(device)
+        hidden = hidden_tokens(count, self.grid[0], masked).to(device)
         timesteps = stratified_timesteps(count * masked, device)
         losses = drawing_rows(
             self.model,
@@ -190,40 +194,18 @@ class Trainer:
         batch = self.pools["describe"].batch(self.rng, self.mix.describe)
         yield "describe", TEXT_WEIGHT, partial(self.describe, batch)
 
+    def backward(self, means: defaultdict[str, Mean]) -> None:
+        """Add up the gradients of a step on fresh samples, and note the losses."""
+        self.refill()
+        for name, weight, loss_of in self.losses():
+            loss = loss_of()
+            torch.autograd.backward(weight * loss.weighted)
+            means[name].add(loss.plain)
+
     def _masked(self) -> int:
         """How many tokens to mask: mostly many, since the rest follows from what is seen."""
         fewest = int(self.tokens * FEWEST_MASKED) if self.rng.random() < MOSTLY else 1
         return int(self.rng.integers(fewest, self.tokens))
-
-
-@torch.no_grad()
-def averaged(model: UniPic, weights: Weights) -> UniPic:
-    """A copy of the model with averaged weights."""
-    shown = UniPic(model.config).to(model.device).eval()
-    shown.load_state_dict(model.state_dict())
-    weights.average.write_to(trained_parts(shown))
-    return shown
-
-
-def trained_parts(model: UniPic) -> nn.ModuleDict:
-    """All of the model but the autoencoder."""
-    return nn.ModuleDict({name: part for name, part in model.named_children() if name != "vae"})
-
-
-def compile_blocks(model: UniPic) -> None:
-    """Let each block become one program, for batches and lengths of any size."""
-    net = model.mar.diffloss.net
-    mar = (*model.mar.encoder_blocks, *model.mar.decoder_blocks)
-    for block in (*mar, *model.llm.model.layers, *net.res_blocks, net.final_layer):
-        block.compile(dynamic=True)
-
-
-def attention_kernel(kind: str) -> SDPBackend:
-    """The fastest for a kind of device, "cpu" or "cuda".
-
-    For sequences this short the fused CPU kernel's backward takes longer than plain products.
-    """
-    return SDPBackend.MATH if kind == "cpu" else SDPBackend.EFFICIENT_ATTENTION
 
 
 def train_joint(
@@ -254,42 +236,28 @@ def train_joint(
     """
     rank = start()
     run = Run(folder, "joint", minutes, rank)
-    model.to(device).requires_grad_(True).train()
+    model.to(device)
     if fresh:
         initialise(model, seed)
-    model.vae.requires_grad_(False).eval()
     if compiled:
         compile_blocks(model)
-    parts = trained_parts(model)
-    weights = Weights(parts, Optimizer(parts, vectors=VECTORS))
-    if (state := run.load()) is not None:
-        weights.load_state_dict(state)
-    stream = seed + 1 + run.step + 1_000_003 * rank
-    torch.manual_seed(stream)
+    weights = take_weights(run, model)
+    stream = random_stream(run, seed)
     trainer = Trainer(model, codec, generator("train", stream), mix or Mix(), pool)
     means: defaultdict[str, Mean] = defaultdict(Mean)
-    snapshot_at = run.spent + snapshot_minutes * 60
     kind = torch.device(device).type
-    for step in run.steps():
-        trainer.refill()
-        weights.optimizer.zero_grad()
+
+    def backward(_: int) -> None:
         # One autocast for all, so that each weight is rounded once a step.
         with torch.autocast(kind, torch.bfloat16), sdpa_kernel(attention_kernel(kind)):
-            for name, weight, loss_of in trainer.losses():
-                loss = loss_of()
-                torch.autograd.backward(weight * loss.weighted)
-                means[name].add(loss.plain)
-        run.share(weights.list)
-        nn.utils.clip_grad_norm_(weights.list, 1.0)
-        weights.optimizer.step(learning_rate(run.progress, step, PEAK_RATE, decay=DECAY))
-        weights.average.update(parts)
+            trainer.backward(means)
+
+    def rate(step: int) -> float:
+        return learning_rate(run.progress, step, PEAK_RATE, decay=DECAY)
+
+    def log(step: int) -> None:
         if step % 100 == 99:
             samples = (step + 1) * trainer.mix.total * world_size()
             run.log(samples=samples, **{name: mean.read() for name, mean in means.items()})
-        if run.due():
-            run.save(weights.state_dict())
-        if run.spent >= snapshot_at:
-            snapshot_at = run.spent + snapshot_minutes * 60
-            yield averaged(model, weights)
-    run.save(weights.state_dict())
-    yield averaged(model, weights)
+
+    yield from train_weights(run, model, weights, backward, rate, log, snapshot_minutes)
