@@ -1,6 +1,7 @@
 """Training, a few steps of it: that it runs, learns, resumes and writes a checkpoint."""
 
 import json
+from collections import defaultdict
 from functools import partial
 from pathlib import Path
 
@@ -20,9 +21,16 @@ from unipic_tui.model.vae import Vae
 from unipic_tui.nano import train
 from unipic_tui.nano.config import nano_config
 from unipic_tui.nano.data import drawing, lay_out
-from unipic_tui.nano.noising import LEVELS, STEEPEST, Levels, orders
+from unipic_tui.nano.noising import (
+    HEAD_REPEATS,
+    LEVELS,
+    STEEPEST,
+    Levels,
+    orders,
+    stratified_timesteps,
+)
 from unipic_tui.nano.optim import Optimizer, orthogonalise
-from unipic_tui.nano.run import Average, Run, Weights, learning_rate
+from unipic_tui.nano.run import Average, Mean, Run, Weights, learning_rate
 from unipic_tui.nano.stage import VECTORS
 from unipic_tui.nano.train_joint import (
     Mix,
@@ -32,6 +40,7 @@ from unipic_tui.nano.train_joint import (
 )
 from unipic_tui.nano.train_vae import same_content, scenes, to_pictures, to_tensor, vae_loss
 from unipic_tui.nano.world import detect, draw_sample, generator, render_batch
+from unipic_tui.paths import EMBEDDED_CHECKPOINT
 
 SMALL_VAE = VaeConfig(channels=4, multipliers=(1, 1, 1, 2, 2), blocks=1, norm_groups=1, scale=1.0)
 
@@ -164,6 +173,37 @@ def test_levels_follow_the_loss_and_remember_what_a_batch_lacks() -> None:
         levels.weigh(torch.full((50,), 0.1), torch.arange(50))
     assert levels.means[0] < 0.35
     torch.testing.assert_close(levels.means[1:], torch.full((LEVELS - 1,), 0.4))
+
+
+def test_timesteps_never_met_do_not_count() -> None:
+    levels = Levels(torch.device("cpu"))
+    timesteps = torch.arange(500, 1000)
+    rows = torch.where(timesteps < 750, 0.02, 0.01)
+    assert float(levels.weigh(rows, timesteps)) == pytest.approx(0.015)
+    torch.testing.assert_close(levels.shares(rows, timesteps), torch.ones(500))
+
+
+def test_timesteps_are_spread_over_what_is_asked_for() -> None:
+    torch.manual_seed(0)
+    timesteps = stratified_timesteps(500, torch.device("cpu"), 400).view(HEAD_REPEATS, 500)
+    for part, row in enumerate(timesteps):
+        assert 400 + 150 * part <= row.min() < 410 + 150 * part
+        assert 540 + 150 * part < row.max() < 550 + 150 * part
+
+
+def test_gradients_can_weigh_more(model: UniPic) -> None:
+    codec = PromptCodec.load(EMBEDDED_CHECKPOINT / "tokenizer.json")
+
+    def gradient(by: float) -> torch.Tensor:
+        torch.manual_seed(3)
+        rng = generator("train", 6)
+        model.requires_grad_(True).zero_grad()
+        Trainer(model, codec, rng, Mix(2, 2, 2), 12).backward(defaultdict(Mean), by)
+        grad = model.mar.mask_token.grad
+        assert grad is not None
+        return grad.clone()
+
+    torch.testing.assert_close(gradient(3.0), 3 * gradient(1.0))
 
 
 def test_training_draws_no_prompt_that_is_scored(codec: PromptCodec) -> None:

@@ -32,6 +32,7 @@ class Levels:
 
     def __init__(self, device: torch.device) -> None:
         self.means = torch.ones(LEVELS, device=device)
+        self.met = torch.zeros(LEVELS, dtype=torch.bool, device=device)
         self.updates = 0
 
     @torch.no_grad()
@@ -42,12 +43,21 @@ class Levels:
         sums = torch.zeros_like(self.means).index_add_(0, level, rows.detach())
         fresh = torch.where(counts > 0, sums / counts.clamp(min=1), self.means)
         self.means.lerp_(fresh, max(0.01, 1 / (self.updates + 1)))
+        self.met |= counts > 0
         self.updates += 1
 
     def weights(self, timesteps: Tensor) -> Tensor:
         """(n,) what a loss at each timestep counts; weighted losses have about the plain mean."""
-        weights = (self.means.mean() / self.means).clamp(max=STEEPEST)
+        weights = (self._mean() / self.means).clamp(max=STEEPEST)
         return weights[timesteps * LEVELS // TRAIN_STEPS]
+
+    def shares(self, rows: Tensor, timesteps: Tensor) -> Tensor:
+        """Losses (n,), or differences of losses, in shares of the mean loss of their timestep."""
+        return rows * self.weights(timesteps) / self._mean()
+
+    def _mean(self) -> Tensor:
+        """The mean over those timesteps of which there were any."""
+        return (self.means * self.met).sum() / self.met.sum().clamp(min=1)
 
     def weigh(self, rows: Tensor, timesteps: Tensor) -> Tensor:
         """Take in losses (n,) at timesteps (n,); their weighted mean."""
@@ -55,11 +65,22 @@ class Levels:
         return (rows * self.weights(timesteps)).mean()
 
 
-def stratified_timesteps(rows: int, device: torch.device) -> Tensor:
-    """(`HEAD_REPEATS` · rows,) timesteps: each row meets one of every part of the range."""
+def stratified_timesteps(rows: int, device: torch.device, lowest: int = 0) -> Tensor:
+    """(`HEAD_REPEATS` · rows,) timesteps: each row meets one of every part of the range.
+
+    Args:
+        lowest: where the range begins, 0 to 999.
+    """
     starts = torch.arange(HEAD_REPEATS, device=device).repeat_interleave(rows)
     places = (starts + torch.rand(len(starts), device=device)) / HEAD_REPEATS
-    return (places * TRAIN_STEPS).long().clamp(max=TRAIN_STEPS - 1)
+    spread = lowest + places * (TRAIN_STEPS - lowest)
+    return spread.long().clamp(max=TRAIN_STEPS - 1)
+
+
+def quadrant_of(side: int) -> Tensor:
+    """(side²,) the quadrant of each token, 0..3 in reading order."""
+    half = torch.arange(side) * 2 // side
+    return (2 * half[:, None] + half).flatten()
 
 
 def orders(count: int, side: int) -> Tensor:
@@ -68,9 +89,7 @@ def orders(count: int, side: int) -> Tensor:
     An object fills a quarter of the grid, and by chance one is hardly ever wholly masked when most
     else is seen; yet that is where a run ends up that has drawn too few so far.
     """
-    half = torch.arange(side) * 2 // side
-    quarter = (2 * half[:, None] + half).flatten()
-    together = torch.rand(count, 4)[:, quarter] * (torch.rand(count, 1) < BY_QUARTER)
+    together = torch.rand(count, 4)[:, quadrant_of(side)] * (torch.rand(count, 1) < BY_QUARTER)
     # The hundredth only decides within a quarter, and everything where none are together.
     return (together + 0.01 * torch.rand(count, side * side)).argsort(dim=1)
 

@@ -14,8 +14,28 @@ from unipic_tui.inference.prompts import Prompt, PromptCodec
 from unipic_tui.model.losses import drawing_conditions
 from unipic_tui.model.unipic import UniPic
 from unipic_tui.nano.data import lay_out
+from unipic_tui.nano.noising import quadrant_of
 from unipic_tui.nano.train_vae import to_pictures
-from unipic_tui.nano.world import DrawSample, detect, draw_sample, satisfies
+from unipic_tui.nano.world import (
+    Detected,
+    DrawKind,
+    DrawSample,
+    detect,
+    draw_sample,
+    lost,
+    satisfies,
+    to_blame,
+)
+from unipic_tui.nano.world.scene import choose, choose_by
+
+TRIED_MIX: dict[DrawKind, float] = {
+    "single": 0.05,
+    "two": 0.25,
+    "count": 0.1,
+    "position": 0.15,
+    "attribute": 0.45,
+}
+"""How often each kind of prompt is tried: what is drawn wrong most often."""
 
 
 class Attempts(NamedTuple):
@@ -25,18 +45,44 @@ class Attempts(NamedTuple):
         sample: what was asked for.
         prompt: the same as ids.
         latents: (drawings, tokens, channels).
+        found: what the detector reads in each.
         right: whether each shows what was asked for.
     """
 
     sample: DrawSample
     prompt: Prompt
     latents: Tensor
+    found: tuple[Detected, ...]
     right: tuple[bool, ...]
+
+
+class Mended(NamedTuple):
+    """A drawing that became right when one quadrant was drawn anew.
+
+    Attributes:
+        latents: (tokens, channels) of the right one.
+        quadrant: the one drawn anew, 0..3 in reading order.
+        wrong: (drawings, tokens of the quadrant, channels), the quadrant as it had been and as it
+            was drawn anew in vain.
+        lost: (drawings, contexts), when each of those can no longer become right; see `lost`.
+    """
+
+    prompt: Prompt
+    latents: Tensor
+    quadrant: int
+    wrong: Tensor
+    lost: Tensor
 
 
 @torch.no_grad()
 def draw_latents(
-    model: UniPic, codec: PromptCodec, prompts: Sequence[Prompt], guidance: float, head_steps: int
+    model: UniPic,
+    codec: PromptCodec,
+    prompts: Sequence[Prompt],
+    guidance: float,
+    head_steps: int,
+    latents: Tensor | None = None,
+    order: Tensor | None = None,
 ) -> Tensor:
     """One drawing of each prompt, one token an iteration in an order of its own.
 
@@ -45,6 +91,8 @@ def draw_latents(
 
     Args:
         guidance: 1 or more; 1 does without the unconditional half.
+        latents: (prompts, tokens, channels) of drawings to draw in part anew.
+        order: (prompts, n) the tokens to draw; random ones, all of them, by default.
 
     Returns:
         (prompts, tokens, channels), float32.
@@ -58,27 +106,35 @@ def draw_latents(
         halves.append([codec.draw_unconditional()] * count)
     layouts = [lay_out(half, 0) for half in halves]
     embedded = [(model.embed(layout.ids.to(device)), layout.mask.to(device)) for layout in layouts]
-    order = torch.rand(count, tokens).argsort(dim=1).to(device)
-    latents = torch.zeros(count, tokens, channels, device=device)
-    mask = torch.ones(count, tokens, dtype=torch.bool, device=device)
-    for iteration in range(tokens):
-        place = order[:, iteration : iteration + 1]
+    if order is None:
+        order = torch.rand(count, tokens).argsort(dim=1)
+    order = order.to(device)
+    drawn = torch.zeros(count, tokens, channels, device=device) if latents is None else latents
+    mask = torch.zeros(count, tokens, dtype=torch.bool, device=device).scatter(1, order, True)
+    for place in order.split(1, dim=1):
         z = torch.cat(
             [
-                drawing_conditions(
-                    model, embeddings, latents, mask, (side, side), real, None, place
-                )
+                drawing_conditions(model, embeddings, drawn, mask, (side, side), real, None, place)
                 for embeddings, real in embedded
             ]
         )
         noise = torch.randn(1 + head_steps, count, channels, device=device)
-        drawn = head.sample(z[:, 0], noise[0], noise[1:], head_steps, guidance=guidance)
-        latents.scatter_(1, place[..., None].expand(-1, -1, channels), drawn[:, None])
+        token = head.sample(z[:, 0], noise[0], noise[1:], head_steps, guidance=guidance)
+        drawn = drawn.scatter(1, place[..., None].expand(-1, -1, channels), token[:, None])
         mask.scatter_(1, place, False)
-    return latents
+    return drawn
 
 
-@torch.no_grad()
+def read(model: UniPic, latents: Tensor) -> list[Detected]:
+    """What the detector reads in drawings, (drawings, tokens, channels)."""
+    side = model.config.mar.grid
+    with torch.no_grad():
+        return [
+            detect(picture)
+            for picture in to_pictures(model.vae.decode(latents.unflatten(1, (side, side))))
+        ]
+
+
 def attempt(
     model: UniPic,
     codec: PromptCodec,
@@ -88,22 +144,77 @@ def attempt(
     head_steps: int,
 ) -> list[Attempts]:
     """Draw fresh prompts of training, each ``tries`` times, at the model's usual guidance."""
-    samples = [draw_sample(rng, unseen=False) for _ in range(prompts)]
+    kinds = [choose_by(rng, TRIED_MIX) for _ in range(prompts)]
+    samples = [draw_sample(rng, kind, unseen=False) for kind in kinds]
     encoded = [codec.draw(sample.prompt) for sample in samples]
     repeated = [prompt for prompt in encoded for _ in range(tries)]
-    guidance = model.config.defaults.guidance
-    latents = draw_latents(model, codec, repeated, guidance, head_steps)
-    side = model.config.mar.grid
-    images = model.vae.decode(latents.unflatten(1, (side, side)))
-    found = [detect(picture) for picture in to_pictures(images)]
-    return [
-        Attempts(
-            sample,
-            prompt,
-            latents[start : start + tries],
-            tuple(satisfies(sample.request, each) for each in found[start : start + tries]),
-        )
-        for start, sample, prompt in zip(
-            range(0, len(repeated), tries), samples, encoded, strict=True
-        )
-    ]
+    latents = draw_latents(model, codec, repeated, model.config.defaults.guidance, head_steps)
+    found = read(model, latents)
+    drawn: list[Attempts] = []
+    for index, (sample, prompt) in enumerate(zip(samples, encoded, strict=True)):
+        part = slice(index * tries, (index + 1) * tries)
+        seen = tuple(found[part])
+        right = tuple(satisfies(sample.request, each) for each in seen)
+        drawn.append(Attempts(sample, prompt, latents[part], seen, right))
+    return drawn
+
+
+class _Wrong(NamedTuple):
+    """A wrong drawing of which one quadrant is to blame."""
+
+    of: Attempts
+    latents: Tensor
+    found: Detected
+    quadrant: int
+
+
+def _mendable(rng: np.random.Generator, drawn: Sequence[Attempts]) -> list[_Wrong]:
+    wrong: list[_Wrong] = []
+    for each in drawn:
+        for latents, found, right in zip(each.latents, each.found, each.right, strict=True):
+            blamed = [q for q, guilty in enumerate(to_blame(each.sample.request, found)) if guilty]
+            if blamed and not right:
+                wrong.append(_Wrong(each, latents, found, choose(rng, blamed)))
+    return wrong
+
+
+def mend(
+    model: UniPic,
+    codec: PromptCodec,
+    rng: np.random.Generator,
+    drawn: Sequence[Attempts],
+    tries: int,
+    head_steps: int,
+) -> list[Mended]:
+    """Draw anew what is to blame in wrong drawings, ``tries`` times, and keep what became right."""
+    wrong = _mendable(rng, drawn)
+    if not wrong:
+        return []
+    repeated = [each for each in wrong for _ in range(tries)]
+    tokens_of = quadrant_of(model.config.mar.grid).argsort(stable=True).view(4, -1)
+    inside = tokens_of[[each.quadrant for each in repeated]]
+    latents = draw_latents(
+        model,
+        codec,
+        [each.of.prompt for each in repeated],
+        model.config.defaults.guidance,
+        head_steps,
+        torch.stack([each.latents for each in repeated]),
+        inside.gather(1, torch.rand(inside.shape).argsort(dim=1)),
+    )
+    found = read(model, latents)
+    mended: list[Mended] = []
+    for index, each in enumerate(wrong):
+        request = each.of.sample.request
+        versions = range(index * tries, (index + 1) * tries)
+        good = [version for version in versions if satisfies(request, found[version])]
+        bad = [version for version in versions if version not in good]
+        if not good:
+            continue
+        tokens = tokens_of[each.quadrant]
+        wrong_ones = torch.stack([each.latents, *latents[bad]])[:, tokens]
+        seen = (each.found, *(found[version] for version in bad))
+        table = torch.tensor([lost(request, picture, each.quadrant) for picture in seen])
+        chosen = latents[choose(rng, good)]
+        mended.append(Mended(each.of.prompt, chosen, each.quadrant, wrong_ones, table))
+    return mended

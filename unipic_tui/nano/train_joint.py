@@ -194,12 +194,12 @@ class Trainer:
         batch = self.pools["describe"].batch(self.rng, self.mix.describe)
         yield "describe", TEXT_WEIGHT, partial(self.describe, batch)
 
-    def backward(self, means: defaultdict[str, Mean]) -> None:
-        """Add up the gradients of a step on fresh samples, and note the losses."""
+    def backward(self, means: defaultdict[str, Mean], by: float = 1.0) -> None:
+        """Add up the gradients of a step on fresh samples, ``by`` times, and note the losses."""
         self.refill()
         for name, weight, loss_of in self.losses():
             loss = loss_of()
-            torch.autograd.backward(weight * loss.weighted)
+            torch.autograd.backward(by * weight * loss.weighted)
             means[name].add(loss.plain)
 
     def _masked(self) -> int:

@@ -9,6 +9,7 @@ from unipic_tui.nano.world.answering import (
     describe_sample,
     question_sample,
 )
+from unipic_tui.nano.world.blame import lost, to_blame
 from unipic_tui.nano.world.corpus import (
     corpus,
 )
@@ -85,6 +86,7 @@ __all__ = [
     "edit_sample",
     "generator",
     "held_out",
+    "lost",
     "question_sample",
     "related",
     "render",
@@ -93,4 +95,5 @@ __all__ = [
     "sample_scene",
     "satisfies",
     "surplus",
+    "to_blame",
 ]

@@ -1,7 +1,7 @@
 """Prompts to draw from: GenEval's six kinds, each with a scene and a statement of what it asks."""
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Literal
@@ -116,20 +116,30 @@ def surplus(request: Request, picture: Picture) -> int:
     return len(picture.objects) - sum(wanted.count for wanted in request.wanted)
 
 
+def possible(request: Request, objects: Sequence[Shape], hidden: int) -> bool:
+    """Whether a picture with these objects, and up to ``hidden`` more, can show what was asked for.
+
+    Only of objects; the ground is not looked at.
+    """
+    slots = [wanted for wanted in request.wanted for _ in range(wanted.count)]
+    if not 0 <= len(slots) - len(objects) <= hidden:
+        return False
+    for order in permutations(range(len(slots)), len(objects)):
+        if all(slots[slot].fits(shape) for slot, shape in zip(order, objects, strict=True)):
+            if request.relation is None or len(objects) < len(slots):
+                return True
+            first, second = (objects[order.index(slot)] for slot in (0, 1))
+            if related(first, request.relation, second):
+                return True
+    return False
+
+
 def satisfies(request: Request, picture: Picture) -> bool:
     """Whether the picture shows what was asked for: all of it, and no other object.
 
     The ground must be the one named, or grey when none was.
     """
-    if picture.ground != request.ground or surplus(request, picture) != 0:
-        return False
-    slots = [wanted for wanted in request.wanted for _ in range(wanted.count)]
-    for order in permutations(picture.objects):
-        if all(slot.fits(shape) for slot, shape in zip(slots, order, strict=True)) and (
-            request.relation is None or related(order[0], request.relation, order[1])
-        ):
-            return True
-    return False
+    return picture.ground == request.ground and possible(request, picture.objects, 0)
 
 
 def quadrants_related(rng: np.random.Generator, relation: str) -> tuple[int, int]:

@@ -1,0 +1,156 @@
+"""Losses that prefer right drawings: of pairs, and of single quadrants beside the same rest."""
+
+import copy
+import math
+
+import pytest
+import torch
+
+from unipic_tui.inference.prompts import PromptCodec
+from unipic_tui.model.unipic import UniPic
+from unipic_tui.nano import preferences as losses
+from unipic_tui.nano.noising import Levels, quadrant_of
+from unipic_tui.nano.optim import Optimizer
+from unipic_tui.nano.own_drawings import Mended
+from unipic_tui.nano.preferences import Misses, Pairs, beside, preference, rejection
+from unipic_tui.nano.stage import trained_parts
+from unipic_tui.nano.world import draw_sample, generator
+from unipic_tui.nano.world.blame import CONTEXTS
+
+CPU = torch.device("cpu")
+
+
+def _pairs(codec: PromptCodec) -> Pairs:
+    samples = [draw_sample(generator("train", 5), kind="attribute") for _ in range(6)]
+    latents = torch.randn(2, 6, 16, 16, generator=torch.Generator().manual_seed(0))
+    prompts = [codec.draw(sample.prompt) for sample in samples]
+    return Pairs(prompts, latents[0], latents[1], torch.ones(6, 16, dtype=torch.bool))
+
+
+def test_a_model_does_not_prefer_more_than_itself(
+    model: UniPic, codec: PromptCodec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(losses, "IMITATION", 0.0)
+    levels = Levels(CPU)
+    loss, agreed = preference(model, copy.deepcopy(model), levels, _pairs(codec), masked=9)
+    assert float(loss) == pytest.approx(math.log(2))
+    assert float(agreed) == 0.0
+    assert levels.updates == 1
+
+
+def test_preferences_are_learnt(model: UniPic, codec: PromptCodec) -> None:
+    torch.manual_seed(0)
+    reference, pairs = copy.deepcopy(model), _pairs(codec)
+    parts = trained_parts(model.requires_grad_(True))
+    optimizer = Optimizer(parts)
+    levels = Levels(CPU)
+    for _ in range(12):
+        optimizer.zero_grad()
+        torch.autograd.backward(preference(model, reference, levels, pairs, masked=12).loss)
+        optimizer.step(3e-4)
+    with torch.no_grad():
+        learnt = [preference(model, reference, levels, pairs, masked) for masked in (16, 8, 4)]
+        mirrored = Pairs(pairs.prompts, pairs.wrong, pairs.right, pairs.blamed)
+        against = [preference(model, reference, levels, mirrored, masked) for masked in (16, 8, 4)]
+    assert sum(float(each.agreed) for each in learnt) > 2.5
+    assert sum(float(each.agreed) for each in against) < 0.5
+
+
+def test_what_is_not_to_blame_is_not_made_less_likely(
+    model: UniPic, codec: PromptCodec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(losses, "IMITATION", 0.0)
+    pairs = _pairs(codec)
+    pairs = pairs._replace(
+        blamed=torch.zeros_like(pairs.blamed), wrong=pairs.wrong.requires_grad_()
+    )
+    reference = copy.deepcopy(model)
+    with torch.no_grad():
+        for parameter in model.mar.diffloss.parameters():
+            parameter.add_(0.01 * torch.randn_like(parameter))
+    blameless = preference(model, reference, Levels(CPU), pairs, masked=16).loss
+    assert not torch.autograd.grad(blameless, pairs.wrong)[0].any()
+    blamed = pairs.blamed.clone()
+    blamed[:, 5] = True
+    some = preference(model, reference, Levels(CPU), pairs._replace(blamed=blamed), masked=16).loss
+    reached = torch.autograd.grad(some, pairs.wrong)[0].abs().sum(dim=(0, 2))
+    assert reached.nonzero().flatten().tolist() == [5]
+
+
+def _mended(codec: PromptCodec, quadrant: int, wrong: int, seed: int = 0) -> Mended:
+    """Random latents; every wrong one is lost once the quadrant behind is seen."""
+    random = torch.Generator().manual_seed(seed)
+    after = (quadrant + 1) % 4
+    table = torch.tensor([[seen[after] for seen in CONTEXTS]] * wrong)
+    latents = torch.randn(16, 16, generator=random)
+    others = torch.randn(wrong, 4, 16, generator=random)
+    return Mended(codec.draw("a red circle and a blue square"), latents, quadrant, others, table)
+
+
+def test_what_is_seen_decides_what_is_wrong(codec: PromptCodec) -> None:
+    mended = [_mended(codec, row % 4, 1 + row % 3, row) for row in range(24)]
+    rng = generator("train", 8)
+    numbers: set[int] = set()
+    behind_seen: list[bool] = []
+    for _ in range(30):
+        misses = beside(rng, mended, 4)
+        of = quadrant_of(4)
+        seen = ~misses.mask
+        numbers |= set(seen.sum(dim=1).tolist())
+        assert len(set(seen.sum(dim=1).tolist())) == 1
+        for row, each in enumerate(mended):
+            tokens = (of == each.quadrant).nonzero().flatten()
+            assert misses.quadrant[row].tolist() == tokens.tolist()
+            assert misses.mask[row, tokens].all()
+            behind = bool(seen[row][of == (each.quadrant + 1) % 4].any())
+            expected = [behind] * len(each.wrong) + [False] * (3 - len(each.wrong))
+            assert misses.certain[row].tolist() == expected
+            assert torch.equal(misses.wrong[row, : len(each.wrong)], each.wrong)
+            if seen[row].any():
+                behind_seen.append(behind)
+    assert {0, 12} <= numbers <= set(range(13))
+    assert sum(behind_seen) > 0.95 * len(behind_seen)  # 0.86 if the first context were taken
+
+
+def _misses(codec: PromptCodec, certain: bool) -> Misses:
+    mended = [_mended(codec, row % 4, 2, row) for row in range(6)]
+    misses = beside(generator("train", 9), mended, 4)
+    return misses._replace(certain=torch.full_like(misses.certain, certain))
+
+
+def test_a_model_rejects_no_more_than_itself(
+    model: UniPic, codec: PromptCodec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(losses, "IMITATION", 0.0)
+    reference = copy.deepcopy(model)
+    loss, agreed = rejection(model, reference, Levels(CPU), _misses(codec, True))
+    assert float(loss) == pytest.approx(math.log(3))
+    assert float(agreed) == 0.0
+    model.requires_grad_(True)
+    nothing = rejection(model, reference, Levels(CPU), _misses(codec, False)).loss
+    assert float(nothing.detach()) == 0.0
+    torch.autograd.backward(nothing)
+    gradients = [each.grad for each in model.parameters() if each.grad is not None]
+    assert gradients
+    assert not any(each.any() for each in gradients)  # NaN would count, too
+
+
+def test_rejections_are_learnt(model: UniPic, codec: PromptCodec) -> None:
+    torch.manual_seed(0)
+    reference, misses = copy.deepcopy(model), _misses(codec, True)
+    parts = trained_parts(model.requires_grad_(True))
+    optimizer = Optimizer(parts)
+    levels = Levels(CPU)
+    for _ in range(12):
+        optimizer.zero_grad()
+        torch.autograd.backward(rejection(model, reference, levels, misses).loss)
+        optimizer.step(3e-4)
+    index = misses.quadrant[..., None].expand(-1, -1, 16)
+    swapped = misses._replace(
+        latents=misses.latents.scatter(1, index, misses.wrong[:, 0]),
+        wrong=misses.latents.gather(1, index)[:, None],
+        certain=misses.certain[:, :1],
+    )
+    with torch.no_grad():
+        assert float(rejection(model, reference, levels, misses).agreed) > 0.9
+        assert float(rejection(model, reference, levels, swapped).agreed) < 0.2
