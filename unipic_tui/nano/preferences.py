@@ -120,7 +120,7 @@ def preference(
     now = losses(model)
     levels.update(before, timesteps)
     gained = levels.shares(before - now, timesteps).view(HEAD_REPEATS, 2, count, masked).mean(dim=0)
-    blamed = pairs.blamed.gather(1, hidden)
+    blamed = pairs.blamed.to(device).gather(1, hidden)
     at_fault = (gained[1] * blamed).sum(dim=1) / blamed.sum(dim=1).clamp(min=1)
     margins = gained[0].mean(dim=1) - at_fault
     imitation = levels.shares(now, timesteps).view(HEAD_REPEATS, 2, -1)[:, 0].mean()
@@ -132,8 +132,8 @@ def rejection(model: UniPic, reference: UniPic, levels: Levels, misses: Misses) 
     """The loss of preferring the right quadrant to every near miss of it.
 
     What is seen is the same for all, so that the head's conditions are computed once; against
-    several wrong ones the preference is that of Plackett and Luce (Rafailov et al. 2023, equation
-    20, of which this is the first place).
+    several wrong ones the preference is that of Plackett and Luce (Rafailov et al. 2023, appendix
+    A.3), of which this is the first place.
     """
     count, kinds, tokens, channels = misses.wrong.shape
     device, side = model.device, model.config.mar.grid

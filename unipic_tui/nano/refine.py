@@ -1,9 +1,9 @@
 """Third stage: the model prefers those of its own drawings that show what was asked for.
 
-It draws each prompt a few times, the detector says which drawings are right, and the loss makes the
-right ones likelier than the wrong ones of the same prompt, relative to the model as it was: direct
-preference optimisation (Rafailov et al. 2023, equation 7) with diffusion losses in place of
-log-probabilities (Wallace et al. 2024, equation 14). The ordinary losses go on beside it.
+It draws each prompt a few times, the detector says which drawings are right, and where one quadrant
+is to blame for a wrong one, that quadrant is drawn anew. Right drawings become likelier than wrong
+ones of the same prompt, right quadrants likelier than wrong ones beside the same rest, relative to
+the model as it was (`preferences`). The ordinary losses go on beside it.
 """
 
 from __future__ import annotations
