@@ -38,7 +38,28 @@ def test_a_model_does_not_prefer_more_than_itself(
     assert levels.updates == 1
 
 
-def test_preferences_are_learnt(model: UniPic, codec: PromptCodec) -> None:
+def test_right_drawings_are_imitated_too(
+    model: UniPic, codec: PromptCodec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = _pairs(codec)
+
+    def loss(imitation: float, wrong: torch.Tensor) -> float:
+        torch.manual_seed(0)
+        monkeypatch.setattr(losses, "IMITATION", imitation)
+        return float(preference(model, model, Levels(CPU), pairs._replace(wrong=wrong), 16).loss)
+
+    # Losses are shares of their own mean, which is one but for the bound on late timesteps.
+    share = loss(1.0, pairs.right) - loss(0.0, pairs.right)
+    assert 0.8 < share < 1.05
+    assert loss(2.0, pairs.right) - loss(0.0, pairs.right) == pytest.approx(2 * share)
+    # Wrong drawings take no part: far worse ones make right ones better in comparison.
+    assert loss(1.0, 3 * pairs.wrong) - loss(0.0, pairs.right) < 0.8 * share
+
+
+def test_preferences_are_learnt(
+    model: UniPic, codec: PromptCodec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(losses, "IMITATION", 0.0)
     torch.manual_seed(0)
     reference, pairs = copy.deepcopy(model), _pairs(codec)
     parts = trained_parts(model.requires_grad_(True))
@@ -135,7 +156,10 @@ def test_a_model_rejects_no_more_than_itself(
     assert not any(each.any() for each in gradients)  # NaN would count, too
 
 
-def test_rejections_are_learnt(model: UniPic, codec: PromptCodec) -> None:
+def test_rejections_are_learnt(
+    model: UniPic, codec: PromptCodec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(losses, "IMITATION", 0.0)
     torch.manual_seed(0)
     reference, misses = copy.deepcopy(model), _misses(codec, True)
     parts = trained_parts(model.requires_grad_(True))
