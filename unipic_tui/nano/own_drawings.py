@@ -14,7 +14,7 @@ from unipic_tui.inference.prompts import Prompt, PromptCodec
 from unipic_tui.model.losses import drawing_conditions
 from unipic_tui.model.unipic import UniPic
 from unipic_tui.nano.data import lay_out
-from unipic_tui.nano.noising import quadrant_of
+from unipic_tui.nano.noising import tokens_of
 from unipic_tui.nano.train_vae import to_pictures
 from unipic_tui.nano.world import (
     Detected,
@@ -125,14 +125,12 @@ def draw_latents(
     return drawn
 
 
+@torch.no_grad()
 def read(model: UniPic, latents: Tensor) -> list[Detected]:
     """What the detector reads in drawings, (drawings, tokens, channels)."""
     side = model.config.mar.grid
-    with torch.no_grad():
-        return [
-            detect(picture)
-            for picture in to_pictures(model.vae.decode(latents.unflatten(1, (side, side))))
-        ]
+    images = model.vae.decode(latents.unflatten(1, (side, side)))
+    return [detect(picture) for picture in to_pictures(images)]
 
 
 def attempt(
@@ -172,8 +170,10 @@ def _mendable(rng: np.random.Generator, drawn: Sequence[Attempts]) -> list[_Wron
     wrong: list[_Wrong] = []
     for each in drawn:
         for latents, found, right in zip(each.latents, each.found, each.right, strict=True):
+            if right:
+                continue
             blamed = [q for q, guilty in enumerate(to_blame(each.sample.request, found)) if guilty]
-            if blamed and not right:
+            if blamed:
                 wrong.append(_Wrong(each, latents, found, choose(rng, blamed)))
     return wrong
 
@@ -191,8 +191,8 @@ def mend(
     if not wrong:
         return []
     repeated = [each for each in wrong for _ in range(tries)]
-    tokens_of = quadrant_of(model.config.mar.grid).argsort(stable=True).view(4, -1)
-    inside = tokens_of[[each.quadrant for each in repeated]]
+    places = tokens_of(model.config.mar.grid)
+    inside = places[[each.quadrant for each in repeated]]
     latents = draw_latents(
         model,
         codec,
@@ -211,8 +211,7 @@ def mend(
         bad = [version for version in versions if version not in good]
         if not good:
             continue
-        tokens = tokens_of[each.quadrant]
-        wrong_ones = torch.stack([each.latents, *latents[bad]])[:, tokens]
+        wrong_ones = torch.stack([each.latents, *latents[bad]])[:, places[each.quadrant]]
         seen = (each.found, *(found[version] for version in bad))
         table = torch.tensor([lost(request, picture, each.quadrant) for picture in seen])
         chosen = latents[choose(rng, good)]

@@ -26,6 +26,7 @@ from unipic_tui.nano.noising import (
     hidden_tokens,
     quadrant_of,
     stratified_timesteps,
+    tokens_of,
 )
 from unipic_tui.nano.own_drawings import Mended
 
@@ -37,7 +38,7 @@ DECIDED = 400
 """The first timestep that preferences look at. What is drawn is settled above it; below it a wrong
 object is plainly seen, and there a model could raise its loss without drawing any fewer of them."""
 TRIES = 6
-"""Contexts tried of each near miss, for one in which it is wrong."""
+"""Contexts tried of each mended drawing, for one in which what was there before is wrong."""
 
 
 class Preference(NamedTuple):
@@ -85,6 +86,17 @@ class Misses(NamedTuple):
     certain: Tensor
 
 
+def _for_each(sides: int, values: Tensor) -> Tensor:
+    """The same values (repeats · rows, …) for right and wrong: (repeats · sides · rows, …)."""
+    parted = values.view(HEAD_REPEATS, 1, -1, *values.shape[1:])
+    return parted.repeat_interleave(sides, dim=1).flatten(0, 2)
+
+
+def _right(sides: int, values: Tensor) -> Tensor:
+    """(repeats · rows,) those of the first side."""
+    return values.view(HEAD_REPEATS, sides, -1)[:, 0].flatten()
+
+
 def preference(
     model: UniPic, reference: UniPic, levels: Levels, pairs: Pairs, masked: int
 ) -> Preference:
@@ -101,14 +113,8 @@ def preference(
     hidden = hidden_tokens(count, model.config.mar.grid, masked).to(device)
     rows = count * masked
 
-    def both(values: Tensor) -> Tensor:
-        """Values of a pair's tokens, repeats first, for right and wrong drawings."""
-        rest = values.shape[1:]
-        repeated = values.view(HEAD_REPEATS, 1, rows, *rest).expand(-1, 2, -1, *(-1 for _ in rest))
-        return repeated.flatten(0, 2)
-
-    timesteps = both(stratified_timesteps(rows, device, DECIDED))
-    noise = both(torch.randn(HEAD_REPEATS * rows, latents.shape[-1], device=device))
+    timesteps = _for_each(2, stratified_timesteps(rows, device, DECIDED))
+    noise = _for_each(2, torch.randn(HEAD_REPEATS * rows, latents.shape[-1], device=device))
 
     def losses(which: UniPic) -> Tensor:
         return drawing_rows(
@@ -123,7 +129,7 @@ def preference(
     blamed = pairs.blamed.to(device).gather(1, hidden)
     at_fault = (gained[1] * blamed).sum(dim=1) / blamed.sum(dim=1).clamp(min=1)
     margins = gained[0].mean(dim=1) - at_fault
-    imitation = levels.shares(now, timesteps).view(HEAD_REPEATS, 2, -1)[:, 0].mean()
+    imitation = _right(2, levels.shares(now, timesteps)).mean()
     loss = F.softplus(-SHARPNESS * margins).mean() + IMITATION * imitation
     return Preference(loss, (margins.detach() > 0).float().mean())
 
@@ -142,14 +148,8 @@ def rejection(model: UniPic, reference: UniPic, levels: Levels, misses: Misses) 
     rows, sides = count * tokens, 1 + kinds
     right = misses.latents.gather(1, misses.quadrant[..., None].expand(-1, -1, channels))
     clean = torch.cat([right[:, None], misses.wrong], dim=1).transpose(0, 1).reshape(-1, channels)
-    timesteps = stratified_timesteps(rows, device, DECIDED).view(HEAD_REPEATS, 1, rows)
-    timesteps = timesteps.expand(-1, sides, -1).flatten()
-    noise = torch.randn(HEAD_REPEATS, 1, rows, channels, device=device)
-    noise = noise.expand(-1, sides, -1, -1).flatten(0, 2)
-
-    def first(values: Tensor) -> Tensor:
-        """Those of the right quadrant."""
-        return values.view(HEAD_REPEATS, sides, rows)[:, 0].flatten()
+    timesteps = _for_each(sides, stratified_timesteps(rows, device, DECIDED))
+    noise = _for_each(sides, torch.randn(HEAD_REPEATS * rows, channels, device=device))
 
     def losses(which: UniPic) -> Tensor:
         z = drawing_conditions(
@@ -170,14 +170,14 @@ def rejection(model: UniPic, reference: UniPic, levels: Levels, misses: Misses) 
     with torch.no_grad():
         before = losses(reference)
     now = losses(model)
-    levels.update(first(before), first(timesteps))
+    levels.update(_right(sides, before), _right(sides, timesteps))
     gained = levels.shares(before - now, timesteps).view(HEAD_REPEATS, sides, count, tokens)
     gained = gained.mean(dim=(0, 3))
     margins = gained[:1] - gained[1:]
     certain = misses.certain.T
     against = (-SHARPNESS * margins).masked_fill(~certain, torch.finfo(torch.float32).min)
     loss = F.softplus(torch.logsumexp(against, dim=0)).mean()
-    imitation = levels.shares(first(now), first(timesteps)).mean()
+    imitation = _right(sides, levels.shares(now, timesteps)).mean()
     agreed = ((margins.detach() > 0) & certain).sum() / certain.sum().clamp(min=1)
     return Preference(loss + IMITATION * imitation, agreed)
 
@@ -185,7 +185,7 @@ def rejection(model: UniPic, reference: UniPic, levels: Levels, misses: Misses) 
 def beside(rng: np.random.Generator, mended: Sequence[Mended], side: int) -> Misses:
     """Mended drawings beside some of what else is in them, by chance but for `TRIES`."""
     of = quadrant_of(side)
-    inside = of.argsort(stable=True).view(4, -1)[[each.quadrant for each in mended]]
+    inside = tokens_of(side)[[each.quadrant for each in mended]]
     table = pad_sequence([each.lost for each in mended], batch_first=True)
     seen = int(rng.integers(len(of) - inside.shape[1] + 1))
 

@@ -138,7 +138,7 @@ class Refiner:
         self.model, self.reference, self.codec, self.rng = model, reference, codec, rng
         self.rounds = rounds
         self.trainer = Trainer(model, codec, rng, ORDINARY, pool)
-        self.levels = (Levels(model.device), Levels(model.device))
+        self.pair_levels, self.miss_levels = Levels(model.device), Levels(model.device)
         self.judgements = Judgements(rounds, model.config.mar.grid)
         self.means: defaultdict[str, Mean] = defaultdict(Mean)
 
@@ -163,13 +163,12 @@ class Refiner:
         if self.judgements.attempts:
             pairs = self.judgements.pairs(self.rng, self.rounds.pairs)
             masked = int(self.rng.integers(FEWEST_MASKED, self.trainer.tokens + 1))
-            self._learn(
-                "preference",
-                preference(self.model, self.reference, self.levels[0], pairs, masked),
-            )
+            preferred = preference(self.model, self.reference, self.pair_levels, pairs, masked)
+            self._learn("preference", preferred)
         if self.judgements.mended:
             misses = self.judgements.misses(self.rng, self.rounds.mended)
-            self._learn("rejection", rejection(self.model, self.reference, self.levels[1], misses))
+            rejected = rejection(self.model, self.reference, self.miss_levels, misses)
+            self._learn("rejection", rejected)
         if step % ORDINARY_EVERY == 0:
             self.trainer.backward(self.means, ORDINARY_WEIGHT)
 
