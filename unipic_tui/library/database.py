@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from unipic_tui.errors import StorageError
 from unipic_tui.files import shown_path, storage_error
@@ -93,6 +94,13 @@ class Transaction:
                 self._undo.pop()()
 
 
+class _Own(NamedTuple):
+    """A thread's connection, and what it holds while it reads: closed then, SQLite may crash."""
+
+    connection: sqlite3.Connection
+    busy: threading.RLock
+
+
 class Database:
     """A SQLite file used from several threads.
 
@@ -109,7 +117,7 @@ class Database:
     ) -> None:
         self.path = path
         self._before_commit = before_commit
-        self._connections: dict[threading.Thread, sqlite3.Connection] = {}
+        self._connections: dict[threading.Thread, _Own] = {}
         self._guard = threading.Lock()
         self.writing = threading.RLock()
         """Held while one of this process's threads writes."""
@@ -120,7 +128,17 @@ class Database:
             migrate(self.connection(), shown_path(path))
 
     def connection(self) -> sqlite3.Connection:
-        """This thread's connection, in autocommit mode."""
+        """This thread's connection, in autocommit mode; to be used while `writing` is held."""
+        return self._own().connection
+
+    @contextlib.contextmanager
+    def _used(self) -> Iterator[sqlite3.Connection]:
+        """This thread's connection, which `close` leaves open meanwhile."""
+        own = self._own()
+        with own.busy:
+            yield own.connection
+
+    def _own(self) -> _Own:
         thread = threading.current_thread()
         with self._guard:
             found = self._connections.get(thread)
@@ -129,11 +147,11 @@ class Database:
             if self._closed:
                 raise StorageError("The library is closed: open it again.")
             for gone in [other for other in self._connections if not other.is_alive()]:
-                self._connections.pop(gone).close()
+                self._connections.pop(gone).connection.close()
             with translated(self.path):
-                connection = self._connect()
-            self._connections[thread] = connection
-            return connection
+                own = _Own(self._connect(), threading.RLock())
+            self._connections[thread] = own
+            return own
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -152,14 +170,14 @@ class Database:
 
     def rows(self, sql: str, parameters: tuple[object, ...] = ()) -> list[sqlite3.Row]:
         """All rows of a query."""
-        with translated(self.path):
-            found: list[sqlite3.Row] = self.connection().execute(sql, parameters).fetchall()
+        with translated(self.path), self._used() as connection:
+            found: list[sqlite3.Row] = connection.execute(sql, parameters).fetchall()
             return found
 
     def row(self, sql: str, parameters: tuple[object, ...] = ()) -> sqlite3.Row | None:
         """The first row of a query, or None."""
-        with translated(self.path):
-            found: sqlite3.Row | None = self.connection().execute(sql, parameters).fetchone()
+        with translated(self.path), self._used() as connection:
+            found: sqlite3.Row | None = connection.execute(sql, parameters).fetchone()
             return found
 
     def number(self, sql: str, parameters: tuple[object, ...] = ()) -> int:
@@ -174,8 +192,8 @@ class Database:
         number of those that were killed and may have left something half done.
         """
         if not self._dirty:
-            with translated(self.path):
-                self.connection().execute("UPDATE meta SET value = value + 1 WHERE key = 'dirty'")
+            with translated(self.path), self._used() as connection:
+                connection.execute("UPDATE meta SET value = value + 1 WHERE key = 'dirty'")
             self._dirty = True
 
     @property
@@ -186,10 +204,8 @@ class Database:
 
     def forget_killed(self) -> None:
         """Start the count anew; only while nobody else has the database open."""
-        with translated(self.path):
-            self.connection().execute(
-                "UPDATE meta SET value = ? WHERE key = 'dirty'", (int(self._dirty),)
-            )
+        with translated(self.path), self._used() as connection:
+            connection.execute("UPDATE meta SET value = ? WHERE key = 'dirty'", (int(self._dirty),))
 
     @contextlib.contextmanager
     def write(self, *, quiet: bool = False) -> Iterator[Transaction]:
@@ -225,7 +241,7 @@ class Database:
                 self._transaction = None
 
     def close(self) -> None:
-        """Close every thread's connection. Calls still running in other threads fail."""
+        """Close every thread's connection once it is done with its query; later calls fail."""
         with self.writing:
             if self._dirty and not self._closed:
                 with contextlib.suppress(sqlite3.Error, StorageError):
@@ -237,6 +253,7 @@ class Database:
     def _close_all(self) -> None:
         with self._guard:
             self._closed = True
-            for connection in self._connections.values():
-                connection.close()
+            for own in self._connections.values():
+                with own.busy:
+                    own.connection.close()
             self._connections.clear()
