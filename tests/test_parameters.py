@@ -26,6 +26,7 @@ def test_what_differs_from_the_usual_is_told() -> None:
         source="/a.png",
         schedule="linear",
         temperature=0.75,
+        order="spread",
         guidance=2.5,
         unconditional="a cat",
         quality="exact",
@@ -33,6 +34,7 @@ def test_what_differs_from_the_usual_is_told() -> None:
     parameters = describe_job(job, "m", (64, 64))
     assert parameters.negative == "a cat"
     assert parameters.settings["Schedule"] == "linear"
+    assert parameters.settings["Order"] == "spread"
     assert parameters.settings["Temperature"] == "0.75"
     assert parameters.settings["CFG scale"] == "2.5"
     assert parameters.settings["Mode"] == "edit"

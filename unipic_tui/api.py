@@ -156,7 +156,7 @@ class UniPic:
             source, region: draw only a part of this picture anew: left column, top row, columns
                 and rows, in tokens of 16 pixels.
             settings: further fields of `unipic_tui.jobs.GenerateJob`: seed, guidance, schedule,
-                iterations, temperature, head_steps, unconditional, quality.
+                iterations, order, temperature, head_steps, unconditional, quality.
 
         Returns:
             RGB pictures.

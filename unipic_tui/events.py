@@ -12,7 +12,7 @@ from typing import Protocol
 
 from PIL.Image import Image
 
-from unipic_tui.jobs import DrawingJob, Job
+from unipic_tui.jobs import DrawingJob, Job, Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +151,7 @@ class Defaults:
     iterations: int = 32
     head_steps: int = 100
     edit_guidance: float = 3.0
+    order: Order = "random"
 
 
 @dataclass(frozen=True, slots=True)

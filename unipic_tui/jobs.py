@@ -15,10 +15,12 @@ from typing import Any, ClassVar, Literal, Self, TypeVar, cast, get_args, get_or
 from unipic_tui.errors import InputError
 
 Schedule = Literal["constant", "linear"]
+Order = Literal["random", "spread"]
 Quality = Literal["exact", "full", "fast"]
 Vision = Literal["mar", "siglip2"]
 
 SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
+ORDERS: tuple[Order, ...] = get_args(Order)
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
 VISIONS: tuple[Vision, ...] = get_args(Vision)
 
@@ -108,6 +110,8 @@ class _Sampling:
         guidance: weight of classifier-free guidance, 0 or more; 1 turns it off.
         schedule: guidance over the iterations: ``constant`` or ``linear`` from 1 upwards.
         iterations: MAR iterations, 1 to 1024.
+        order: in which the tokens appear: ``random``, another order for every seed, or ``spread``,
+            evenly over the picture.
         temperature: factor on the noise of the diffusion head, 0 to 10.
         head_steps: steps of the diffusion head a token, 1 to 1000.
         unconditional: what the unconditional branch of the guidance is told, in place of the
@@ -123,6 +127,7 @@ class _Sampling:
     guidance: float | None = None
     schedule: Schedule = "constant"
     iterations: int | None = None
+    order: Order | None = None
     temperature: float = 1.0
     head_steps: int | None = None
     unconditional: str | None = None
@@ -135,6 +140,8 @@ class _Sampling:
         _check_range("guidance", self.guidance, 0, 100)
         _check_choice("guidance schedule", self.schedule, SCHEDULES)
         _check_range("number of iterations", self.iterations, 1, 1024)
+        if self.order is not None:
+            _check_choice("order", self.order, ORDERS)
         _check_range("temperature", self.temperature, 0, 10)
         _check_range("number of head steps", self.head_steps, 1, 1000)
         _check_choice("quality", self.quality, QUALITIES)

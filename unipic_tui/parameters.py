@@ -48,6 +48,7 @@ def describe_job(job: DrawingJob, model: str, size: tuple[int, int]) -> Paramete
         "Steps": job.iterations,
         "Sampler": f"UniPic {job.quality}",
         "Schedule": None if job.schedule == "constant" else job.schedule,
+        "Order": None if job.order == "random" else job.order,
         "CFG scale": None if job.guidance is None else f"{job.guidance:g}",
         "Seed": job.seed,
         "Size": f"{size[0]}x{size[1]}",

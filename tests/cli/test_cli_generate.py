@@ -49,7 +49,8 @@ def test_the_prompt_from_standard_input(cli: Cli, monkeypatch: pytest.MonkeyPatc
 def test_everything_can_be_set(cli: Cli) -> None:
     cli(
         "g", "x", "-n", "2", "-s", "3", "-g", "2.5", "--schedule", "linear", "-i", "4", "-t", "0.5",
-        "--head-steps", "7", "-q", "fast", "--unconditional", "nothing", "--size", "48x32",
+        "--order", "spread", "--head-steps", "7", "-q", "fast", "--unconditional", "nothing",
+        "--size", "48x32",
     )  # fmt: skip
     assert cli.job == GenerateJob(
         prompt="x",
@@ -58,6 +59,7 @@ def test_everything_can_be_set(cli: Cli) -> None:
         guidance=2.5,
         schedule="linear",
         iterations=4,
+        order="spread",
         temperature=0.5,
         head_steps=7,
         quality="fast",

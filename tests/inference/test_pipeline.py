@@ -102,6 +102,7 @@ def test_a_pictures_job_makes_it_again(pipeline: Pipeline) -> None:
         height=64,
         guidance=2.0,
         iterations=5,
+        order="random",
         head_steps=4,
     )
     assert np.array_equal(pictures_of(pipeline, last.job)[0], np.asarray(last.image))
@@ -117,6 +118,7 @@ def test_a_pictures_job_makes_it_again(pipeline: Pipeline) -> None:
         {"temperature": 0.5},
         {"head_steps": 9},
         {"iterations": 2},
+        {"order": "spread"},
         {"quality": "exact"},
         {"quality": "fast"},
         {"unconditional": "something else"},

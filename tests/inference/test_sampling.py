@@ -121,6 +121,18 @@ def test_known_tokens_follow_the_order() -> None:
     assert {place for place, known in enumerate(state.known(5)[0]) if not known} == masked
 
 
+def test_an_order_given_is_kept_to_in_a_region_too() -> None:
+    order = torch.arange(TOKENS).flip(0)
+    region = torch.tensor([5, 6, 9, 10])
+    empty = torch.zeros(2, TOKENS, 16)
+    whole = SamplerState.start([1, 2], empty, order=order)
+    assert whole.known(TOKENS - 1) == [tuple(place == TOKENS - 1 for place in range(TOKENS))] * 2
+    part = SamplerState.start([1, 2], empty, region, order)
+    assert part.orders.flip(1).tolist() == [[10, 9, 6, 5]] * 2
+    noises = [torch.randn(3, generator=own) for own in part.generators]
+    assert not torch.equal(*noises)
+
+
 def test_fast_anneals_the_head_and_still_reads_the_prompt(model: UniPic) -> None:
     fast = SamplingSettings(guidance=2.0, iterations=8, head_steps=40, quality="fast")
     steps = [fast.head_steps_at(iteration, 8) for iteration in range(8)]

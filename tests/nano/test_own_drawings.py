@@ -1,13 +1,23 @@
 """The model's own drawings of many prompts at once, the verdicts on them, and what is mended."""
 
+import dataclasses
+
 import pytest
 import torch
 
+from unipic_tui.inference.orders import spread_order
 from unipic_tui.inference.prompts import PromptCodec
 from unipic_tui.model.unipic import UniPic
 from unipic_tui.nano import own_drawings
 from unipic_tui.nano.data import SceneEncoder
-from unipic_tui.nano.own_drawings import Attempts, attempt, draw_latents, mend, read
+from unipic_tui.nano.own_drawings import (
+    Attempts,
+    attempt,
+    draw_latents,
+    drawing_orders,
+    mend,
+    read,
+)
 from unipic_tui.nano.world import (
     Scene,
     Shape,
@@ -33,6 +43,16 @@ def test_many_prompts_are_drawn_at_once_and_as_asked(model: UniPic, codec: Promp
     assert sum(right) > 14  # nine in ten with the engine, none by chance
 
 
+def test_drawings_follow_the_checkpoints_order(model: UniPic) -> None:
+    spread = drawing_orders(model, 3)
+    assert spread.tolist() == [spread_order(4, 4).tolist()] * 3
+    defaults = dataclasses.replace(model.config.defaults, order="random")
+    model.config = dataclasses.replace(model.config, defaults=defaults)
+    free = drawing_orders(model, 3)
+    assert (free.sort(dim=1).values == torch.arange(16)).all()
+    assert not torch.equal(free[0], free[1])
+
+
 def test_only_the_tokens_named_are_drawn_anew(model: UniPic, codec: PromptCodec) -> None:
     torch.manual_seed(0)
     latents = torch.randn(2, 16, 16)
@@ -46,7 +66,8 @@ def test_only_the_tokens_named_are_drawn_anew(model: UniPic, codec: PromptCodec)
 
 def test_verdicts_are_the_detectors(model: UniPic, codec: PromptCodec) -> None:
     torch.manual_seed(0)
-    drawn = attempt(model, codec, generator("train", 2), prompts=5, tries=3, head_steps=8)
+    samples = [draw_sample(generator("train", seed), kind="two") for seed in range(5)]
+    drawn = attempt(model, codec, samples, tries=3, head_steps=8)
     assert [len(each.right) for each in drawn] == [3] * 5
     for each in drawn:
         assert each.prompt == codec.draw(each.sample.prompt)

@@ -65,9 +65,9 @@ def test_preferences_are_learnt(
     parts = trained_parts(model.requires_grad_(True))
     optimizer = Optimizer(parts)
     levels = Levels(CPU)
-    for _ in range(12):
+    for masked in (16, 12, 8, 4) * 5:
         optimizer.zero_grad()
-        torch.autograd.backward(preference(model, reference, levels, pairs, masked=12).loss)
+        torch.autograd.backward(preference(model, reference, levels, pairs, masked).loss)
         optimizer.step(3e-4)
     with torch.no_grad():
         learnt = [preference(model, reference, levels, pairs, masked) for masked in (16, 8, 4)]
@@ -91,11 +91,13 @@ def test_what_is_not_to_blame_is_not_made_less_likely(
             parameter.add_(0.01 * torch.randn_like(parameter))
     blameless = preference(model, reference, Levels(CPU), pairs, masked=16).loss
     assert not torch.autograd.grad(blameless, pairs.wrong)[0].any()
-    blamed = pairs.blamed.clone()
-    blamed[:, 5] = True
-    some = preference(model, reference, Levels(CPU), pairs._replace(blamed=blamed), masked=16).loss
-    reached = torch.autograd.grad(some, pairs.wrong)[0].abs().sum(dim=(0, 2))
-    assert reached.nonzero().flatten().tolist() == [5]
+    for guilty, expected in (([10], [10]), ([5], []), (list(range(16)), [0, 2, 8, 10])):
+        blamed = pairs.blamed.clone()
+        blamed[:, guilty] = True
+        some = preference(model, reference, Levels(CPU), pairs._replace(blamed=blamed), 16).loss
+        reached = torch.autograd.grad(some, pairs.wrong)[0].abs().sum(dim=(0, 2))
+        # What is drawn later than the next four tokens is not looked at.
+        assert reached.nonzero().flatten().tolist() == expected
 
 
 def _mended(codec: PromptCodec, quadrant: int, wrong: int, seed: int = 0) -> Mended:

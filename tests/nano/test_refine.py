@@ -1,55 +1,18 @@
-"""Refining: own drawings and verdicts, pairs, the preference loss, and a run of it."""
+"""A run of refining."""
 
 import json
 from functools import partial
 from pathlib import Path
 
 import pytest
-import torch
 
-from unipic_tui.inference.prompts import PromptCodec
 from unipic_tui.model.checkpoint import inspect
 from unipic_tui.nano import refine as stage
 from unipic_tui.nano import train
-from unipic_tui.nano.own_drawings import Attempts
-from unipic_tui.nano.refine import Judgements, Rounds, refine
+from unipic_tui.nano.judgements import Rounds
+from unipic_tui.nano.refine import refine
 from unipic_tui.nano.train_joint import Mix
-from unipic_tui.nano.world import Detected, draw_sample, generator
 from unipic_tui.paths import EMBEDDED_CHECKPOINT
-
-
-def _attempts(codec: PromptCodec, right: tuple[bool, ...]) -> Attempts:
-    """Drawings whose latents are their numbers; wrong ones lack their second object."""
-    sample = draw_sample(generator("train", 0), kind="attribute")
-    whole, lacking = (Detected(sample.scene.ground, sample.scene.objects[:n]) for n in (2, 1))
-    latents = torch.arange(float(len(right))).view(-1, 1, 1).expand(-1, 16, 16)
-    found = tuple(whole if good else lacking for good in right)
-    return Attempts(sample, codec.draw(sample.prompt), latents, found, right)
-
-
-def test_only_prompts_drawn_right_and_wrong_make_pairs(codec: PromptCodec) -> None:
-    judgements = Judgements(Rounds(kept=2), side=4)
-    rng = generator("train", 3)
-    judgements.add([_attempts(codec, (True, True)), _attempts(codec, (False, False))], [])
-    assert not judgements.attempts
-    judgements.add([_attempts(codec, right) for right in ((True, False, False), (False, True))], [])
-    pairs = judgements.pairs(rng, 40)
-    assert len(pairs.prompts) == 40
-    assert set(pairs.right[:, 0, 0].tolist()) == {0.0, 1.0}
-    assert set(pairs.wrong[:, 0, 0].tolist()) == {0.0, 1.0, 2.0}
-    assert (pairs.right != pairs.wrong).all()
-    judgements.add([_attempts(codec, (False, False, False, True))] * 2, [])
-    assert set(judgements.pairs(rng, 9).right[:, 0, 0].tolist()) == {3.0}
-
-
-def test_a_missing_object_is_the_empty_quadrants_fault(codec: PromptCodec) -> None:
-    judgements = Judgements(Rounds(), side=4)
-    tried = _attempts(codec, (False, True))
-    judgements.add([tried], [])
-    blamed = judgements.pairs(generator("train", 4), 1).blamed
-    free = [quadrant != tried.found[0].objects[0].quadrant for quadrant in range(4)]
-    expected = torch.tensor(free).view(2, 2).repeat_interleave(2, 0).repeat_interleave(2, 1)
-    assert torch.equal(blamed[0].view(4, 4), expected)
 
 
 def test_refining_draws_learns_and_writes_a_checkpoint(

@@ -11,6 +11,7 @@ from torch import nn
 from torch.distributed.run import get_args_parser
 
 from unipic_tui.events import BackendOptions, Finished
+from unipic_tui.inference.orders import spread_order
 from unipic_tui.inference.pipeline import Pipeline
 from unipic_tui.inference.prompts import PromptCodec
 from unipic_tui.jobs import GenerateJob
@@ -141,12 +142,15 @@ def test_every_task_learns(codec: PromptCodec) -> None:
     assert all(last[task] < first[task] for task in last), (first, last)
 
 
-def test_half_of_the_orders_go_quarter_by_quarter() -> None:
+def test_most_masks_are_those_of_drawing_and_half_of_the_others_whole_quarters() -> None:
     torch.manual_seed(0)
-    drawn = orders(2000, 4)
-    assert (drawn.sort(dim=1).values == torch.arange(16)).all()
+    masked = orders(4000, 4)
+    assert (masked.sort(dim=1).values == torch.arange(16)).all()
+    as_drawn = (masked == spread_order(4, 4).flip(0)).all(dim=1)
+    assert 0.66 < as_drawn.float().mean() < 0.74
+    others = masked[~as_drawn]
     quarters = {frozenset(corner + offset for offset in (0, 1, 4, 5)) for corner in (0, 2, 8, 10)}
-    whole = sum(frozenset(row[:4].tolist()) in quarters for row in drawn) / len(drawn)
+    whole = sum(frozenset(row[:4].tolist()) in quarters for row in others) / len(others)
     assert 0.45 < whole < 0.55  # by chance one in 455
 
 

@@ -50,6 +50,7 @@ def test_a_plain_prompt_is_one_job_with_a_random_seed() -> None:
 def test_fields_become_settings() -> None:
     texts = {"size": "3:2", "count": "2", "seed": "4", "guidance": "2", "quality": "fast"}
     texts |= {"iterations": "5", "temperature": "0.5", "schedule": "linear", "head_steps": "7"}
+    texts |= {"order": "spread"}
     (job,) = jobs(Draft("draw", "a circle", texts))
     assert job == GenerateJob(
         prompt="a circle",
@@ -62,6 +63,7 @@ def test_fields_become_settings() -> None:
         iterations=5,
         temperature=0.5,
         schedule="linear",
+        order="spread",
         head_steps=7,
     )
 
@@ -183,6 +185,7 @@ def test_what_cannot_be_run_says_why(draft: Draft, part: str) -> None:
             head_steps=3,
             quality="exact",
             schedule="linear",
+            order="random",
         ),
         EditJob(prompt="bigger", source=str(PICTURE.path), seed=3, size=128),
         DescribeJob(

@@ -21,6 +21,7 @@ _SAMPLING = {
     "guidance": (int, float),
     "schedule": (str,),
     "iterations": (int,),
+    "order": (str,),
     "temperature": (int, float),
     "head_steps": (int,),
     "unconditional": (str,),

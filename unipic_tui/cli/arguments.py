@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypeAlias
 
 from unipic_tui.cli.context import Context
-from unipic_tui.jobs import MAX_COUNT, QUALITIES, SCHEDULES
+from unipic_tui.jobs import MAX_COUNT, ORDERS, QUALITIES, SCHEDULES
 from unipic_tui.settings import DTYPES, IMAGES
 from unipic_tui.text import one_line
 
@@ -136,6 +136,9 @@ def add_sampling(parser: Parser, many: bool = False, grid: bool = True) -> None:
         "--schedule", choices=SCHEDULES, default="constant", help="guidance over the iterations"
     )
     group.add_argument("-i", "--iterations", type=int, metavar="N", help="MAR iterations (32)")
+    group.add_argument(
+        "--order", choices=ORDERS, help="in which the tokens appear (the checkpoint's)"
+    )
     group.add_argument(
         "-t", "--temperature", type=float, default=1.0, metavar="X", help="0 to 10 (1)"
     )

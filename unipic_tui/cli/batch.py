@@ -20,7 +20,7 @@ from unipic_tui.cli.context import Context
 _EPILOG = """\
 PROMPTS is a .json file with an array of objects ({"prompt": "…"}), a .jsonl file with an object
 a line, or a text file with a prompt a line. An object may also say seed, size (or width and
-height), guidance, schedule, iterations, temperature, head_steps, quality, unconditional,
+height), guidance, schedule, iterations, order, temperature, head_steps, quality, unconditional,
 grid_size, mode (generate, edit, describe), source (a picture, found from where PROMPTS lies),
 region, max_new_tokens and vision; all else is carried through to the result.
 
@@ -119,6 +119,7 @@ def sampling(args: argparse.Namespace, context: Context) -> dict[str, Any]:
         "guidance": args.guidance,
         "schedule": args.schedule,
         "iterations": args.iterations,
+        "order": args.order,
         "temperature": args.temperature,
         "head_steps": args.head_steps,
         "unconditional": None if args.unconditional in _USUAL else args.unconditional,

@@ -176,6 +176,7 @@ def _sampling(
         "guidance": args.guidance,
         "schedule": args.schedule,
         "iterations": args.iterations,
+        "order": args.order,
         "temperature": args.temperature,
         "head_steps": args.head_steps,
         "unconditional": None if args.unconditional == usual else args.unconditional,

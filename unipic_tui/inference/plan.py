@@ -13,6 +13,7 @@ from torch import Tensor
 from unipic_tui.errors import InputError
 from unipic_tui.inference.engine import Engine
 from unipic_tui.inference.images import expand_to_square, fit_size, load_image
+from unipic_tui.inference.orders import spread_order
 from unipic_tui.inference.prompts import EDIT_UNCONDITIONAL, Prompt, check_length
 from unipic_tui.inference.sampling import SamplingSettings, Step, read_prefix, sample
 from unipic_tui.inference.state import KeptRun, SamplerState
@@ -59,6 +60,7 @@ def plan_drawing(engine: Engine, job: DrawingJob) -> Plan:
         job,
         guidance=guidance if job.guidance is None else job.guidance,
         iterations=job.iterations or defaults.iterations,
+        order=job.order or defaults.order,
         head_steps=job.head_steps or defaults.head_steps,
     )
     if isinstance(job, EditJob):
@@ -169,7 +171,7 @@ def start_drawing(
     """
     model = engine.model
     assert job.guidance is not None and job.iterations is not None
-    assert job.head_steps is not None
+    assert job.head_steps is not None and job.order is not None
     embeddings, mask = engine.prefix(plan.prompts, plan.seen)
     tokens = plan.grid[0] * plan.grid[1]
     prefix = read_prefix(model, embeddings, mask, tokens, guided=len(plan.prompts) == 2)
@@ -185,7 +187,8 @@ def start_drawing(
             empty = torch.zeros(1, tokens, model.config.mar.latent_channels, device=model.device)
         else:
             empty = plan.latents.clone()
-        run = SamplerState.start([job.seed], empty, plan.region)
+        every = spread_order(*plan.grid) if job.order == "spread" else None
+        run = SamplerState.start([job.seed], empty, plan.region, every)
     settings = SamplingSettings(
         guidance=job.guidance,
         schedule=job.schedule,

@@ -45,20 +45,23 @@ class SamplerState:
         seeds: Sequence[int],
         tokens: Tensor,
         region: Tensor | None = None,
+        order: Tensor | None = None,
     ) -> SamplerState:
         """A run that has drawn nothing.
 
         Args:
-            seeds: one a picture; order and noise come from it.
+            seeds: one a picture; the noise comes from it, and a random order.
             tokens: (pictures, tokens, channels), zeros or, with a region, the source's latents.
             region: (to draw,) indices of the tokens to draw; all by default.
+            order: (tokens,) indices of all tokens, the first to appear first; random by default.
         """
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         chosen = torch.arange(tokens.shape[1]) if region is None else region.cpu()
-        orders = torch.stack(
-            [chosen[torch.randperm(len(chosen), generator=own)] for own in generators]
-        )
-        return cls(tokens, orders, 0, generators)
+        if order is None:
+            orders = [chosen[torch.randperm(len(chosen), generator=own)] for own in generators]
+        else:
+            orders = [order[torch.isin(order, chosen)].flip(0)] * len(seeds)
+        return cls(tokens, torch.stack(orders), 0, generators)
 
     def drawn(self, masked: int) -> Tensor:
         """(pictures, tokens) True where a token is drawn while ``masked`` are not; on the CPU."""

@@ -45,6 +45,12 @@ def nano_config(vocabulary: int, vae: VaeConfig = NANO_VAE) -> UniPicConfig:
         # An edit's unconditional branch repeats the source: guidance would push away from it all
         # that should stay.
         defaults=Defaults(
-            width=SIZE, height=SIZE, guidance=2.5, iterations=16, head_steps=100, edit_guidance=1.0
+            width=SIZE,
+            height=SIZE,
+            guidance=2.5,
+            iterations=16,
+            head_steps=100,
+            edit_guidance=1.0,
+            order="spread",
         ),
     )

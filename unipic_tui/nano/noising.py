@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from unipic_tui.inference.orders import spread_order
 from unipic_tui.model.diffusion import TRAIN_STEPS
 from unipic_tui.model.losses import drawing_conditions
 from unipic_tui.model.unipic import UniPic
@@ -17,8 +18,10 @@ STEEPEST = 20.0
 begins, swapping the colours of a prompt raises the loss by much the same share (.03 to .18 above
 t = 100), so that no range may be left out: a bound of 4 gave those above 750 a tenth of their due.
 """
+AS_DRAWN = 0.7
+"""Share of drawings that are masked as they are in the midst of being drawn."""
 BY_QUARTER = 0.5
-"""Share of drawings whose quarters are masked or seen as a whole."""
+"""Share of the others whose quarters are masked or seen as a whole."""
 
 
 class Levels:
@@ -89,19 +92,30 @@ def tokens_of(side: int) -> Tensor:
 
 
 def orders(count: int, side: int) -> Tensor:
-    """(count, side²) orders of revealing, for half of the rows quarter by quarter.
+    """(count, side²) orders in which tokens are masked.
+
+    Most rows mask first what appears last in the model's own order of drawing. Of the others, which
+    also serve to draw a part anew, half go quarter by quarter.
 
     An object fills a quarter of the grid, and by chance one is hardly ever wholly masked when most
     else is seen; yet that is where a run ends up that has drawn too few so far.
     """
     together = torch.rand(count, 4)[:, quadrant_of(side)] * (torch.rand(count, 1) < BY_QUARTER)
     # The hundredth only decides within a quarter, and everything where none are together.
-    return (together + 0.01 * torch.rand(count, side * side)).argsort(dim=1)
+    free = (together + 0.01 * torch.rand(count, side * side)).argsort(dim=1)
+    return torch.where(torch.rand(count, 1) < AS_DRAWN, spread_order(side, side).flip(0), free)
 
 
 def hidden_tokens(count: int, side: int, masked: int) -> Tensor:
     """(count, masked) places of the tokens that are masked, ascending; see `orders`."""
     return orders(count, side)[:, :masked].sort(dim=1).values
+
+
+def next_tokens(hidden: Tensor, side: int, count: int) -> Tensor:
+    """(rows, count) those of the masked tokens (rows, masked) that are drawn next, ascending."""
+    appears = spread_order(side, side).to(hidden.device).argsort()
+    first = appears[hidden].topk(count, dim=1, largest=False).indices
+    return hidden.gather(1, first).sort(dim=1).values
 
 
 def drawing_rows(
@@ -113,6 +127,7 @@ def drawing_rows(
     timesteps: Tensor,
     noise: Tensor,
     canvas: Tensor | None = None,
+    asked: Tensor | None = None,
 ) -> Tensor:
     """The diffusion losses of masked tokens alone.
 
@@ -120,19 +135,21 @@ def drawing_rows(
         prompts, prompt_mask: (batch, length, width) embeddings and where they are real.
         latents: (batch, tokens, channels) of a square picture.
         hidden: (batch, masked) places of the masked tokens, ascending.
-        timesteps: (repeats · batch · masked,).
-        noise: (repeats · batch · masked, channels).
+        timesteps: (repeats · batch · asked,).
+        noise: (repeats · batch · asked, channels).
         canvas: see `Mar.decode`.
+        asked: (batch, asked) places of the tokens whose losses are wanted; all masked by default.
 
     Returns:
-        (repeats · batch · masked,).
+        (repeats · batch · asked,).
     """
     batch, tokens, channels = latents.shape
     side = model.config.mar.grid
     mask = torch.zeros(batch, tokens, dtype=torch.bool, device=latents.device)
     mask.scatter_(1, hidden, True)
-    z = drawing_conditions(model, prompts, latents, mask, (side, side), prompt_mask, canvas, hidden)
-    clean = latents.gather(1, hidden[..., None].expand(-1, -1, channels)).flatten(0, 1)
+    asked = hidden if asked is None else asked
+    z = drawing_conditions(model, prompts, latents, mask, (side, side), prompt_mask, canvas, asked)
+    clean = latents.gather(1, asked[..., None].expand(-1, -1, channels)).flatten(0, 1)
     repeats = len(timesteps) // len(clean)
     return model.mar.diffloss.loss(
         clean.repeat(repeats, 1), z.flatten(0, 1).repeat(repeats, 1), timesteps, noise

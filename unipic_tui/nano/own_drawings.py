@@ -10,32 +10,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from unipic_tui.inference.orders import spread_order
 from unipic_tui.inference.prompts import Prompt, PromptCodec
 from unipic_tui.model.losses import drawing_conditions
 from unipic_tui.model.unipic import UniPic
 from unipic_tui.nano.data import lay_out
-from unipic_tui.nano.noising import tokens_of
+from unipic_tui.nano.noising import quadrant_of, tokens_of
 from unipic_tui.nano.train_vae import to_pictures
 from unipic_tui.nano.world import (
     Detected,
-    DrawKind,
     DrawSample,
     detect,
-    draw_sample,
     lost,
     satisfies,
     to_blame,
 )
-from unipic_tui.nano.world.scene import choose, choose_by
-
-TRIED_MIX: dict[DrawKind, float] = {
-    "single": 0.05,
-    "two": 0.25,
-    "count": 0.1,
-    "position": 0.15,
-    "attribute": 0.45,
-}
-"""How often each kind of prompt is tried: what is drawn wrong most often."""
+from unipic_tui.nano.world.scene import choose
 
 
 class Attempts(NamedTuple):
@@ -74,6 +64,14 @@ class Mended(NamedTuple):
     lost: Tensor
 
 
+def drawing_orders(model: UniPic, count: int) -> Tensor:
+    """(count, tokens) orders in which the model draws by default, the first token first."""
+    side = model.config.mar.grid
+    if model.config.defaults.order == "spread":
+        return spread_order(side, side).expand(count, -1)
+    return torch.rand(count, side * side).argsort(dim=1)
+
+
 @torch.no_grad()
 def draw_latents(
     model: UniPic,
@@ -84,7 +82,7 @@ def draw_latents(
     latents: Tensor | None = None,
     order: Tensor | None = None,
 ) -> Tensor:
-    """One drawing of each prompt, one token an iteration in an order of its own.
+    """One drawing of each prompt, one token an iteration.
 
     The engine draws one prompt at a time and keeps what it computed; with hundreds of prompts of
     different lengths it is faster to compute all again and to fill the processor.
@@ -92,7 +90,8 @@ def draw_latents(
     Args:
         guidance: 1 or more; 1 does without the unconditional half.
         latents: (prompts, tokens, channels) of drawings to draw in part anew.
-        order: (prompts, n) the tokens to draw; random ones, all of them, by default.
+        order: (prompts, n) the tokens to draw, the first one first; by default all of them, as
+            `drawing_orders` says.
 
     Returns:
         (prompts, tokens, channels), float32.
@@ -107,7 +106,7 @@ def draw_latents(
     layouts = [lay_out(half, 0) for half in halves]
     embedded = [(model.embed(layout.ids.to(device)), layout.mask.to(device)) for layout in layouts]
     if order is None:
-        order = torch.rand(count, tokens).argsort(dim=1)
+        order = drawing_orders(model, count)
     order = order.to(device)
     drawn = torch.zeros(count, tokens, channels, device=device) if latents is None else latents
     mask = torch.zeros(count, tokens, dtype=torch.bool, device=device).scatter(1, order, True)
@@ -136,14 +135,11 @@ def read(model: UniPic, latents: Tensor) -> list[Detected]:
 def attempt(
     model: UniPic,
     codec: PromptCodec,
-    rng: np.random.Generator,
-    prompts: int,
+    samples: Sequence[DrawSample],
     tries: int,
     head_steps: int,
 ) -> list[Attempts]:
-    """Draw fresh prompts of training, each ``tries`` times, at the model's usual guidance."""
-    kinds = [choose_by(rng, TRIED_MIX) for _ in range(prompts)]
-    samples = [draw_sample(rng, kind, unseen=False) for kind in kinds]
+    """Draw prompts, each ``tries`` times, at the model's usual guidance."""
     encoded = [codec.draw(sample.prompt) for sample in samples]
     repeated = [prompt for prompt in encoded for _ in range(tries)]
     latents = draw_latents(model, codec, repeated, model.config.defaults.guidance, head_steps)
@@ -192,7 +188,9 @@ def mend(
         return []
     repeated = [each for each in wrong for _ in range(tries)]
     places = tokens_of(model.config.mar.grid)
-    inside = places[[each.quadrant for each in repeated]]
+    order = drawing_orders(model, len(repeated))
+    asked = torch.tensor([each.quadrant for each in repeated])[:, None]
+    inside = order[quadrant_of(model.config.mar.grid)[order] == asked].view(len(repeated), -1)
     latents = draw_latents(
         model,
         codec,
@@ -200,7 +198,7 @@ def mend(
         model.config.defaults.guidance,
         head_steps,
         torch.stack([each.latents for each in repeated]),
-        inside.gather(1, torch.rand(inside.shape).argsort(dim=1)),
+        inside,
     )
     found = read(model, latents)
     mended: list[Mended] = []

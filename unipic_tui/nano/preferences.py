@@ -24,6 +24,7 @@ from unipic_tui.nano.noising import (
     Levels,
     drawing_rows,
     hidden_tokens,
+    next_tokens,
     quadrant_of,
     stratified_timesteps,
     tokens_of,
@@ -37,6 +38,9 @@ IMITATION = 2.0
 DECIDED = 400
 """The first timestep that preferences look at. What is drawn is settled above it; below it a wrong
 object is plainly seen, and there a model could raise its loss without drawing any fewer of them."""
+NEXT = 4
+"""Tokens that preferences look at: those drawn next. What lies further ahead will be drawn beside
+other tokens than the ones seen now."""
 TRIES = 6
 """Contexts tried of each mended drawing, for one in which what was there before is wrong."""
 
@@ -100,7 +104,7 @@ def _right(sides: int, values: Tensor) -> Tensor:
 def preference(
     model: UniPic, reference: UniPic, levels: Levels, pairs: Pairs, masked: int
 ) -> Preference:
-    """The loss of preferring right drawings, with ``masked`` tokens masked.
+    """The loss of preferring right drawings, with ``masked`` tokens masked, in what comes next.
 
     Both drawings of a pair, in both models, meet the same masks, timesteps and noise, so that
     nothing else differs between what is compared. Of wrong drawings only what is to blame counts.
@@ -111,22 +115,30 @@ def preference(
     ids, real = layout.ids.to(device), layout.mask.to(device)
     latents = torch.cat([pairs.right, pairs.wrong])
     hidden = hidden_tokens(count, model.config.mar.grid, masked).to(device)
-    rows = count * masked
+    asked = next_tokens(hidden, model.config.mar.grid, min(NEXT, masked))
+    rows = asked.numel()
 
     timesteps = _for_each(2, stratified_timesteps(rows, device, DECIDED))
     noise = _for_each(2, torch.randn(HEAD_REPEATS * rows, latents.shape[-1], device=device))
 
     def losses(which: UniPic) -> Tensor:
         return drawing_rows(
-            which, which.embed(ids), real, latents, hidden.repeat(2, 1), timesteps, noise
+            which,
+            which.embed(ids),
+            real,
+            latents,
+            hidden.repeat(2, 1),
+            timesteps,
+            noise,
+            asked=asked.repeat(2, 1),
         )
 
     with torch.no_grad():
         before = losses(reference)
     now = losses(model)
     levels.update(before, timesteps)
-    gained = levels.shares(before - now, timesteps).view(HEAD_REPEATS, 2, count, masked).mean(dim=0)
-    blamed = pairs.blamed.to(device).gather(1, hidden)
+    gained = levels.shares(before - now, timesteps).view(HEAD_REPEATS, 2, *asked.shape).mean(dim=0)
+    blamed = pairs.blamed.to(device).gather(1, asked)
     at_fault = (gained[1] * blamed).sum(dim=1) / blamed.sum(dim=1).clamp(min=1)
     margins = gained[0].mean(dim=1) - at_fault
     imitation = _right(2, levels.shares(now, timesteps)).mean()

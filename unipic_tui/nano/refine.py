@@ -2,29 +2,29 @@
 
 It draws each prompt a few times, the detector says which drawings are right, and where one quadrant
 is to blame for a wrong one, that quadrant is drawn anew. Right drawings become likelier than wrong
-ones of the same prompt, right quadrants likelier than wrong ones beside the same rest, relative to
-the model as it was (`preferences`). The ordinary losses go on beside it.
+ones of the same prompt, right quadrants likelier than wrong ones beside the same rest, and rare
+colours likelier than common ones where a prompt names none, all relative to the model as it was
+(`preferences`). The ordinary losses go on beside it.
 """
 
 from __future__ import annotations
 
 import copy
-from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.nn.attention import sdpa_kernel
 
 from unipic_tui.inference.prompts import PromptCodec
 from unipic_tui.model.unipic import UniPic
-from unipic_tui.nano.noising import Levels, quadrant_of
-from unipic_tui.nano.own_drawings import Attempts, Mended, attempt, mend
+from unipic_tui.nano.judgements import Judgements, Rounds
+from unipic_tui.nano.noising import Levels
+from unipic_tui.nano.own_drawings import attempt, mend
 from unipic_tui.nano.parallel import start
-from unipic_tui.nano.preferences import Misses, Pairs, Preference, beside, preference, rejection
+from unipic_tui.nano.preferences import Preference, preference, rejection
 from unipic_tui.nano.run import Mean, Run, learning_rate
 from unipic_tui.nano.stage import (
     attention_kernel,
@@ -34,7 +34,8 @@ from unipic_tui.nano.stage import (
     train_weights,
 )
 from unipic_tui.nano.train_joint import Mix, Trainer
-from unipic_tui.nano.world import generator, to_blame
+from unipic_tui.nano.trying import Difficulty
+from unipic_tui.nano.world import generator
 
 PEAK_RATE = 5e-5
 DECAY = 0.9
@@ -50,72 +51,6 @@ AVERAGED = 0.99
 """Decay of the average of weights; the stage takes some hundreds of steps."""
 LOGGED = 24
 """Steps between two lines of the log."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rounds:
-    """How much is drawn and how long it is learnt from.
-
-    Attributes:
-        prompts, tries: drawings a round: so many prompts, each so often.
-        head_steps: of those drawings; 250 were no better than 100, nor 100 than 60.
-        steps: optimiser steps a round.
-        pairs: right and wrong drawings of one prompt in each step.
-        mends: how often what is to blame in a wrong drawing is drawn anew.
-        mended: mended drawings in each step.
-        kept, kept_mended: prompts and mended drawings kept to learn from.
-    """
-
-    prompts: int = 64
-    tries: int = 4
-    head_steps: int = 50
-    steps: int = 10
-    pairs: int = 40
-    mends: int = 3
-    mended: int = 48
-    kept: int = 160
-    kept_mended: int = 480
-
-
-class Judgements:
-    """What the model drew right and wrong, the newest of it.
-
-    Args:
-        rounds: how much is kept.
-        side: tokens a side of a picture.
-    """
-
-    def __init__(self, rounds: Rounds, side: int) -> None:
-        self.attempts: deque[Attempts] = deque(maxlen=rounds.kept)
-        self.mended: deque[Mended] = deque(maxlen=rounds.kept_mended)
-        self.side = side
-
-    def add(self, attempts: Iterable[Attempts], mended: Iterable[Mended]) -> None:
-        """Keep those that say something: all right or all wrong prefer nothing."""
-        self.attempts.extend(each for each in attempts if 0 < sum(each.right) < len(each.right))
-        self.mended.extend(mended)
-
-    def pairs(self, rng: np.random.Generator, count: int) -> Pairs:
-        """Pairs of random prompts that were drawn both right and wrong; there must be any."""
-        chosen = [self.attempts[i] for i in rng.integers(len(self.attempts), size=count)]
-        right, wrong, blamed = zip(*(self._pair(rng, each) for each in chosen), strict=True)
-        prompts = [each.prompt for each in chosen]
-        return Pairs(prompts, torch.stack(right), torch.stack(wrong), torch.stack(blamed))
-
-    def _pair(self, rng: np.random.Generator, each: Attempts) -> tuple[Tensor, Tensor, Tensor]:
-        """A right drawing, a wrong one, and what is to blame there: all, where no one quadrant."""
-        right, wrong = (
-            int(rng.choice([i for i, is_right in enumerate(each.right) if is_right is side]))
-            for side in (True, False)
-        )
-        blamed = torch.tensor(to_blame(each.sample.request, each.found[wrong]))
-        blamed |= ~blamed.any()
-        return each.latents[right], each.latents[wrong], blamed[quadrant_of(self.side)]
-
-    def misses(self, rng: np.random.Generator, count: int) -> Misses:
-        """Random mended drawings; there must be any."""
-        chosen = rng.integers(len(self.mended), size=count)
-        return beside(rng, [self.mended[i] for i in chosen], self.side)
 
 
 class Refiner:
@@ -139,6 +74,7 @@ class Refiner:
         self.rounds = rounds
         self.trainer = Trainer(model, codec, rng, ORDINARY, pool)
         self.pair_levels, self.miss_levels = Levels(model.device), Levels(model.device)
+        self.difficulty = Difficulty()
         self.judgements = Judgements(rounds, model.config.mar.grid)
         self.means: defaultdict[str, Mean] = defaultdict(Mean)
 
@@ -147,11 +83,12 @@ class Refiner:
         rounds = self.rounds
         if step % rounds.steps and self.judgements.attempts:
             return
-        drawn = attempt(
-            self.model, self.codec, self.rng, rounds.prompts, rounds.tries, rounds.head_steps
-        )
+        samples = self.difficulty.samples(self.rng, rounds.prompts)
+        drawn = attempt(self.model, self.codec, samples, rounds.tries, rounds.head_steps)
+        self.difficulty.add(drawn)
         mended = mend(self.model, self.codec, self.rng, drawn, rounds.mends, rounds.head_steps)
         self.judgements.add(drawn, mended)
+        self.means["colours"].add(torch.tensor(self.judgements.colours.effective()))
         self.means["mended"].add(torch.tensor(float(len(mended))))
         for each in drawn:
             share = torch.tensor(each.right).float().mean()
@@ -161,7 +98,7 @@ class Refiner:
     def backward(self, step: int) -> None:
         """Add up a step's gradients."""
         if self.judgements.attempts:
-            pairs = self.judgements.pairs(self.rng, self.rounds.pairs)
+            pairs = self.judgements.pairs(self.rng, self.rounds.pairs, self.rounds.varied)
             masked = int(self.rng.integers(FEWEST_MASKED, self.trainer.tokens + 1))
             preferred = preference(self.model, self.reference, self.pair_levels, pairs, masked)
             self._learn("preference", preferred)

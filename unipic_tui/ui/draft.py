@@ -216,6 +216,7 @@ def texts_of(job: Job) -> dict[str, str]:
             "temperature",
             "quality",
             "schedule",
+            "order",
             "head_steps",
         )
     }

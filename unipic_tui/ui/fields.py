@@ -17,6 +17,7 @@ from unipic_tui.events import Defaults
 from unipic_tui.jobs import (
     MAX_COUNT,
     MAX_SEED,
+    ORDERS,
     QUALITIES,
     SCHEDULES,
     VISIONS,
@@ -31,6 +32,8 @@ Size = tuple[int, int]
 Value = int | float | str | Size | None
 
 DRAWING: tuple[Mode, ...] = ("draw", "edit")
+AUTO = "auto"
+"""A choice left to the checkpoint."""
 EVERY, ONE = "every", "one"
 """What to do with wildcards: draw every combination, or one at random."""
 
@@ -104,6 +107,11 @@ FIELDS: tuple[Field, ...] = (
         choices=SCHEDULES, further=True,
     ),
     Field(
+        "order", "Order", 6, DRAWING,
+        "In which order the tokens appear: auto is the checkpoint's, random, or spread evenly.",
+        choices=(AUTO, *ORDERS), further=True,
+    ),
+    Field(
         "head_steps", "Head steps", 10, DRAWING,
         "Diffusion steps for each token: 1 to 1000.",
         sweeps=True, further=True,
@@ -130,6 +138,7 @@ FIELDS: tuple[Field, ...] = (
 )
 # fmt: on
 
+_SWEPT_CHOICES = {"quality", "schedule", "order"}
 _BY_NAME = {field.name: field for field in FIELDS}
 
 
@@ -168,13 +177,13 @@ def read(name: str, text: str, defaults: Defaults | None = None) -> list[Value]:
     spec = _BY_NAME[name]
     if spec.choices:
         choice = text.strip().lower() or spec.choices[0]
-        values = sweep_values(choice) if name in {"quality", "schedule"} else [choice]
+        values = sweep_values(choice) if name in _SWEPT_CHOICES else [choice]
         for value in values:
             if value not in spec.choices:
                 raise InputError(
                     f"{spec.label} {value!r} is unknown: use {', '.join(spec.choices)}."
                 )
-        return list(values)
+        return [None if value == AUTO else value for value in values]
     parts = sweep_values(text) if spec.sweeps else [text.strip()] if text.strip() else []
     reader = _READERS[name]
     return list(dict.fromkeys(reader(part, defaults) for part in parts)) or [None]

@@ -123,6 +123,7 @@ SWEEPABLE = {
     "quality": "quality",
     "schedule": "schedule",
     "cfg_schedule": "schedule",
+    "order": "order",
 }
 """What a setting may be called where it is written out, and the field it means."""
 
@@ -170,7 +171,7 @@ def remix(job: DrawingJob, generator: random.Random) -> DrawingJob:
 # Contact sheets
 
 _SHEET_FIELDS = (
-    *("prompt", "size", "quality", "schedule", "iterations", "head_steps"),
+    *("prompt", "size", "quality", "schedule", "iterations", "order", "head_steps"),
     *("temperature", "guidance", "seed"),
 )
 _SHORT = {"head_steps": "head steps", "temperature": "temp"}

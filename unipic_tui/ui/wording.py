@@ -114,6 +114,7 @@ def settings(job: Job) -> list[tuple[str, str]]:
         ("Seed", str(job.seed)),
         ("Guidance", _auto(job.guidance) + (" rising" if job.schedule == "linear" else "")),
         ("Iterations", _auto(job.iterations)),
+        ("Order", job.order or "auto"),
         ("Temperature", f"{job.temperature:g}"),
         ("Head steps", _auto(job.head_steps)),
         ("Quality", job.quality),
