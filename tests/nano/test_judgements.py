@@ -1,12 +1,14 @@
 """Which of its own drawings a model compares."""
 
+import dataclasses
+
 import pytest
 import torch
 
 from unipic_tui.inference.prompts import PromptCodec
-from unipic_tui.nano.judgements import Colours, Judgements, Rounds
-from unipic_tui.nano.own_drawings import Attempts
-from unipic_tui.nano.world import COLOURS, Detected, DrawKind, Shape, draw_sample, generator
+from unipic_tui.nano.judgements import Judgements, Rounds, Variety
+from unipic_tui.nano.own_drawings import Attempts, Retried
+from unipic_tui.nano.world import COLOURS, Detected, Request, Shape, Wanted, draw_sample, generator
 
 
 def _attempts(codec: PromptCodec, right: tuple[bool, ...]) -> Attempts:
@@ -43,38 +45,70 @@ def test_a_missing_object_is_the_empty_quadrants_fault(codec: PromptCodec) -> No
     assert torch.equal(blamed[0].view(4, 4), expected)
 
 
-def _ring(colour: str) -> Detected:
-    return Detected("grey", (Shape("ring", colour, 16.0, 16.0, 10.0),))
+def _ring(colour: str, quadrant: int = 0) -> Detected:
+    x, y = 16.0 + 32 * (quadrant % 2), 16.0 + 32 * (quadrant // 2)
+    return Detected("grey", (Shape("ring", colour, x, y, 10.0),))
 
 
-def _rings(codec: PromptCodec, colours: str, kind: DrawKind = "single") -> Attempts:
-    """Right drawings in these colours, whose latents are their numbers."""
-    sample = draw_sample(generator("train", 0), kind=kind)
-    found = tuple(_ring(colour) for colour in colours.split())
+RING = Request((Wanted("ring"),))
+RED_RING = Request((Wanted("ring", "red"),))
+
+
+def _rings(codec: PromptCodec, drawn: str, request: Request = RING) -> Attempts:
+    """Right drawings of a ring in these colours and quadrants; latents are their numbers."""
+    sample = dataclasses.replace(draw_sample(generator("train", 0)), request=request)
+    words = [word.split("@") for word in drawn.split()]
+    found = tuple(_ring(colour, int(quadrant)) for colour, quadrant in words)
     latents = torch.arange(float(len(found))).view(-1, 1, 1).expand(-1, 16, 16)
     return Attempts(sample, codec.draw(sample.prompt), latents, found, (True,) * len(found))
 
 
-def test_rare_colours_are_rare_and_forgotten_slowly() -> None:
-    colours = Colours()
-    assert colours.effective() == pytest.approx(len(COLOURS))
-    colours.add([_ring("red")] * 90)
-    assert 1 < colours.effective() < 3
-    assert colours.rarity(_ring("blue")) > colours.rarity(_ring("red")) > 0
-    both = Detected("grey", (*_ring("red").objects, *_ring("blue").objects))
-    mean = (colours.rarity(_ring("blue")) + colours.rarity(_ring("red"))) / 2
-    assert colours.rarity(both) == pytest.approx(mean)
-    assert colours.rarity(Detected("grey", ())) == 0
+def test_variety_is_that_of_what_prompts_leave_open() -> None:
+    variety = Variety()
+    assert variety.effective("colour") == pytest.approx(len(COLOURS))
+    assert variety.effective("place") == pytest.approx(4)
+    for _ in range(90):
+        variety.add(RED_RING, _ring("red"))
+    assert variety.effective("colour") == pytest.approx(len(COLOURS))
+    assert 1 < variety.effective("place") < 2
+    for _ in range(90):
+        variety.add(RING, _ring("red"))
+    assert 1 < variety.effective("colour") < 3
+    placed = Request((Wanted("ring"), Wanted("star")), relation="left of")
+    before = variety.effective("place")
+    variety.add(placed, _ring("red", 2))
+    assert variety.effective("place") == before
     for _ in range(200):
-        colours.add([_ring(colour) for colour in COLOURS])
-    assert colours.effective() > 9.9
+        variety.forget()
+        for quadrant in range(4):
+            for colour in COLOURS:
+                variety.add(RING, _ring(colour, quadrant))
+    assert variety.effective("colour") > 9.9
+    assert variety.effective("place") > 3.9
 
 
-def test_right_drawings_in_rare_colours_are_preferred(codec: PromptCodec) -> None:
+def test_rarity_is_that_of_a_mean_object() -> None:
+    variety = Variety()
+    for _ in range(30):
+        variety.add(RING, _ring("red"))
+    common, rare = _ring("red"), _ring("blue", 3)
+    both = Detected("grey", (*common.objects, *rare.objects))
+    assert variety.rarity(RING, rare) > variety.rarity(RING, _ring("blue")) > 0
+    assert variety.rarity(RING, _ring("blue")) > variety.rarity(RING, common)
+    mean = (variety.rarity(RING, common) + variety.rarity(RING, rare)) / 2
+    assert variety.rarity(RING, both) == pytest.approx(mean)
+    assert variety.rarity(RED_RING, _ring("red")) == variety.rarity(RED_RING, _ring("blue"))
+    assert variety.rarity(RING, Detected("grey", ())) == 0
+
+
+@pytest.mark.parametrize("rare", ["blue@0", "red@3"])
+def test_right_drawings_in_rare_colours_and_places_are_preferred(
+    codec: PromptCodec, rare: str
+) -> None:
     judgements = Judgements(Rounds(), side=4)
-    judgements.add([_rings(codec, "red red red red")] * 20, [])
+    judgements.add([_rings(codec, "red@0 red@0 red@0 red@0")] * 20, [])
     assert not judgements.varied  # there is nothing to choose between
-    judgements.add([_rings(codec, "red blue red")], [])
+    judgements.add([_rings(codec, f"red@0 {rare} red@0")], [])
     judgements.add([_attempts(codec, (True, False))], [])
     pairs = judgements.pairs(generator("train", 1), 3, varied=5)
     assert pairs.right[:, 0, 0].tolist() == [0.0] * 3 + [1.0] * 5
@@ -86,13 +120,25 @@ def test_right_drawings_in_rare_colours_are_preferred(codec: PromptCodec) -> Non
 
 def test_colours_that_were_asked_for_are_nobodys_choice(codec: PromptCodec) -> None:
     judgements = Judgements(Rounds(), side=4)
-    judgements.add([_rings(codec, "red blue", kind="colour")] * 9, [])
+    judgements.add([_rings(codec, "red@0 blue@0", RED_RING)] * 9, [])
     assert not judgements.varied
-    assert judgements.colours.effective() == pytest.approx(len(COLOURS))
 
 
 def test_wrong_drawings_are_not_preferred_for_their_colours(codec: PromptCodec) -> None:
     judgements = Judgements(Rounds(), side=4)
-    judgements.add([_rings(codec, "red red")] * 9, [])
-    judgements.add([_rings(codec, "red blue")._replace(right=(True, False))], [])
+    judgements.add([_rings(codec, "red@0 red@0")] * 9, [])
+    judgements.add([_rings(codec, "red@0 blue@0")._replace(right=(True, False))], [])
     assert not judgements.varied
+
+
+def test_what_was_taken_back_as_far_is_learnt_from_together(codec: PromptCodec) -> None:
+    judgements = Judgements(Rounds(kept_retried=2), side=4)
+    prompt, latents = codec.draw("a ring"), torch.zeros(1, 16, 16)
+    for kept in (1, 1, 1, 3):
+        judgements.add([], [Retried(prompt, kept, latents[0], latents)])
+    assert {kept: len(alike) for kept, alike in judgements.retried.items()} == {1: 2, 3: 1}
+    rng = generator("train", 2)
+    seen = [16 - int(judgements.misses(rng, 5).mask[0].sum()) for _ in range(200)]
+    assert {kept: seen.count(kept) / 200 for kept in (1, 3)} == pytest.approx(
+        {1: 2 / 3, 3: 1 / 3}, abs=0.12
+    )

@@ -1,4 +1,4 @@
-"""Losses that prefer right drawings: of pairs, and of single quadrants beside the same rest."""
+"""Losses that prefer right drawings: of pairs, and of ways to go on from the same tokens."""
 
 import copy
 import math
@@ -6,16 +6,16 @@ import math
 import pytest
 import torch
 
+from unipic_tui.inference.orders import spread_order
 from unipic_tui.inference.prompts import PromptCodec
 from unipic_tui.model.unipic import UniPic
 from unipic_tui.nano import preferences as losses
-from unipic_tui.nano.noising import Levels, quadrant_of
+from unipic_tui.nano.noising import Levels
 from unipic_tui.nano.optim import Optimizer
-from unipic_tui.nano.own_drawings import Mended
-from unipic_tui.nano.preferences import Misses, Pairs, beside, preference, rejection
+from unipic_tui.nano.own_drawings import Retried
+from unipic_tui.nano.preferences import Misses, Pairs, going_on, preference, rejection
 from unipic_tui.nano.stage import trained_parts
 from unipic_tui.nano.world import draw_sample, generator
-from unipic_tui.nano.world.blame import CONTEXTS
 
 CPU = torch.device("cpu")
 
@@ -100,45 +100,30 @@ def test_what_is_not_to_blame_is_not_made_less_likely(
         assert reached.nonzero().flatten().tolist() == expected
 
 
-def _mended(codec: PromptCodec, quadrant: int, wrong: int, seed: int = 0) -> Mended:
-    """Random latents; every wrong one is lost once the quadrant behind is seen."""
+def _retried(codec: PromptCodec, wrong: int, seed: int, kept: int = 2) -> Retried:
+    """Random latents, but for the first tokens."""
     random = torch.Generator().manual_seed(seed)
-    after = (quadrant + 1) % 4
-    table = torch.tensor([[seen[after] for seen in CONTEXTS]] * wrong)
-    latents = torch.randn(16, 16, generator=random)
-    others = torch.randn(wrong, 4, 16, generator=random)
-    return Mended(codec.draw("a red circle and a blue square"), latents, quadrant, others, table)
+    latents = torch.randn(1 + wrong, 16, 16, generator=random)
+    latents[:, spread_order(4, 4)[:kept]] = float(seed)
+    prompt = codec.draw("a red circle and a blue square")
+    return Retried(prompt, kept, latents[0], latents[1:])
 
 
-def test_what_is_seen_decides_what_is_wrong(codec: PromptCodec) -> None:
-    mended = [_mended(codec, row % 4, 1 + row % 3, row) for row in range(24)]
-    rng = generator("train", 8)
-    numbers: set[int] = set()
-    behind_seen: list[bool] = []
-    for _ in range(30):
-        misses = beside(rng, mended, 4)
-        of = quadrant_of(4)
-        seen = ~misses.mask
-        numbers |= set(seen.sum(dim=1).tolist())
-        assert len(set(seen.sum(dim=1).tolist())) == 1
-        for row, each in enumerate(mended):
-            tokens = (of == each.quadrant).nonzero().flatten()
-            assert misses.quadrant[row].tolist() == tokens.tolist()
-            assert misses.mask[row, tokens].all()
-            behind = bool(seen[row][of == (each.quadrant + 1) % 4].any())
-            expected = [behind] * len(each.wrong) + [False] * (3 - len(each.wrong))
-            assert misses.certain[row].tolist() == expected
-            assert torch.equal(misses.wrong[row, : len(each.wrong)], each.wrong)
-            if seen[row].any():
-                behind_seen.append(behind)
-    assert {0, 12} <= numbers <= set(range(13))
-    assert sum(behind_seen) > 0.95 * len(behind_seen)  # 0.86 if the first context were taken
+def test_what_comes_next_is_compared_beside_what_they_share(codec: PromptCodec) -> None:
+    retried = [_retried(codec, 1 + row % 3, row, kept=3) for row in range(6)]
+    misses = going_on(retried, 4)
+    first, following = [0, 2, 10], [8, 5, 15, 7]
+    for row, each in enumerate(retried):
+        assert (~misses.mask[row]).nonzero().flatten().tolist() == first
+        assert misses.asked[row].tolist() == following
+        assert torch.equal(misses.latents[row], each.right)
+        assert misses.real[row].tolist() == [place < len(each.wrong) for place in range(3)]
+        assert torch.equal(misses.wrong[row, : len(each.wrong)], each.wrong[:, following])
 
 
-def _misses(codec: PromptCodec, certain: bool) -> Misses:
-    mended = [_mended(codec, row % 4, 2, row) for row in range(6)]
-    misses = beside(generator("train", 9), mended, 4)
-    return misses._replace(certain=torch.full_like(misses.certain, certain))
+def _misses(codec: PromptCodec, real: bool) -> Misses:
+    misses = going_on([_retried(codec, 2, row) for row in range(6)], 4)
+    return misses._replace(real=torch.full_like(misses.real, real))
 
 
 def test_a_model_rejects_no_more_than_itself(
@@ -171,11 +156,11 @@ def test_rejections_are_learnt(
         optimizer.zero_grad()
         torch.autograd.backward(rejection(model, reference, levels, misses).loss)
         optimizer.step(3e-4)
-    index = misses.quadrant[..., None].expand(-1, -1, 16)
+    index = misses.asked[..., None].expand(-1, -1, 16)
     swapped = misses._replace(
         latents=misses.latents.scatter(1, index, misses.wrong[:, 0]),
         wrong=misses.latents.gather(1, index)[:, None],
-        certain=misses.certain[:, :1],
+        real=misses.real[:, :1],
     )
     with torch.no_grad():
         assert float(rejection(model, reference, levels, misses).agreed) > 0.9

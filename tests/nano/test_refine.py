@@ -18,7 +18,7 @@ from unipic_tui.paths import EMBEDDED_CHECKPOINT
 def test_refining_draws_learns_and_writes_a_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rounds = Rounds(8, tries=2, head_steps=4, steps=2, pairs=4, mends=1, mended=4)
+    rounds = Rounds(8, tries=2, head_steps=4, steps=2, pairs=4, retries=1, misses=4)
     monkeypatch.setattr(train, "refine", partial(refine, rounds=rounds, pool=60))
     monkeypatch.setattr(stage, "LOGGED", 1)
     monkeypatch.setattr(stage, "learning_rate", lambda *_: 0.01)  # so that one step shows

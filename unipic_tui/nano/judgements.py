@@ -12,14 +12,15 @@ import torch
 from torch import Tensor
 
 from unipic_tui.nano.noising import quadrant_of
-from unipic_tui.nano.own_drawings import Attempts, Mended
-from unipic_tui.nano.preferences import Misses, Pairs, beside
-from unipic_tui.nano.world import COLOURS, Detected, to_blame
+from unipic_tui.nano.own_drawings import Attempts, Retried
+from unipic_tui.nano.preferences import Misses, Pairs, going_on
+from unipic_tui.nano.world import COLOURS, Detected, Request, to_blame
+from unipic_tui.nano.world.scene import choose_by
 
 FORGOTTEN = 0.02
-"""Share of the count of colours that each round forgets."""
+"""Share of the counts that each round forgets."""
 RARER = 1.5
-"""How many times rarer a drawing's colours must be, for it to be preferred for them."""
+"""How many times rarer a drawing's colours and places must be, for it to be preferred for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,11 @@ class Rounds:
         head_steps: of those drawings; 250 were no better than 100, nor 100 than 60.
         steps: optimiser steps a round.
         pairs: right and wrong drawings of one prompt in each step.
-        varied: right drawings of one prompt in rare and common colours in each step.
-        mends: how often what is to blame in a wrong drawing is drawn anew.
-        mended: mended drawings in each step.
-        kept, kept_mended: prompts and mended drawings kept to learn from.
+        varied: right drawings of one prompt in rare and common colours and places in each step.
+        retries: how often a wrong drawing is taken back and tried again.
+        misses: drawings tried again that are learnt from in each step.
+        kept, kept_retried: prompts, and drawings tried again for each number of first tokens, kept
+            to learn from.
     """
 
     prompts: int = 64
@@ -43,48 +45,61 @@ class Rounds:
     steps: int = 10
     pairs: int = 36
     varied: int = 8
-    mends: int = 3
-    mended: int = 48
+    retries: int = 3
+    misses: int = 48
     kept: int = 160
-    kept_mended: int = 480
+    kept_retried: int = 160
 
 
-class Colours:
-    """How often each colour is drawn where prompts leave it open.
+class Variety:
+    """How often each colour and each place is drawn where prompts leave it open.
 
     What goes wrong more often in one colour than in another is drawn less and less in it, though
     nobody asked for that: preferring right drawings narrows what is drawn.
     """
 
     def __init__(self) -> None:
-        self.counts = dict.fromkeys(COLOURS, 1.0)
+        self.counts: dict[str, dict[str | int, float]] = {
+            "colour": dict.fromkeys(COLOURS, 1.0),
+            "place": dict.fromkeys(range(4), 1.0),
+        }
 
-    def add(self, pictures: Iterable[Detected]) -> None:
-        """Count what was drawn in a round."""
-        for colour in self.counts:
-            self.counts[colour] *= 1 - FORGOTTEN
-        for picture in pictures:
-            for shape in picture.objects:
-                self.counts[shape.colour] += 1
+    def add(self, request: Request, picture: Detected) -> None:
+        """Count what a right drawing shows."""
+        for name, chosen in _left_open(request, picture):
+            for each in chosen:
+                self.counts[name][each] += 1
 
-    def rarity(self, picture: Detected) -> float:
-        """The mean negative logarithm of its colours' shares, in nats; 0 with no object."""
-        total = sum(self.counts.values())
-        logs = [math.log(total / self.counts[shape.colour]) for shape in picture.objects]
-        return sum(logs) / max(1, len(logs))
+    def forget(self) -> None:
+        """Let older drawings count less; once a round."""
+        for counts in self.counts.values():
+            for each in counts:
+                counts[each] *= 1 - FORGOTTEN
 
-    def effective(self) -> float:
-        """The exponential of the shares' entropy: as many equally frequent colours vary as much."""
-        total = sum(self.counts.values())
-        shares = [count / total for count in self.counts.values()]
-        return math.exp(-sum(share * math.log(share) for share in shares))
+    def rarity(self, request: Request, picture: Detected) -> float:
+        """The negative logarithm of the choices' shares, in nats, of a mean object."""
+        rarity = 0.0
+        for name, chosen in _left_open(request, picture):
+            counts = self.counts[name]
+            total = sum(counts.values())
+            rarity += sum(math.log(total / counts[each]) for each in chosen) / max(1, len(chosen))
+        return rarity
+
+    def effective(self, name: str) -> float:
+        """The exponential of the shares' entropy: as many equally frequent ones vary as much."""
+        counts = self.counts[name].values()
+        total = sum(counts)
+        return math.exp(-sum(count / total * math.log(count / total) for count in counts))
 
 
-def _open_right(each: Attempts) -> list[int]:
-    """The right drawings of a prompt that names no colour."""
-    if any(wanted.colour is not None for wanted in each.sample.request.wanted):
-        return []
-    return [index for index, right in enumerate(each.right) if right]
+def _left_open(request: Request, picture: Detected) -> list[tuple[str, list[str | int]]]:
+    """What a picture's objects chose of what the prompt did not name: colours, places."""
+    chosen: list[tuple[str, list[str | int]]] = []
+    if all(wanted.colour is None for wanted in request.wanted):
+        chosen.append(("colour", [shape.colour for shape in picture.objects]))
+    if request.relation is None and all(wanted.quadrant is None for wanted in request.wanted):
+        chosen.append(("place", [shape.quadrant for shape in picture.objects]))
+    return chosen
 
 
 class Judgements:
@@ -97,21 +112,31 @@ class Judgements:
 
     def __init__(self, rounds: Rounds, side: int) -> None:
         self.attempts: deque[Attempts] = deque(maxlen=rounds.kept)
-        self.mended: deque[Mended] = deque(maxlen=rounds.kept_mended)
+        self.retried: dict[int, deque[Retried]] = {}
         self.varied: deque[tuple[Attempts, int, int]] = deque(maxlen=rounds.kept)
-        self.colours = Colours()
-        self.side = side
+        self.variety = Variety()
+        self.side, self.kept_retried = side, rounds.kept_retried
 
-    def add(self, attempts: Iterable[Attempts], mended: Iterable[Mended]) -> None:
+    def add(self, attempts: Iterable[Attempts], retried: Iterable[Retried]) -> None:
         """Keep those that say something: all right or all wrong prefer nothing."""
         attempts = list(attempts)
         self.attempts.extend(each for each in attempts if 0 < sum(each.right) < len(each.right))
-        self.mended.extend(mended)
-        self.colours.add(each.found[index] for each in attempts for index in _open_right(each))
+        for again in retried:
+            alike = self.retried.setdefault(again.kept, deque(maxlen=self.kept_retried))
+            alike.append(again)
+        self.variety.forget()
         for each in attempts:
-            if right := _open_right(each):
-                rarities = {index: self.colours.rarity(each.found[index]) for index in right}
-                rare, common = (pick(right, key=rarities.__getitem__) for pick in (max, min))
+            for found, right in zip(each.found, each.right, strict=True):
+                if right:
+                    self.variety.add(each.sample.request, found)
+        for each in attempts:
+            rarities = {
+                index: self.variety.rarity(each.sample.request, each.found[index])
+                for index, right in enumerate(each.right)
+                if right
+            }
+            if rarities:
+                rare, common = (pick(rarities, key=rarities.__getitem__) for pick in (max, min))
                 if rarities[rare] - rarities[common] > math.log(RARER):
                     self.varied.append((each, rare, common))
 
@@ -119,8 +144,7 @@ class Judgements:
         """Pairs of random prompts that were drawn both right and wrong; there must be any.
 
         Args:
-            varied: so many more pairs of right drawings in rare and in common colours, where there
-                are any.
+            varied: so many more pairs of right drawings, rare and common ones, where there are any.
         """
         chosen = [
             self._pair(rng, self.attempts[i]) for i in rng.integers(len(self.attempts), size=count)
@@ -147,6 +171,7 @@ class Judgements:
         return each, each.latents[right], each.latents[wrong], blamed[quadrant_of(self.side)]
 
     def misses(self, rng: np.random.Generator, count: int) -> Misses:
-        """Random mended drawings; there must be any."""
-        chosen = rng.integers(len(self.mended), size=count)
-        return beside(rng, [self.mended[i] for i in chosen], self.side)
+        """Random wrong drawings that were taken back to as many tokens; there must be any."""
+        kept = choose_by(rng, {kept: float(len(alike)) for kept, alike in self.retried.items()})
+        alike = self.retried[kept]
+        return going_on([alike[i] for i in rng.integers(len(alike), size=count)], self.side)

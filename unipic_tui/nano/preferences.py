@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torch.nn.utils.rnn import pad_sequence
 
+from unipic_tui.inference.orders import spread_order
 from unipic_tui.inference.prompts import Prompt
 from unipic_tui.model.losses import drawing_conditions
 from unipic_tui.model.unipic import UniPic
@@ -25,11 +25,9 @@ from unipic_tui.nano.noising import (
     drawing_rows,
     hidden_tokens,
     next_tokens,
-    quadrant_of,
     stratified_timesteps,
-    tokens_of,
 )
-from unipic_tui.nano.own_drawings import Mended
+from unipic_tui.nano.own_drawings import Retried
 
 SHARPNESS = 20.0
 """β: by how much a difference of losses, in shares of the mean loss, counts as a preference."""
@@ -41,8 +39,6 @@ object is plainly seen, and there a model could raise its loss without drawing a
 NEXT = 4
 """Tokens that preferences look at: those drawn next. What lies further ahead will be drawn beside
 other tokens than the ones seen now."""
-TRIES = 6
-"""Contexts tried of each mended drawing, for one in which what was there before is wrong."""
 
 
 class Preference(NamedTuple):
@@ -72,22 +68,22 @@ class Pairs(NamedTuple):
 
 
 class Misses(NamedTuple):
-    """Right scenes of prompts, of which one quadrant is masked, and what must not be drawn there.
+    """Right drawings of prompts, of which little is seen, and what must not come next.
 
     Attributes:
-        latents: (rows, tokens, channels) of the right scenes.
+        latents: (rows, tokens, channels) of the right drawings.
         mask: (rows, tokens), True where masked; as many in each row.
-        quadrant: (rows, tokens in a quadrant) the tokens asked for, all of them masked.
-        wrong: (rows, misses, tokens in a quadrant, channels).
-        certain: (rows, misses), whether each is wrong beside what is seen.
+        asked: (rows, n) the tokens looked at, all of them masked.
+        wrong: (rows, misses, n, channels).
+        real: (rows, misses), False for misses that only fill up the row.
     """
 
     prompts: list[Prompt]
     latents: Tensor
     mask: Tensor
-    quadrant: Tensor
+    asked: Tensor
     wrong: Tensor
-    certain: Tensor
+    real: Tensor
 
 
 def _for_each(sides: int, values: Tensor) -> Tensor:
@@ -147,7 +143,7 @@ def preference(
 
 
 def rejection(model: UniPic, reference: UniPic, levels: Levels, misses: Misses) -> Preference:
-    """The loss of preferring the right quadrant to every near miss of it.
+    """The loss of preferring the right way to go on to every wrong one.
 
     What is seen is the same for all, so that the head's conditions are computed once; against
     several wrong ones the preference is that of Plackett and Luce (Rafailov et al. 2023, appendix
@@ -158,7 +154,7 @@ def rejection(model: UniPic, reference: UniPic, levels: Levels, misses: Misses) 
     layout = lay_out(misses.prompts, 0)
     ids, real = layout.ids.to(device), layout.mask.to(device)
     rows, sides = count * tokens, 1 + kinds
-    right = misses.latents.gather(1, misses.quadrant[..., None].expand(-1, -1, channels))
+    right = misses.latents.gather(1, misses.asked[..., None].expand(-1, -1, channels))
     clean = torch.cat([right[:, None], misses.wrong], dim=1).transpose(0, 1).reshape(-1, channels)
     timesteps = _for_each(sides, stratified_timesteps(rows, device, DECIDED))
     noise = _for_each(sides, torch.randn(HEAD_REPEATS * rows, channels, device=device))
@@ -172,7 +168,7 @@ def rejection(model: UniPic, reference: UniPic, levels: Levels, misses: Misses) 
             (side, side),
             real,
             None,
-            misses.quadrant,
+            misses.asked,
         )
         repeats = HEAD_REPEATS * sides
         return which.mar.diffloss.loss(
@@ -186,43 +182,27 @@ def rejection(model: UniPic, reference: UniPic, levels: Levels, misses: Misses) 
     gained = levels.shares(before - now, timesteps).view(HEAD_REPEATS, sides, count, tokens)
     gained = gained.mean(dim=(0, 3))
     margins = gained[:1] - gained[1:]
-    certain = misses.certain.T
-    against = (-SHARPNESS * margins).masked_fill(~certain, torch.finfo(torch.float32).min)
+    present = misses.real.T
+    against = (-SHARPNESS * margins).masked_fill(~present, torch.finfo(torch.float32).min)
     loss = F.softplus(torch.logsumexp(against, dim=0)).mean()
     imitation = _right(sides, levels.shares(now, timesteps)).mean()
-    agreed = ((margins.detach() > 0) & certain).sum() / certain.sum().clamp(min=1)
+    agreed = ((margins.detach() > 0) & present).sum() / present.sum()
     return Preference(loss + IMITATION * imitation, agreed)
 
 
-def beside(rng: np.random.Generator, mended: Sequence[Mended], side: int) -> Misses:
-    """Mended drawings beside some of what else is in them, by chance but for `TRIES`."""
-    of = quadrant_of(side)
-    inside = tokens_of(side)[[each.quadrant for each in mended]]
-    table = pad_sequence([each.lost for each in mended], batch_first=True)
-    seen = int(rng.integers(len(of) - inside.shape[1] + 1))
-
-    def context() -> tuple[Tensor, Tensor]:
-        """Random tokens to be seen, and which drawings are wrong beside them."""
-        order = torch.rand(len(inside), len(of)).scatter(1, inside, 2.0)
-        places = order.argsort(dim=1)[:, :seen]
-        quadrants = torch.zeros(len(inside), 4, dtype=torch.long).scatter(1, of[places], 1)
-        number = (quadrants * torch.tensor([8, 4, 2, 1])).sum(dim=1)
-        return places, table[torch.arange(len(table)), :, number]
-
-    places, certain = context()
-    for _ in range(TRIES - 1):
-        others, found = context()
-        better = (found.sum(dim=1) > certain.sum(dim=1))[:, None]
-        places = torch.where(better, others, places)
-        certain = torch.where(better, found, certain)
-    latents = torch.stack([each.latents for each in mended])
-    mask = torch.ones(latents.shape[:2], dtype=torch.bool).scatter(1, places, False)
-    device = latents.device
+def going_on(retried: Sequence[Retried], side: int) -> Misses:
+    """Right and wrong ways to go on from the same first tokens, as many in each."""
+    order, kept = spread_order(side, side), retried[0].kept
+    device, count = retried[0].right.device, len(retried)
+    mask = torch.ones(side * side, dtype=torch.bool).index_fill(0, order[:kept], value=False)
+    asked = order[kept : kept + NEXT]
     return Misses(
-        [each.prompt for each in mended],
-        latents,
-        mask.to(device),
-        inside.to(device),
-        pad_sequence([each.wrong for each in mended], batch_first=True),
-        certain.to(device),
+        [each.prompt for each in retried],
+        torch.stack([each.right for each in retried]),
+        mask.to(device).expand(count, -1),
+        asked.to(device).expand(count, -1),
+        pad_sequence([each.wrong[:, asked] for each in retried], batch_first=True),
+        pad_sequence(
+            [torch.ones(len(each.wrong), dtype=torch.bool) for each in retried], batch_first=True
+        ).to(device),
     )

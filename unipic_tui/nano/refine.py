@@ -1,9 +1,9 @@
 """Third stage: the model prefers those of its own drawings that show what was asked for.
 
-It draws each prompt a few times, the detector says which drawings are right, and where one quadrant
-is to blame for a wrong one, that quadrant is drawn anew. Right drawings become likelier than wrong
-ones of the same prompt, right quadrants likelier than wrong ones beside the same rest, and rare
-colours likelier than common ones where a prompt names none, all relative to the model as it was
+It draws each prompt a few times, the detector says which drawings are right, and wrong ones are
+taken back to their first tokens and tried again. Right drawings become likelier than wrong ones of
+the same prompt, right ways to go on likelier than wrong ones, and rare colours and places likelier
+than common ones where a prompt leaves them open, all relative to the model as it was
 (`preferences`). The ordinary losses go on beside it.
 """
 
@@ -22,7 +22,7 @@ from unipic_tui.inference.prompts import PromptCodec
 from unipic_tui.model.unipic import UniPic
 from unipic_tui.nano.judgements import Judgements, Rounds
 from unipic_tui.nano.noising import Levels
-from unipic_tui.nano.own_drawings import attempt, mend
+from unipic_tui.nano.own_drawings import attempt, retry
 from unipic_tui.nano.parallel import start
 from unipic_tui.nano.preferences import Preference, preference, rejection
 from unipic_tui.nano.run import Mean, Run, learning_rate
@@ -46,7 +46,8 @@ ORDINARY_EVERY = 2
 ORDINARY_WEIGHT = 20.0
 """Of those losses: with 1, their gradients were a hundredth of the preferences', and less was
 learnt (.63 against .66 of prompts with two colours after ten minutes, 600 drawings)."""
-FEWEST_MASKED = 4
+EARLY, LATEST = 5, 13
+"""Fewer tokens than so many are seen: the first number half of the time, else the second."""
 AVERAGED = 0.99
 """Decay of the average of weights; the stage takes some hundreds of steps."""
 LOGGED = 24
@@ -86,10 +87,12 @@ class Refiner:
         samples = self.difficulty.samples(self.rng, rounds.prompts)
         drawn = attempt(self.model, self.codec, samples, rounds.tries, rounds.head_steps)
         self.difficulty.add(drawn)
-        mended = mend(self.model, self.codec, self.rng, drawn, rounds.mends, rounds.head_steps)
-        self.judgements.add(drawn, mended)
-        self.means["colours"].add(torch.tensor(self.judgements.colours.effective()))
-        self.means["mended"].add(torch.tensor(float(len(mended))))
+        retried = retry(self.model, self.codec, self.rng, drawn, rounds.retries, rounds.head_steps)
+        self.judgements.add(drawn, retried)
+        for name in ("colour", "place"):
+            effective = self.judgements.variety.effective(name)
+            self.means[f"{name}s"].add(torch.tensor(effective))
+        self.means["retried"].add(torch.tensor(float(len(retried))))
         for each in drawn:
             share = torch.tensor(each.right).float().mean()
             self.means["right"].add(share)
@@ -99,11 +102,12 @@ class Refiner:
         """Add up a step's gradients."""
         if self.judgements.attempts:
             pairs = self.judgements.pairs(self.rng, self.rounds.pairs, self.rounds.varied)
-            masked = int(self.rng.integers(FEWEST_MASKED, self.trainer.tokens + 1))
+            seen = self.rng.integers(EARLY if self.rng.random() < 0.5 else LATEST)
+            masked = self.trainer.tokens - int(seen)
             preferred = preference(self.model, self.reference, self.pair_levels, pairs, masked)
             self._learn("preference", preferred)
-        if self.judgements.mended:
-            misses = self.judgements.misses(self.rng, self.rounds.mended)
+        if self.judgements.retried:
+            misses = self.judgements.misses(self.rng, self.rounds.misses)
             rejected = rejection(self.model, self.reference, self.miss_levels, misses)
             self._learn("rejection", rejected)
         if step % ORDINARY_EVERY == 0:

@@ -113,8 +113,7 @@ def settings(job: Job) -> list[tuple[str, str]]:
     pairs = [
         ("Seed", str(job.seed)),
         ("Guidance", _auto(job.guidance) + (" rising" if job.schedule == "linear" else "")),
-        ("Iterations", _auto(job.iterations)),
-        ("Order", job.order or "auto"),
+        ("Iterations", _auto(job.iterations) + (" spread" if job.order == "spread" else "")),
         ("Temperature", f"{job.temperature:g}"),
         ("Head steps", _auto(job.head_steps)),
         ("Quality", job.quality),

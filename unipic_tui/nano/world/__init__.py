@@ -9,7 +9,7 @@ from unipic_tui.nano.world.answering import (
     describe_sample,
     question_sample,
 )
-from unipic_tui.nano.world.blame import lost, to_blame
+from unipic_tui.nano.world.blame import to_blame
 from unipic_tui.nano.world.corpus import (
     corpus,
 )
@@ -86,7 +86,6 @@ __all__ = [
     "edit_sample",
     "generator",
     "held_out",
-    "lost",
     "question_sample",
     "related",
     "render",
