@@ -65,26 +65,28 @@ def _rings(codec: PromptCodec, drawn: str, request: Request = RING) -> Attempts:
 
 def test_variety_is_that_of_what_prompts_leave_open() -> None:
     variety = Variety()
-    assert variety.effective("colour") == pytest.approx(len(COLOURS))
-    assert variety.effective("place") == pytest.approx(4)
+    assert variety.effective(("colour", 1)) == pytest.approx(len(COLOURS))
+    assert variety.effective(("place", 1)) == pytest.approx(4)
     for _ in range(90):
         variety.add(RED_RING, _ring("red"))
-    assert variety.effective("colour") == pytest.approx(len(COLOURS))
-    assert 1 < variety.effective("place") < 2
+    assert variety.effective(("colour", 1)) == pytest.approx(len(COLOURS))
+    assert 1 < variety.effective(("place", 1)) < 2
     for _ in range(90):
         variety.add(RING, _ring("red"))
-    assert 1 < variety.effective("colour") < 3
+    assert 1 < variety.effective(("colour", 1)) < 3
+    variety.add(Request((Wanted("ring", count=2),)), _ring("blue", 1))
+    assert variety.effective(("colour", 2)) > 9 > variety.effective(("colour", 1))
     placed = Request((Wanted("ring"), Wanted("star")), relation="left of")
-    before = variety.effective("place")
+    before = variety.effective(("place", 1))
     variety.add(placed, _ring("red", 2))
-    assert variety.effective("place") == before
+    assert variety.effective(("place", 1)) == before
     for _ in range(200):
         variety.forget()
         for quadrant in range(4):
             for colour in COLOURS:
                 variety.add(RING, _ring(colour, quadrant))
-    assert variety.effective("colour") > 9.9
-    assert variety.effective("place") > 3.9
+    assert variety.effective(("colour", 1)) > 9.9
+    assert variety.effective(("place", 1)) > 3.9
 
 
 def test_rarity_is_that_of_a_mean_object() -> None:

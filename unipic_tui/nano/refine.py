@@ -90,7 +90,7 @@ class Refiner:
         retried = retry(self.model, self.codec, self.rng, drawn, rounds.retries, rounds.head_steps)
         self.judgements.add(drawn, retried)
         for name in ("colour", "place"):
-            effective = self.judgements.variety.effective(name)
+            effective = self.judgements.variety.effective((name, 1))
             self.means[f"{name}s"].add(torch.tensor(effective))
         self.means["retried"].add(torch.tensor(float(len(retried))))
         for each in drawn:

@@ -12,13 +12,14 @@ from unipic_tui.nano.world import DrawKind, DrawSample, Request, draw_sample
 from unipic_tui.nano.world.scene import choose_by
 
 TRIED_MIX: dict[DrawKind, float] = {
-    "single": 0.05,
-    "two": 0.25,
+    "single": 0.1,
+    "two": 0.2,
     "count": 0.1,
     "position": 0.15,
     "attribute": 0.45,
 }
-"""How often each kind of prompt is tried: what is drawn wrong most often."""
+"""How often each kind of prompt is tried: what is drawn wrong most often, and single shapes, which
+would else come out in ever fewer colours."""
 CANDIDATES = 4
 """Prompts of a kind from which one is taken, the likelier the more often its like went wrong."""
 KEPT = 0.98
