@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from unipic_tui.inference.prompts import PromptCodec
-from unipic_tui.nano.judgements import Judgements, Rounds, Variety
+from unipic_tui.nano.judgements import Choice, Judgements, Rounds, Variety
 from unipic_tui.nano.own_drawings import Attempts, Retried
 from unipic_tui.nano.world import COLOURS, Detected, Request, Shape, Wanted, draw_sample, generator
 
@@ -51,6 +51,7 @@ def _ring(colour: str, quadrant: int = 0) -> Detected:
 
 
 RING = Request((Wanted("ring"),))
+COLOUR, PLACE = (Choice(name, 1, "ring") for name in ("colour", "place"))
 RED_RING = Request((Wanted("ring", "red"),))
 
 
@@ -65,28 +66,29 @@ def _rings(codec: PromptCodec, drawn: str, request: Request = RING) -> Attempts:
 
 def test_variety_is_that_of_what_prompts_leave_open() -> None:
     variety = Variety()
-    assert variety.effective(("colour", 1)) == pytest.approx(len(COLOURS))
-    assert variety.effective(("place", 1)) == pytest.approx(4)
+    assert variety.effective(COLOUR) == pytest.approx(len(COLOURS))
+    assert variety.effective(PLACE) == pytest.approx(4)
     for _ in range(90):
         variety.add(RED_RING, _ring("red"))
-    assert variety.effective(("colour", 1)) == pytest.approx(len(COLOURS))
-    assert 1 < variety.effective(("place", 1)) < 2
+    assert variety.effective(COLOUR) == pytest.approx(len(COLOURS))
+    assert 1 < variety.effective(PLACE) < 2
     for _ in range(90):
         variety.add(RING, _ring("red"))
-    assert 1 < variety.effective(("colour", 1)) < 3
+    assert 1 < variety.effective(COLOUR) < 3
     variety.add(Request((Wanted("ring", count=2),)), _ring("blue", 1))
-    assert variety.effective(("colour", 2)) > 9 > variety.effective(("colour", 1))
+    assert variety.effective(Choice("colour", 2, "ring")) > 9 > variety.effective(COLOUR)
+    assert variety.effective(Choice("colour", 1, "star")) == pytest.approx(len(COLOURS))
     placed = Request((Wanted("ring"), Wanted("star")), relation="left of")
-    before = variety.effective(("place", 1))
+    before = variety.effective(PLACE)
     variety.add(placed, _ring("red", 2))
-    assert variety.effective(("place", 1)) == before
+    assert variety.effective(PLACE) == before
     for _ in range(200):
         variety.forget()
         for quadrant in range(4):
             for colour in COLOURS:
                 variety.add(RING, _ring(colour, quadrant))
-    assert variety.effective(("colour", 1)) > 9.9
-    assert variety.effective(("place", 1)) > 3.9
+    assert variety.effective(COLOUR) > 9.9
+    assert variety.effective(PLACE) > 3.9
 
 
 def test_rarity_is_that_of_a_mean_object() -> None:

@@ -6,6 +6,7 @@ import math
 from collections import defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -51,8 +52,14 @@ class Rounds:
     kept_retried: int = 160
 
 
-Choice = tuple[str, int]
-"""What is chosen, and for how many objects."""
+class Choice(NamedTuple):
+    """What is chosen ("colour" or "place"), for how many objects, and for which kind of them."""
+
+    name: str
+    number: int
+    kind: str
+
+
 OPTIONS: dict[str, tuple[str | int, ...]] = {"colour": COLOURS, "place": (0, 1, 2, 3)}
 
 
@@ -60,8 +67,8 @@ class Variety:
     """How often each colour and each place is drawn where prompts leave it open.
 
     What goes wrong more often in one colour than in another is drawn less and less in it, though
-    nobody asked for that: preferring right drawings narrows what is drawn. One object and several
-    are counted apart: single ones came out orange four times in ten when all together did not.
+    nobody asked for that: preferring right drawings narrows what is drawn. Numbers and kinds are
+    counted apart: "a ring" came out orange four times in ten when all objects together did not.
     """
 
     def __init__(self) -> None:
@@ -69,8 +76,8 @@ class Variety:
 
     def add(self, request: Request, picture: Detected) -> None:
         """Count what a right drawing shows."""
-        for choice, chosen in _left_open(request, picture):
-            for each in chosen:
+        for chosen in _left_open(request, picture):
+            for choice, each in chosen:
                 self.counts[choice][each] = self._count(choice, each) + 1
 
     def forget(self) -> None:
@@ -82,30 +89,32 @@ class Variety:
     def rarity(self, request: Request, picture: Detected) -> float:
         """The negative logarithm of the choices' shares, in nats, of a mean object."""
         rarity = 0.0
-        for choice, chosen in _left_open(request, picture):
-            total = sum(self._count(choice, each) for each in OPTIONS[choice[0]])
-            logs = [math.log(total / self._count(choice, each)) for each in chosen]
+        for chosen in _left_open(request, picture):
+            logs = [-math.log(self._share(choice, each)) for choice, each in chosen]
             rarity += sum(logs) / max(1, len(logs))
         return rarity
 
     def effective(self, choice: Choice) -> float:
         """The exponential of the shares' entropy: as many equally frequent ones vary as much."""
-        counts = [self._count(choice, each) for each in OPTIONS[choice[0]]]
-        total = sum(counts)
-        return math.exp(-sum(count / total * math.log(count / total) for count in counts))
+        shares = [self._share(choice, each) for each in OPTIONS[choice.name]]
+        return math.exp(-sum(share * math.log(share) for share in shares))
+
+    def _share(self, choice: Choice, each: str | int) -> float:
+        total = sum(self._count(choice, option) for option in OPTIONS[choice.name])
+        return self._count(choice, each) / total
 
     def _count(self, choice: Choice, each: str | int) -> float:
         return self.counts[choice].get(each, 0.0) + 1
 
 
-def _left_open(request: Request, picture: Detected) -> list[tuple[Choice, list[str | int]]]:
+def _left_open(request: Request, picture: Detected) -> list[list[tuple[Choice, str | int]]]:
     """What a picture's objects chose of what the prompt did not name: colours, places."""
     number = sum(wanted.count for wanted in request.wanted)
-    chosen: list[tuple[Choice, list[str | int]]] = []
+    chosen: list[list[tuple[Choice, str | int]]] = []
     if all(wanted.colour is None for wanted in request.wanted):
-        chosen.append((("colour", number), [shape.colour for shape in picture.objects]))
+        chosen.append([(Choice("colour", number, s.kind), s.colour) for s in picture.objects])
     if request.relation is None and all(wanted.quadrant is None for wanted in request.wanted):
-        chosen.append((("place", number), [shape.quadrant for shape in picture.objects]))
+        chosen.append([(Choice("place", number, s.kind), s.quadrant) for s in picture.objects])
     return chosen
 
 

@@ -20,7 +20,7 @@ from torch.nn.attention import sdpa_kernel
 
 from unipic_tui.inference.prompts import PromptCodec
 from unipic_tui.model.unipic import UniPic
-from unipic_tui.nano.judgements import Judgements, Rounds
+from unipic_tui.nano.judgements import Choice, Judgements, Rounds
 from unipic_tui.nano.noising import Levels
 from unipic_tui.nano.own_drawings import attempt, retry
 from unipic_tui.nano.parallel import start
@@ -35,7 +35,7 @@ from unipic_tui.nano.stage import (
 )
 from unipic_tui.nano.train_joint import Mix, Trainer
 from unipic_tui.nano.trying import Difficulty
-from unipic_tui.nano.world import generator
+from unipic_tui.nano.world import KINDS, generator
 
 PEAK_RATE = 5e-5
 DECAY = 0.9
@@ -90,8 +90,9 @@ class Refiner:
         retried = retry(self.model, self.codec, self.rng, drawn, rounds.retries, rounds.head_steps)
         self.judgements.add(drawn, retried)
         for name in ("colour", "place"):
-            effective = self.judgements.variety.effective((name, 1))
-            self.means[f"{name}s"].add(torch.tensor(effective))
+            for kind in KINDS:
+                effective = self.judgements.variety.effective(Choice(name, 1, kind))
+                self.means[f"{name}s"].add(torch.tensor(effective))
         self.means["retried"].add(torch.tensor(float(len(retried))))
         for each in drawn:
             share = torch.tensor(each.right).float().mean()
