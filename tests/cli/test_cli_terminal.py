@@ -13,9 +13,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+# What a script starts with & ignores Ctrl+C, and so would all that is started from here.
 PROGRAM = """
 import os
+import signal
 import sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 from tests.fakes import FakeBackend
 from unipic_tui.cli import main
 delay = float(sys.argv[1])
