@@ -59,6 +59,7 @@ def test_edits_and_regions_resume_too(keeping: Pipeline, photo: Path) -> None:
     jobs: tuple[DrawingJob, ...] = (
         EditJob(prompt="make it red", source=str(photo), seed=2),
         dataclasses.replace(JOB, source=str(photo), region=region),
+        dataclasses.replace(JOB, source=str(photo), region=region, order="spread"),
     )
     for job in jobs:
         data = interrupted(keeping, job, 2)
@@ -112,7 +113,7 @@ def test_bytes_survive_the_way_and_damage_is_found(keeping: Pipeline) -> None:
     data = interrupted(keeping, JOB, 3)
     kept = recall(data)
     assert kept.job == dataclasses.replace(
-        JOB, width=64, height=64, guidance=2.0, head_steps=4, iterations=6
+        JOB, width=64, height=64, guidance=2.0, head_steps=4, iterations=6, order="random"
     )
     assert keep(kept.job, kept.model, kept.picture, kept.grid, kept.state) == data
     for damaged in (b"", b"\0" * 40, data[:-9], data.replace(b'"version', b'"verzion')):
