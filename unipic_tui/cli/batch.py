@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from unipic_tui import paths
 from unipic_tui.cli.arguments import (
@@ -16,6 +15,7 @@ from unipic_tui.cli.arguments import (
     also,
 )
 from unipic_tui.cli.context import Context
+from unipic_tui.cli.inputs import sampling
 
 _EPILOG = """\
 PROMPTS is a .json file with an array of objects ({"prompt": "…"}), a .jsonl file with an object
@@ -29,8 +29,6 @@ same command goes on after a crash. On several GPUs or machines start it with to
 
   torchrun --nproc-per-node 8 -m unipic_tui batch PROMPTS --output DIR
 """
-# What the published scripts pass as --cfg_prompt, and the model is told anyway.
-_USUAL = {"Generate an image.", "Repeat this image."}
 
 
 def add_arguments(commands: Commands) -> None:
@@ -98,7 +96,7 @@ def _run(args: argparse.Namespace, context: Context) -> int:
         size=args.size,
         grid=1 if args.grid_size is None else args.grid_size,
         format=args.format,
-        sampling=sampling(args, context),
+        sampling=sampling(args, context.settings),
     )
 
     def make(defaults: Defaults) -> Plan:
@@ -111,17 +109,3 @@ def _run(args: argparse.Namespace, context: Context) -> int:
         return plan
 
     return run_many(args, context, make)
-
-
-def sampling(args: argparse.Namespace, context: Context) -> dict[str, Any]:
-    """The fields of drawing jobs that the flags of `add_sampling` set."""
-    return {
-        "guidance": args.guidance,
-        "schedule": args.schedule,
-        "iterations": args.iterations,
-        "order": args.order,
-        "temperature": args.temperature,
-        "head_steps": args.head_steps,
-        "unconditional": None if args.unconditional in _USUAL else args.unconditional,
-        "quality": args.quality or context.settings.quality,
-    }

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from unipic_tui import paths
 from unipic_tui.cli.arguments import Commands, Parser, add_command, add_model, add_sampling
-from unipic_tui.cli.batch import add_result_folder, sampling
+from unipic_tui.cli.batch import add_result_folder
 from unipic_tui.cli.context import Context
+from unipic_tui.cli.inputs import sampling
 from unipic_tui.errors import InputError
 from unipic_tui.jobs import MAX_COUNT, QUALITIES
 
@@ -93,7 +94,10 @@ def _run(name: str, args: argparse.Namespace, context: Context) -> int:
 
     prompts = paths.absolute(args.prompts)
     common = Common(
-        folder=prompts.parent, seed=args.seed, size=args.size, sampling=sampling(args, context)
+        folder=prompts.parent,
+        seed=args.seed,
+        size=args.size,
+        sampling=sampling(args, context.settings),
     )
     output = paths.absolute(args.output)
     notes = output.with_name(f"{output.name}-notes")

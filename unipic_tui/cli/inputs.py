@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import secrets
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from unipic_tui import paths
@@ -26,6 +26,7 @@ _NEW_SEEDS = 2**32
 # What the published scripts pass as --cfg_prompt, and the model is told anyway.
 _DRAW_NOTHING = "Generate an image."
 _CHANGE_NOTHING = "Repeat this image."
+_USUAL = {_DRAW_NOTHING, _CHANGE_NOTHING}
 
 
 def random_seed() -> int:
@@ -173,13 +174,26 @@ def _sampling(
         "prompt": prompt,
         "count": _count(args),
         "seed": random_seed() if seed is None else seed,
+        **sampling(args, settings, {usual}),
+    }
+
+
+def sampling(
+    args: argparse.Namespace, settings: Settings, usual: Collection[str] = _USUAL
+) -> dict[str, Any]:
+    """The fields of drawing jobs that `add_sampling` has flags for, of every prompt alike.
+
+    Args:
+        usual: unconditional prompts that the model is told anyway.
+    """
+    return {
         "guidance": args.guidance,
         "schedule": args.schedule,
         "iterations": args.iterations,
         "order": args.order,
         "temperature": args.temperature,
         "head_steps": args.head_steps,
-        "unconditional": None if args.unconditional == usual else args.unconditional,
+        "unconditional": None if args.unconditional in usual else args.unconditional,
         "quality": args.quality or settings.quality,
     }
 

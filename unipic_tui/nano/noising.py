@@ -86,11 +86,6 @@ def quadrant_of(side: int) -> Tensor:
     return (2 * half[:, None] + half).flatten()
 
 
-def tokens_of(side: int) -> Tensor:
-    """(4, side² / 4) the tokens of each quadrant, ascending."""
-    return quadrant_of(side).argsort(stable=True).view(4, -1)
-
-
 def orders(count: int, side: int) -> Tensor:
     """(count, side²) orders in which tokens are masked.
 

@@ -100,16 +100,17 @@ FIELDS: tuple[Field, ...] = (
         "quality", "Quality", 7, DRAWING,
         "Full is the usual choice; fast takes fewer steps; exact is the published sampler.",
         choices=("full", *(quality for quality in QUALITIES if quality != "full")),
+        sweeps=True,
     ),
     Field(
         "schedule", "Schedule", 9, DRAWING,
         "Guidance over the iterations: the same throughout, or rising from 1.",
-        choices=SCHEDULES, further=True,
+        choices=SCHEDULES, sweeps=True, further=True,
     ),
     Field(
         "order", "Order", 6, DRAWING,
         "In which order the tokens appear: auto is the checkpoint's, random, or spread evenly.",
-        choices=(AUTO, *ORDERS), further=True,
+        choices=(AUTO, *ORDERS), sweeps=True, further=True,
     ),
     Field(
         "head_steps", "Head steps", 10, DRAWING,
@@ -138,7 +139,6 @@ FIELDS: tuple[Field, ...] = (
 )
 # fmt: on
 
-_SWEPT_CHOICES = {"quality", "schedule", "order"}
 _BY_NAME = {field.name: field for field in FIELDS}
 
 
@@ -177,7 +177,7 @@ def read(name: str, text: str, defaults: Defaults | None = None) -> list[Value]:
     spec = _BY_NAME[name]
     if spec.choices:
         choice = text.strip().lower() or spec.choices[0]
-        values = sweep_values(choice) if name in _SWEPT_CHOICES else [choice]
+        values = sweep_values(choice) if spec.sweeps else [choice]
         for value in values:
             if value not in spec.choices:
                 raise InputError(
