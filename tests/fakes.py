@@ -15,7 +15,6 @@ from unipic_tui.errors import DeviceError, InputError
 from unipic_tui.events import (
     BackendInfo,
     BackendOptions,
-    Defaults,
     Event,
     Failed,
     Finished,
@@ -27,7 +26,8 @@ from unipic_tui.events import (
     Progress,
     Text,
 )
-from unipic_tui.jobs import TOKEN_PIXELS, DescribeJob, DrawingJob, EditJob, GenerateJob, Job
+from unipic_tui.jobs import Defaults, DescribeJob, DrawingJob, EditJob, GenerateJob, Job
+from unipic_tui.sizes import TOKEN_PIXELS
 
 Failure = Literal["load", "job", "crash"]
 ITERATIONS = 8
@@ -122,10 +122,10 @@ class FakeBackend:
             return
         self.jobs.append(job)
         try:
-            if isinstance(job, DescribeJob):
-                yield from self._describe(job)
-            else:
+            if isinstance(job, DrawingJob):
                 yield from self._draw(job, resume)
+            elif isinstance(job, DescribeJob):
+                yield from self._describe(job)
         except GeneratorExit:
             self.cancelled += 1
             raise
@@ -176,20 +176,11 @@ class FakeBackend:
         return job.width or self.size, job.height or self.size
 
     def _filled(self, job: DrawingJob, index: int, width: int, height: int) -> DrawingJob:
-        guidance = 3.0 if job.guidance is None else job.guidance
-        filled = dataclasses.replace(
-            job,
-            count=1,
-            seed=job.seed + index,
-            guidance=guidance,
-            iterations=job.iterations or ITERATIONS,
-            head_steps=job.head_steps or 10,
-        )
-        if isinstance(filled, EditJob):
-            return dataclasses.replace(filled, size=filled.size or max(width, height))
-        if filled.source is not None:
-            return filled
-        return dataclasses.replace(filled, width=width, height=height)
+        own = dataclasses.replace(job, count=1, seed=job.seed + index)
+        filled = self.info.defaults.fill(own)
+        if isinstance(filled, EditJob) and isinstance(job, EditJob):
+            return dataclasses.replace(filled, size=job.size or max(width, height))
+        return filled
 
     def _progress(
         self, job: DrawingJob, index: int, iteration: int, iterations: int, size: tuple[int, int]

@@ -153,10 +153,10 @@ class UniPic:
             count: ``None`` for one picture; a number for a list of so many, where picture k has
                 the seed ``seed`` + k.
             size: width and height in pixels, multiples of 16, or one number for a square.
-            source, region: draw only a part of this picture anew: left column, top row, columns
-                and rows, in tokens of 16 pixels.
-            settings: further fields of `unipic_tui.jobs.GenerateJob`: seed, guidance, schedule,
-                iterations, order, temperature, head_steps, unconditional, quality.
+            source, region: redraw only a part of this picture: left column, top row, columns and
+                rows, in tokens of 16 pixels.
+            settings: further settings of `unipic_tui.jobs.GenerateJob`, which `unipic-tui generate
+                --help` lists.
 
         Returns:
             RGB pictures.
@@ -214,8 +214,8 @@ class UniPic:
             image: the picture.
             question: ``None`` asks for a description.
             turns: earlier questions and answers about it, oldest first.
-            settings: further fields of `unipic_tui.jobs.DescribeJob`: max_new_tokens, temperature
-                (0 takes the likeliest word), seed, vision.
+            settings: further settings of `unipic_tui.jobs.DescribeJob`, which `unipic-tui describe
+                --help` lists.
 
         Raises:
             UnipicError: it cannot be done; the message says why.

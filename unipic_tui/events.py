@@ -12,7 +12,7 @@ from typing import Protocol
 
 from PIL.Image import Image
 
-from unipic_tui.jobs import DrawingJob, Job, Order
+from unipic_tui.jobs import Defaults, DrawingJob, Job
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,23 +135,6 @@ class Failed:
 
 Final = Finished | Cancelled | Failed
 Event = Loading | Progress | Preview | Kept | Picture | Text | Notice | Final
-
-
-@dataclass(frozen=True, slots=True)
-class Defaults:
-    """What a checkpoint does with the settings a job leaves open.
-
-    Attributes:
-        guidance, edit_guidance: of drawing and of editing.
-    """
-
-    width: int = 1024
-    height: int = 1024
-    guidance: float = 3.0
-    iterations: int = 32
-    head_steps: int = 100
-    edit_guidance: float = 3.0
-    order: Order = "random"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,28 @@
 A job says everything that determines its result, so that a picture carrying its job can be made
 again. Fields left at ``None`` take the default of whatever checkpoint runs the job; the engine
 returns the job with every field filled in (`Picture.job` in `unipic_tui.events`).
+
+A kind of job describes itself: its words, whether it draws, its settings. `KINDS` lists the kinds;
+the command line, batches and the app are made from it.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, Literal, Self, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from unipic_tui.errors import InputError
+from unipic_tui.job_settings import (
+    LARGEST,
+    Value,
+    check_range,
+    check_text,
+    setting,
+    settings_of,
+)
 
 Schedule = Literal["constant", "linear"]
 Order = Literal["random", "spread"]
@@ -24,14 +36,12 @@ ORDERS: tuple[Order, ...] = get_args(Order)
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
 VISIONS: tuple[Vision, ...] = get_args(Vision)
 
-TOKEN_PIXELS = 16
-"""Side of the square of pixels that one image token stands for."""
-MAX_SIDE = 4096
-"""Longest side, in pixels, that a job may ask for."""
 MAX_COUNT = 64
-MAX_SEED = 2**63 - 1
+MAX_SEED = LARGEST
+"""The largest seed that torch and other image tools take."""
 
-_Kind = TypeVar("_Kind")
+_Read = TypeVar("_Read")
+_Drawing = TypeVar("_Drawing", bound="DrawingJob")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,167 +84,418 @@ class Turn:
     answer: str
 
 
-def _check_range(name: str, value: float | None, low: float, high: float) -> None:
-    if value is None or low <= value <= high:  # no comparison holds for a NaN
-        return
-    shown = "given" if isinstance(value, int) and abs(value) > 10**20 else _number(value)
-    raise InputError(f"The {name} {shown} is out of range: use {_number(low)} to {_number(high)}.")
-
-
-def _number(value: float) -> str:
-    return str(value) if isinstance(value, int) else f"{value:g}"
-
-
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise InputError(f"The {name} {value!r} is unknown: use one of {', '.join(choices)}.")
-
-
-def _check_text(name: str, value: str) -> None:
-    if not value.strip():
-        raise InputError(f"The {name} is empty: say in words what you want.")
-    try:
-        value.encode()
-    except UnicodeEncodeError:  # lone surrogates: no tokenizer and no file takes them
-        raise InputError(f"The {name} holds bytes that are not UTF-8 text: type it anew.") from None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sampling:
-    """The settings shared by everything that draws.
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How people read of a kind of job.
 
     Attributes:
-        prompt: what to draw, or how to change the source.
-        count: number of pictures, 1 to 64.
-        seed: seed of the first picture; picture k of the job has seed + k.
-        guidance: weight of classifier-free guidance, 0 or more; 1 turns it off.
-        schedule: guidance over the iterations: ``constant`` or ``linear`` from 1 upwards.
-        iterations: MAR iterations, 1 to 1024.
-        order: in which the tokens appear: ``random``, another order for every seed, or ``spread``,
-            evenly over the picture.
-        temperature: factor on the noise of the diffusion head, 0 to 10.
-        head_steps: steps of the diffusion head a token, 1 to 1000.
-        unconditional: what the unconditional branch of the guidance is told, in place of the
-            mode's own words.
-        quality: ``exact`` repeats the published sampler to the number, ``full`` starts the head
-            at a timestep that is numerically safe, ``fast`` also anneals its steps and reuses
-            the unconditional branch.
+        title: of its mode in the app.
+        doing: while it runs.
+        done: of its result.
+        glyph: one character.
+        summary: what its command does.
+        aliases: further names of the command.
+        example: how its command is used.
+        hint: what its prompt says.
+        purpose: completes "what to …".
     """
 
-    prompt: str
-    count: int = 1
-    seed: int = 0
-    guidance: float | None = None
-    schedule: Schedule = "constant"
-    iterations: int | None = None
-    order: Order | None = None
-    temperature: float = 1.0
-    head_steps: int | None = None
-    unconditional: str | None = None
-    quality: Quality = "full"
+    title: str
+    doing: str
+    done: str
+    glyph: str
+    summary: str
+    aliases: tuple[str, ...]
+    example: str
+    hint: str
+    purpose: str
 
-    def _check_sampling(self) -> None:
-        _check_text("prompt", self.prompt)
-        _check_range("count", self.count, 1, MAX_COUNT)
-        _check_range("seed", self.seed, 0, MAX_SEED - self.count + 1)
-        _check_range("guidance", self.guidance, 0, 100)
-        _check_choice("guidance schedule", self.schedule, SCHEDULES)
-        _check_range("number of iterations", self.iterations, 1, 1024)
-        if self.order is not None:
-            _check_choice("order", self.order, ORDERS)
-        _check_range("temperature", self.temperature, 0, 10)
-        _check_range("number of head steps", self.head_steps, 1, 1000)
-        _check_choice("quality", self.quality, QUALITIES)
-        if self.unconditional is not None:
-            _check_text("unconditional prompt", self.unconditional)
+
+class Job:
+    """Anything that can be asked for.
+
+    Attributes:
+        mode: the kind's name, in files and on the command line.
+        wording: what people read.
+        draws: whether it makes pictures; the others answer in words.
+        needs_source: whether it is about a picture.
+        prompt: what to draw, change or answer.
+        source: path of a picture, where one is used.
+        seed: of the first picture, or of the answer.
+    """
+
+    __slots__ = ()
+    mode: ClassVar[str]
+    wording: ClassVar[Wording]
+    draws: ClassVar[bool]
+    needs_source: ClassVar[bool]
+
+    prompt: str
+    source: str | None
+    seed: int
+
+    def __post_init__(self) -> None:
+        check_text(self._noun, self.prompt)
+        for each in settings_of(type(self)):
+            each.check(self)
+        self._check()
+
+    @property
+    def _noun(self) -> str:
+        return "prompt" if self.draws else "question"
+
+    def _check(self) -> None:
+        """What must hold between fields; raises `InputError`."""
+
+    @property
+    def done(self) -> str:
+        """What became of it, in a word or two."""
+        return self.wording.done
+
+    @property
+    def glyph(self) -> str:
+        """A sign for it."""
+        return self.wording.glyph
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GenerateJob(_Sampling):
+class SamplingSettings:
+    """What the sampler goes by; every job that draws is one. See each setting's help."""
+
+    guidance: float | None = setting(
+        None,
+        "number",
+        "Guidance",
+        "guidance scale (CFG): higher follows the prompt more closely, 1 turns guidance off",
+        high=100,
+        aliases=("cfg",),
+        letter="g",
+        parameter="CFG scale",
+        sweeps=True,
+    )
+    iterations: int | None = setting(
+        None,
+        "whole",
+        "Iterations",
+        "MAR iterations in which the tokens of a picture are revealed",
+        low=1,
+        high=1024,
+        noun="number of iterations",
+        aliases=("num_iter", "iter"),
+        letter="i",
+        parameter="Steps",
+        sweeps=True,
+    )
+    temperature: float = setting(
+        1.0,
+        "number",
+        "Temperature",
+        "factor on the noise of the diffusion head; lower varies less",
+        high=10,
+        aliases=("temp",),
+        letter="t",
+        parameter="Temperature",
+        sweeps=True,
+    )
+    quality: Quality = setting(
+        "full",
+        "choice",
+        "Quality",
+        "exact repeats the published sampler number for number, full starts the diffusion head "
+        "where it is numerically safe, fast takes fewer steps",
+        choices=QUALITIES,
+        letter="q",
+        parameter="Sampler",
+        sweeps=True,
+    )
+    schedule: Schedule = setting(
+        "constant",
+        "choice",
+        "Schedule",
+        "guidance over the iterations: the same throughout, or rising from 1",
+        choices=SCHEDULES,
+        noun="guidance schedule",
+        aliases=("cfg_schedule",),
+        parameter="Schedule",
+        sweeps=True,
+        advanced=True,
+    )
+    order: Order | None = setting(
+        None,
+        "choice",
+        "Order",
+        "in which tokens are revealed: random, another for every seed, or spread evenly",
+        choices=ORDERS,
+        parameter="Order",
+        usual="random",
+        sweeps=True,
+        advanced=True,
+    )
+    head_steps: int | None = setting(
+        None,
+        "whole",
+        "Head steps",
+        "diffusion steps of the head for each token",
+        low=1,
+        high=1000,
+        noun="number of head steps",
+        aliases=("steps",),
+        parameter="Head steps",
+        sweeps=True,
+        advanced=True,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawingJob(SamplingSettings, Job):
+    """A job that makes pictures; picture k has the seed ``seed`` + k."""
+
+    draws: ClassVar[bool] = True
+    own_unconditional: ClassVar[str]
+    """What the unconditional branch is told where the job does not say."""
+
+    prompt: str
+    source: str | None = None
+    count: int = setting(
+        1,
+        "whole",
+        "Count",
+        "number of pictures; picture k has seed + k",
+        low=1,
+        high=MAX_COUNT,
+        letter="n",
+        usual=1,
+    )
+    seed: int = setting(
+        0,
+        "whole",
+        "Seed",
+        "seed of the first picture",
+        letter="s",
+        parameter="Seed",
+        sweeps=True,
+        high=MAX_SEED,
+    )
+    unconditional: str | None = setting(
+        None,
+        "text",
+        "Unconditional",
+        "prompt that guidance steers away from, in place of the model's own",
+        noun="unconditional prompt",
+        aliases=("cfg_prompt",),
+        advanced=True,
+    )
+
+    def _check(self) -> None:
+        check_range("seed", self.seed, 0, MAX_SEED - self.count + 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerateJob(DrawingJob):
     """Draw pictures from text.
 
     Attributes:
-        width, height: size in pixels, multiples of 16.
         source: an image to keep outside of ``region``; its size is then the picture's size.
-        region: the tokens of ``source`` that are drawn anew.
+        region: the tokens of ``source`` that are redrawn.
     """
 
-    mode: ClassVar[Literal["generate"]] = "generate"
+    mode: ClassVar[str] = "generate"
+    needs_source: ClassVar[bool] = False
+    own_unconditional: ClassVar[str] = "Generate an image."
+    wording: ClassVar[Wording] = Wording(
+        title="Draw",
+        doing="Drawing",
+        done="drawn",
+        glyph="◆",
+        summary="draw pictures from a prompt",
+        aliases=("gen", "g"),
+        example='generate "a red circle"',
+        hint="What to draw. {red|blue} draws both; seed=1..4 at the end draws four.",
+        purpose="draw",
+    )
 
-    width: int | None = None
+    width: int | None = setting(
+        None,
+        "size",
+        "Size",
+        "768, 768x512, or an aspect ratio such as 3:2, in multiples of 16 pixels",
+        name="size",
+        fields=("width", "height"),
+        aliases=("image_size",),
+        sweeps=True,
+    )
     height: int | None = None
-    source: str | None = None
     region: Region | None = None
 
-    def __post_init__(self) -> None:
-        self._check_sampling()
-        for name, value in (("width", self.width), ("height", self.height)):
-            _check_range(name, value, TOKEN_PIXELS, MAX_SIDE)
-            if value is not None and value % TOKEN_PIXELS:
-                raise InputError(f"The {name} {value} is not a multiple of {TOKEN_PIXELS}.")
+    def _check(self) -> None:
+        DrawingJob._check(self)
         if (self.source is None) != (self.region is None):
             raise InputError("A region needs a source image, and a source image needs a region.")
 
+    @property
+    def done(self) -> str:
+        """What became of it."""
+        return "region redrawn" if self.region else self.wording.done
+
+    @property
+    def glyph(self) -> str:
+        """A sign for it."""
+        return "◫" if self.region else self.wording.glyph
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EditJob(_Sampling):
-    """Change an image as the prompt says; the result has the source's size and aspect ratio.
+class EditJob(DrawingJob):
+    """Change an image as the prompt says; the result has the source's size and aspect ratio."""
 
-    Attributes:
-        source: path of the image to change.
-        size: longest side, in pixels, at which the model works; ``None`` for the checkpoint's.
-    """
-
-    mode: ClassVar[Literal["edit"]] = "edit"
+    mode: ClassVar[str] = "edit"
+    needs_source: ClassVar[bool] = True
+    own_unconditional: ClassVar[str] = "Repeat this image."
+    wording: ClassVar[Wording] = Wording(
+        title="Edit",
+        doing="Editing",
+        done="edited",
+        glyph="~",
+        summary="change a picture as a prompt says",
+        aliases=("e",),
+        example='edit cat.png "make it black"',
+        hint="How to change the chosen picture.",
+        purpose="change",
+    )
 
     source: str
-    size: int | None = None
-
-    def __post_init__(self) -> None:
-        self._check_sampling()
-        _check_range("size", self.size, TOKEN_PIXELS, MAX_SIDE)
+    size: int | None = setting(
+        None,
+        "side",
+        "Size",
+        "longest side, in pixels, at which the model works; the result has the source's size",
+        aliases=("image_size",),
+        sweeps=True,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DescribeJob:
+class DescribeJob(Job):
     """Answer a question about an image.
 
     Attributes:
-        source: path of the image.
-        prompt: the question.
         turns: earlier questions and answers about the same image, oldest first.
-        max_new_tokens: longest answer, 1 to 8192 tokens.
-        temperature: 0 always takes the likeliest token; above it, tokens are sampled.
-        seed: seed of that sampling.
-        vision: which encoder looks: the MAR encoder, as the published scripts do, or SigLIP2.
     """
 
-    mode: ClassVar[Literal["describe"]] = "describe"
+    mode: ClassVar[str] = "describe"
+    draws: ClassVar[bool] = False
+    needs_source: ClassVar[bool] = True
+    wording: ClassVar[Wording] = Wording(
+        title="Describe",
+        doing="Answering",
+        done="described",
+        glyph="?",
+        summary="answer a question about a picture",
+        aliases=("desc", "d"),
+        example='describe cat.png "What colour is it?"',
+        hint="What to ask about the chosen picture; leave it empty to have it described.",
+        purpose="ask about",
+    )
 
     source: str
     prompt: str = "Describe the image in detail."
     turns: tuple[Turn, ...] = ()
-    max_new_tokens: int = 1024
-    temperature: float = 0.0
-    seed: int = 0
-    vision: Vision = "mar"
+    max_new_tokens: int = setting(
+        1024,
+        "whole",
+        "Longest answer",
+        "longest answer in tokens",
+        low=1,
+        high=8192,
+        noun="answer's length",
+        unit="tokens",
+    )
+    temperature: float = setting(
+        0.0,
+        "number",
+        "Temperature",
+        "0 decodes greedily; higher samples more freely",
+        high=10,
+        aliases=("temp",),
+        letter="t",
+    )
+    seed: int = setting(
+        0,
+        "whole",
+        "Seed",
+        "seed of sampling at a temperature above 0",
+        letter="s",
+        needs="temperature",
+        high=MAX_SEED,
+    )
+    vision: Vision = setting(
+        "mar",
+        "choice",
+        "Vision",
+        "vision encoder: the MAR encoder, as published, or siglip2 where the checkpoint has it",
+        choices=VISIONS,
+        noun="vision encoder",
+    )
 
-    def __post_init__(self) -> None:
-        _check_text("question", self.prompt)
-        _check_range("answer's length", self.max_new_tokens, 1, 8192)
-        _check_range("temperature", self.temperature, 0, 10)
-        _check_range("seed", self.seed, 0, MAX_SEED)
-        _check_choice("vision encoder", self.vision, VISIONS)
+
+KINDS: dict[str, type[Job]] = {kind.mode: kind for kind in (GenerateJob, EditJob, DescribeJob)}
+"""Every kind of job by its mode, in the order they are listed."""
 
 
-Job = GenerateJob | EditJob | DescribeJob
-DrawingJob = GenerateJob | EditJob
-_KINDS: dict[str, type[Job]] = {kind.mode: kind for kind in (GenerateJob, EditJob, DescribeJob)}
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a checkpoint does with the settings that a job leaves open.
+
+    A value for one kind alone is called ``<mode>_<setting>``.
+    """
+
+    width: int = 1024
+    height: int = 1024
+    guidance: float = 3.0
+    iterations: int = 32
+    head_steps: int = 100
+    edit_guidance: float = 3.0
+    order: Order = "random"
+
+    @property
+    def edit_size(self) -> int:
+        """The longest side at which edits are made."""
+        return max(self.width, self.height)
+
+    @property
+    def side(self) -> int:
+        """Side of the square that is as large as the usual picture, in pixels."""
+        return round(math.sqrt(self.width * self.height))
+
+    def of(self, kind: type[Job], field: str) -> Any:
+        """What fills a field of a kind; ``None`` where nothing does."""
+        return getattr(self, f"{kind.mode}_{field}", getattr(self, field, None))
+
+    def value(self, kind: type[Job], name: str) -> Value:
+        """What fills a setting of a kind; ``None`` where nothing does."""
+        each = next(each for each in settings_of(kind) if each.name == name)
+        values = [self.of(kind, field) for field in each.fields]
+        if len(values) == 1:
+            return values[0]  # type: ignore[no-any-return]
+        return None if None in values else tuple(values)
+
+    def fill(self, job: _Drawing) -> _Drawing:
+        """The job with every setting filled in that the checkpoint has a value for.
+
+        A redrawn region keeps its source's size, so that stays open.
+        """
+        filled = {
+            field: value
+            for each in settings_of(type(job))
+            if not (each.kind == "size" and job.source is not None)
+            for field in each.fields
+            if getattr(job, field) is None and (value := self.of(type(job), field)) is not None
+        }
+        return dataclasses.replace(job, **filled)
 
 
 def job_to_dict(job: Job) -> dict[str, Any]:
     """A JSON-ready dict with the job's ``mode`` and every field."""
-    return {"mode": job.mode, **dataclasses.asdict(job)}
+    return {"mode": job.mode, **dataclasses.asdict(cast("Any", job))}
 
 
 def job_from_dict(data: dict[str, Any]) -> Job:
@@ -244,9 +505,9 @@ def job_from_dict(data: dict[str, Any]) -> Job:
         InputError: the dict names no known mode, or a field is unknown, missing or out of range.
     """
     fields = dict(data)
-    kind = _KINDS.get(str(fields.pop("mode", "")))
+    kind = KINDS.get(str(fields.pop("mode", "")))
     if kind is None:
-        raise InputError("The saved job names no known mode (generate, edit or describe).")
+        raise InputError(f"The saved job names no known mode ({', '.join(KINDS)}).")
     try:
         if fields.get("region") is not None:
             fields["region"] = _read(Region, fields["region"])
@@ -257,7 +518,7 @@ def job_from_dict(data: dict[str, Any]) -> Job:
         raise InputError(f"The saved job does not fit this version: {error}.") from None
 
 
-def _read(kind: type[_Kind], fields: dict[str, Any]) -> _Kind:
+def _read(kind: type[_Read], fields: dict[str, Any]) -> _Read:
     """A dataclass from untrusted fields; raises `TypeError` where they are not its own."""
     known = _known(cast("Any", kind))
     for name, value in fields.items():

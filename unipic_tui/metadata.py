@@ -16,7 +16,7 @@ from PIL import ExifTags, Image, PngImagePlugin
 
 from unipic_tui import __version__
 from unipic_tui.errors import InputError
-from unipic_tui.jobs import DescribeJob, DrawingJob, job_from_dict, job_to_dict
+from unipic_tui.jobs import DrawingJob, job_from_dict, job_to_dict
 from unipic_tui.parameters import (
     Parameters,
     describe_job,
@@ -179,7 +179,7 @@ def _parse_record(text: str, parameters: Parameters | None) -> PictureMetadata:
     if not isinstance(record, dict) or not isinstance(record.get("job"), dict):
         raise InputError("The picture's metadata holds no job.")
     job = job_from_dict(record["job"])
-    if isinstance(job, DescribeJob):
+    if not isinstance(job, DrawingJob):
         raise InputError("The job saved in the picture draws nothing.")
     grid = record.get("grid", _FIRST_GRID)
     if isinstance(grid, bool) or not isinstance(grid, int):

@@ -13,10 +13,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from unipic_tui import __version__
-from unipic_tui.jobs import DrawingJob
+from unipic_tui.job_settings import settings_of
+from unipic_tui.jobs import DrawingJob, GenerateJob
 
 _NEGATIVE = "Negative prompt:"
 _KEY = re.compile(r"\s*(\w[\w \-/().]{0,80}):\s*")
+_FIRST = ("Steps", "Sampler", "CFG scale", "Seed", "Size")
+"""Names that other tools know, in the order in which they write them."""
 _FEWEST_SETTINGS = 3
 """How many pairs make a last line settings rather than prompt, unless it starts with Steps."""
 
@@ -44,21 +47,20 @@ def describe_job(job: DrawingJob, model: str, size: tuple[int, int]) -> Paramete
         model: name of the checkpoint.
         size: the picture's width and height in pixels.
     """
-    values: dict[str, object] = {
-        "Steps": job.iterations,
-        "Sampler": f"UniPic {job.quality}",
-        "Schedule": None if job.schedule == "constant" else job.schedule,
-        "Order": None if job.order == "random" else job.order,
-        "CFG scale": None if job.guidance is None else f"{job.guidance:g}",
-        "Seed": job.seed,
+    told = dict.fromkeys(_FIRST, "")
+    for each in settings_of(type(job)):
+        value = each.of(job)
+        first = each.parameter in _FIRST and value is not None
+        if each.parameter and (first or not each.is_usual(value)):
+            told[each.parameter] = each.shown(value)
+    told |= {
+        "Sampler": f"UniPic {told['Sampler']}",
         "Size": f"{size[0]}x{size[1]}",
-        "Mode": None if job.mode == "generate" else job.mode,
-        "Temperature": None if job.temperature == 1 else f"{job.temperature:g}",
-        "Head steps": job.head_steps,
+        "Mode": "" if job.mode == GenerateJob.mode else job.mode,
         "Model": model,
         "Version": f"unipic-tui {__version__}",
     }
-    settings = {name: str(value) for name, value in values.items() if value is not None}
+    settings = {name: value for name, value in told.items() if value}
     return Parameters(job.prompt, job.unconditional or "", settings)
 
 

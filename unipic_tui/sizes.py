@@ -6,8 +6,12 @@ import math
 import re
 
 from unipic_tui.errors import InputError
-from unipic_tui.jobs import MAX_SIDE, TOKEN_PIXELS
 from unipic_tui.text import one_line
+
+TOKEN_PIXELS = 16
+"""Side of the square of pixels that one image token stands for."""
+MAX_SIDE = 4096
+"""Longest side, in pixels, that a job may ask for."""
 
 _WHOLE = re.compile(r"\+?\d+", re.ASCII)
 _NUMBER = re.compile(r"\d+(\.\d+)?|\.\d+", re.ASCII)

@@ -8,8 +8,7 @@ import pytest
 from unipic_tui.batch.items import Item
 from unipic_tui.batch.tasks import Common, Task, make_task
 from unipic_tui.errors import InputError
-from unipic_tui.events import Defaults
-from unipic_tui.jobs import DescribeJob, EditJob, GenerateJob, Region
+from unipic_tui.jobs import Defaults, DescribeJob, EditJob, GenerateJob, Region
 
 FOLDER = Path("/data/prompts")
 DEFAULTS = Defaults(width=512, height=512)
@@ -33,7 +32,7 @@ def test_each_item_has_its_own_seed() -> None:
 
 
 def test_an_item_overrides_what_is_common() -> None:
-    common: dict[str, Any] = {"size": "256", "sampling": {"guidance": 2.0, "iterations": 9}}
+    common: dict[str, Any] = {"size": "256", "given": {"guidance": 2.0, "iterations": 9}}
     plain = task({"prompt": "a", "guidance": None}, **common).job
     assert plain == GenerateJob(prompt="a", width=256, height=256, guidance=2.0, iterations=9)
     own = task({"prompt": "a", "guidance": 5, "size": "512x256"}, **common).job

@@ -113,7 +113,7 @@ def test_json_says_why(judging: Cli) -> None:
         (["a ring", "--best-of", "65"], "use 2 to 64"),
         (["a ring", "--best-of", "4", "--grid-size", "2"], "do not go together"),
         (["a ring", "--best-of", "4", "-n", "4"], "are all of them"),
-        (["a ring", "--best-of", "4", "-s", str(2**63 - 3)], "too large"),
+        (["a ring", "--best-of", "4", "-s", str(2**64 - 3)], "too large"),
         (["?!", "--best-of", "4"], "finds nothing in the prompt"),
         (["a ring", "--best-of", "x"], "--best-of"),
     ],

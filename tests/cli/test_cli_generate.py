@@ -79,7 +79,7 @@ def test_the_published_flags(cli: Cli) -> None:
     assert (job.guidance, job.schedule, job.iterations) == (2, "linear", 4)
     assert (job.count, job.width, job.height, job.temperature) == (4, 32, 32, 0.9)
     assert job.unconditional == "nothing"
-    assert "pushes away from 'nothing'" in result.err
+    assert "steers away from 'nothing'" in result.err
     assert cli.backend.options.checkpoint == Path("model").absolute()
     assert result.lines == ["out.jpg"]
 
@@ -111,7 +111,14 @@ def test_every_picture_carries_its_own_job(cli: Cli) -> None:
         found = read_metadata(f"x-s{seed}.png")
         assert found is not None
         assert found.job == GenerateJob(
-            prompt="x", seed=seed, guidance=3, iterations=8, head_steps=10, width=64, height=64
+            prompt="x",
+            seed=seed,
+            guidance=3,
+            iterations=8,
+            order="random",
+            head_steps=10,
+            width=64,
+            height=64,
         )
         assert found.model == "fake"
 
@@ -259,6 +266,7 @@ def cli_filled(cli: Cli) -> GenerateJob:
         seed=cli.job.seed,
         guidance=3.0,
         iterations=8,
+        order="random",
         head_steps=10,
         width=64,
         height=64,

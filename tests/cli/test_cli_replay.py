@@ -112,4 +112,7 @@ def test_a_region_again(cli: Cli, photo: Path) -> None:
     first, second = (backend.jobs[0] for backend in cli.backends)
     assert isinstance(first, GenerateJob)
     assert isinstance(second, GenerateJob)
-    assert dataclasses.replace(second, guidance=None, iterations=None, head_steps=None) == first
+    assert (
+        dataclasses.replace(second, guidance=None, iterations=None, order=None, head_steps=None)
+        == first
+    )

@@ -12,6 +12,7 @@ from tests.tiny import CONFIG, make_model
 from unipic_tui.inference.sampling import (
     SamplingSettings,
     guidance_at,
+    head_steps_at,
     masked_counts,
     read_prefix,
     sample,
@@ -135,7 +136,7 @@ def test_an_order_given_is_kept_to_in_a_region_too() -> None:
 
 def test_fast_anneals_the_head_and_still_reads_the_prompt(model: UniPic) -> None:
     fast = SamplingSettings(guidance=2.0, iterations=8, head_steps=40, quality="fast")
-    steps = [fast.head_steps_at(iteration, 8) for iteration in range(8)]
+    steps = [head_steps_at(fast, iteration, 8) for iteration in range(8)]
     assert steps[0] == 20
     assert steps[-1] == 5
     assert steps == sorted(steps, reverse=True)

@@ -10,11 +10,9 @@ from pathlib import Path
 import pytest
 
 from unipic_tui.errors import InputError
-from unipic_tui.events import Defaults
-from unipic_tui.jobs import DescribeJob, EditJob, GenerateJob, Job, Region, Turn
+from unipic_tui.jobs import Defaults, DescribeJob, EditJob, GenerateJob, Job, Region, Turn
 from unipic_tui.library.records import StoredPicture
-from unipic_tui.ui.draft import Draft, has_wildcards, mode_of, outlook, plan, texts_of
-from unipic_tui.ui.fields import Mode
+from unipic_tui.ui.draft import Draft, has_wildcards, outlook, plan_jobs, texts_of
 
 DEFAULTS = Defaults(width=64, height=64)
 PICTURE = StoredPicture(
@@ -35,14 +33,14 @@ PICTURE = StoredPicture(
 
 
 def jobs(draft: Draft, seed: int = 0) -> tuple[Job, ...]:
-    return plan(draft, DEFAULTS, random.Random(seed)).jobs
+    return plan_jobs(draft, DEFAULTS, random.Random(seed)).jobs
 
 
 def test_a_plain_prompt_is_one_job_with_a_random_seed() -> None:
-    (first,) = jobs(Draft("draw", "a circle"))
+    (first,) = jobs(Draft("generate", "a circle"))
     assert isinstance(first, GenerateJob)
     assert (first.prompt, first.width, first.guidance, first.count) == ("a circle", None, None, 1)
-    (second,) = jobs(Draft("draw", "a circle"), seed=1)
+    (second,) = jobs(Draft("generate", "a circle"), seed=1)
     assert isinstance(second, GenerateJob)
     assert first.seed != second.seed
 
@@ -51,7 +49,7 @@ def test_fields_become_settings() -> None:
     texts = {"size": "3:2", "count": "2", "seed": "4", "guidance": "2", "quality": "fast"}
     texts |= {"iterations": "5", "temperature": "0.5", "schedule": "linear", "head_steps": "7"}
     texts |= {"order": "spread"}
-    (job,) = jobs(Draft("draw", "a circle", texts))
+    (job,) = jobs(Draft("generate", "a circle", texts))
     assert job == GenerateJob(
         prompt="a circle",
         width=80,
@@ -71,21 +69,21 @@ def test_fields_become_settings() -> None:
 @pytest.mark.parametrize(
     ("mode", "texts", "prompt"),
     [
-        ("draw", {"size": "500x300"}, "a circle"),
-        ("draw", {}, "a circle size=500"),
+        ("generate", {"size": "500x300"}, "a circle"),
+        ("generate", {}, "a circle size=500"),
         ("edit", {"edit_size": "500"}, "bigger"),
     ],
 )
-def test_a_rounded_size_is_said(mode: Mode, texts: dict[str, str], prompt: str) -> None:
+def test_a_rounded_size_is_said(mode: str, texts: dict[str, str], prompt: str) -> None:
     draft = Draft(mode, prompt, texts, source=PICTURE)
-    (note,) = plan(draft, DEFAULTS, random.Random(0)).notes
+    (note,) = plan_jobs(draft, DEFAULTS, random.Random(0)).notes
     assert "is used instead" in note
     assert outlook(draft, DEFAULTS) == note
-    assert not plan(Draft("draw", "a", {"size": "512"}), DEFAULTS, random.Random(0)).notes
+    assert not plan_jobs(Draft("generate", "a", {"size": "512"}), DEFAULTS, random.Random(0)).notes
 
 
 def test_sweeps_and_wildcards_multiply_and_share_one_random_seed() -> None:
-    draft = Draft("draw", "a {red|blue} star", {"guidance": "2,3"})
+    draft = Draft("generate", "a {red|blue} star", {"guidance": "2,3"})
     made = jobs(draft)
     assert [(job.prompt, job.guidance) for job in made if isinstance(job, GenerateJob)] == [
         ("a red star", 2.0),
@@ -99,20 +97,20 @@ def test_sweeps_and_wildcards_multiply_and_share_one_random_seed() -> None:
 
 
 def test_a_random_wildcard_makes_one_job() -> None:
-    draft = Draft("draw", "a {red|blue} star", {"wildcards": "one"})
+    draft = Draft("generate", "a {red|blue} star", {"wildcards": "one"})
     prompts = {jobs(draft, seed)[0].prompt for seed in range(30)}
     assert prompts == {"a red star", "a blue star"}
 
 
 def test_settings_in_the_prompt_go_before_the_fields() -> None:
-    made = jobs(Draft("draw", "a star seed=1..3 cfg=2", {"guidance": "9", "seed": "77"}))
+    made = jobs(Draft("generate", "a star seed=1..3 cfg=2", {"guidance": "9", "seed": "77"}))
     assert [job.seed for job in made] == [1, 2, 3]
     assert {job.prompt for job in made} == {"a star"}
     assert {job.guidance for job in made if isinstance(job, GenerateJob)} == {2.0}
 
 
 def test_an_edit_keeps_its_source_and_hangs_under_it() -> None:
-    planned = plan(
+    planned = plan_jobs(
         Draft("edit", "make it red size=128", {"seed": "1", "size": "999x1"}, source=PICTURE),
         DEFAULTS,
         random.Random(0),
@@ -125,9 +123,13 @@ def test_an_edit_keeps_its_source_and_hangs_under_it() -> None:
 
 def test_a_region_of_the_source_is_drawn_anew() -> None:
     draft = Draft(
-        "draw", "a ring", {"seed": "1", "size": "512"}, source=PICTURE, region=Region(1, 0, 2, 2)
+        "generate",
+        "a ring",
+        {"seed": "1", "size": "512"},
+        source=PICTURE,
+        region=Region(1, 0, 2, 2),
     )
-    planned = plan(draft, DEFAULTS, random.Random(0))
+    planned = plan_jobs(draft, DEFAULTS, random.Random(0))
     assert planned.jobs == (
         GenerateJob(prompt="a ring", seed=1, source=str(PICTURE.path), region=draft.region),
     )
@@ -135,7 +137,7 @@ def test_a_region_of_the_source_is_drawn_anew() -> None:
 
 
 def test_a_source_that_is_not_used_leaves_the_drawing_alone() -> None:
-    planned = plan(Draft("draw", "a ring", source=PICTURE), DEFAULTS, random.Random(0))
+    planned = plan_jobs(Draft("generate", "a ring", source=PICTURE), DEFAULTS, random.Random(0))
     assert planned.parent is None
     (job,) = planned.jobs
     assert isinstance(job, GenerateJob)
@@ -144,7 +146,9 @@ def test_a_source_that_is_not_used_leaves_the_drawing_alone() -> None:
 
 def test_describing_goes_on_with_the_conversation() -> None:
     turns = (Turn("What is it?", "A star."),)
-    draft = Draft("describe", "Which colour?", {"length": "20"}, source=PICTURE, turns=turns)
+    draft = Draft(
+        "describe", "Which colour?", {"max_new_tokens": "20"}, source=PICTURE, turns=turns
+    )
     assert jobs(draft) == (
         DescribeJob(
             source=str(PICTURE.path), prompt="Which colour?", turns=turns, max_new_tokens=20
@@ -156,12 +160,12 @@ def test_describing_goes_on_with_the_conversation() -> None:
 @pytest.mark.parametrize(
     ("draft", "part"),
     [
-        (Draft("draw", " "), "prompt is empty"),
-        (Draft("draw", "seed=1"), "prompt is empty"),
+        (Draft("generate", " "), "prompt is empty"),
+        (Draft("generate", "seed=1"), "prompt is empty"),
         (Draft("edit", "make it red"), "Choose a picture to change"),
         (Draft("describe"), "Choose a picture to ask about"),
-        (Draft("draw", "a star", {"count": "900"}), "1 to 64"),
-        (Draft("draw", "a {1|2|3} star", {"seed": "1..200"}), "600 jobs"),
+        (Draft("generate", "a star", {"count": "900"}), "1 to 64"),
+        (Draft("generate", "a {1|2|3} star", {"seed": "1..200"}), "600 jobs"),
         (Draft("edit", "", source=PICTURE), "prompt is empty"),
     ],
 )
@@ -194,5 +198,5 @@ def test_what_cannot_be_run_says_why(draft: Draft, part: str) -> None:
     ],
 )
 def test_recalling_a_job_makes_it_again(job: Job) -> None:
-    draft = Draft(mode_of(job), job.prompt, texts_of(job), source=PICTURE)
+    draft = Draft(job.mode, job.prompt, texts_of(job), source=PICTURE)
     assert jobs(draft) == (job,)

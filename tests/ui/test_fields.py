@@ -5,12 +5,17 @@ from __future__ import annotations
 import pytest
 
 from unipic_tui.errors import InputError
-from unipic_tui.events import Defaults
+from unipic_tui.job_settings import Value
+from unipic_tui.jobs import KINDS, Defaults
 from unipic_tui.ui import fields
 
 DEFAULTS = Defaults(
     width=64, height=64, guidance=2.5, iterations=8, head_steps=20, edit_guidance=1.5
 )
+
+
+def field(key: str) -> fields.Field:
+    return next(each for each in fields.all_fields() if each.key == key)
 
 
 @pytest.mark.parametrize(
@@ -38,9 +43,9 @@ DEFAULTS = Defaults(
         ("vision", "siglip2", ["siglip2"]),
     ],
 )
-def test_reads(name: str, text: str, expected: list[fields.Value]) -> None:
-    assert fields.read(name, text, DEFAULTS) == expected
-    assert fields.problem(name, text, DEFAULTS) is None
+def test_reads(name: str, text: str, expected: list[Value]) -> None:
+    assert fields.read(field(name), text, DEFAULTS) == expected
+    assert fields.problem(field(name), text, DEFAULTS) is None
 
 
 @pytest.mark.parametrize(
@@ -64,31 +69,47 @@ def test_reads(name: str, text: str, expected: list[fields.Value]) -> None:
         ("temperature", "11", "0 to 10"),
         ("head_steps", "2000", "1 to 1000"),
         ("quality", "best", "full, exact, fast"),
-        ("length", "0", "1 to 8192"),
+        ("max_new_tokens", "0", "1 to 8192"),
         ("vision", "eyes", "mar, siglip2"),
     ],
 )
 def test_refuses_with_a_sentence(name: str, text: str, part: str) -> None:
     with pytest.raises(InputError, match=part):
-        fields.read(name, text, DEFAULTS)
-    sentence = fields.problem(name, text, DEFAULTS)
+        fields.read(field(name), text, DEFAULTS)
+    sentence = fields.problem(field(name), text, DEFAULTS)
     assert sentence is not None
     assert sentence.endswith(".")
 
 
-def test_placeholders_say_what_the_checkpoint_does() -> None:
-    assert fields.placeholder("size", DEFAULTS) == "64×64"
-    assert fields.placeholder("guidance", DEFAULTS) == "2.5"
-    assert fields.placeholder("guidance", DEFAULTS, "edit") == "1.5"
-    assert fields.placeholder("guidance", None) == "auto"
-    assert fields.placeholder("seed", None) == "random"
+@pytest.mark.parametrize(
+    ("key", "mode", "expected"),
+    [
+        ("size", "generate", "64×64"),
+        ("edit_size", "edit", "64"),
+        ("guidance", "generate", "2.5"),
+        ("guidance", "edit", "1.5"),
+        ("iterations", "generate", "8"),
+        ("seed", "generate", "random"),
+        ("temperature", "generate", "1"),
+        ("describe_temperature", "describe", "0"),
+        ("describe_seed", "describe", "0"),
+    ],
+)
+def test_placeholders_say_what_the_checkpoint_does(key: str, mode: str, expected: str) -> None:
+    assert fields.placeholder(field(key), DEFAULTS, mode) == expected
 
 
-@pytest.mark.parametrize("mode", fields.MODES)
-def test_every_field_is_complete(mode: fields.Mode) -> None:
-    names = [spec.name for spec in fields.fields_of(mode)]
-    assert len(set(names)) == len(names) >= 4
-    for spec in fields.fields_of(mode):
-        assert spec.help.endswith(".")
-        assert fields.field(spec.name) is spec
-        assert fields.problem(spec.name, "") is None
+def test_a_placeholder_without_a_checkpoint() -> None:
+    assert fields.placeholder(field("guidance"), None, "generate") == "auto"
+
+
+@pytest.mark.parametrize("mode", KINDS)
+def test_every_field_is_complete(mode: str) -> None:
+    shown = fields.fields_of(mode)
+    assert len({each.key for each in shown}) == len(shown) >= 4
+    for each in shown:
+        assert each.setting.help
+        assert not each.setting.help.endswith(".")
+        assert fields.field_of(mode, each.setting.name) == each
+        assert fields.problem(each, "") is None
+        assert each.width >= len(each.setting.label)

@@ -128,7 +128,7 @@ async def test_an_empty_question_has_the_picture_described(tmp_path: Path) -> No
         await driver.settle()
         assert driver.backend.jobs[1].prompt == "Describe the image in detail."
         await driver.press("f6", "u")
-        assert driver.mode == "draw"
+        assert driver.mode == "generate"
         assert driver.prompt == "A picture of 64 by 64 pixels, answer 1."
 
 

@@ -89,7 +89,7 @@ def test_a_range_of_infinities_is_refused() -> None:
     ],
 )
 def test_takes_settings_off_the_end(prompt: str, text: str, settings: dict[str, str]) -> None:
-    assert iterate.split_settings(prompt) == (text, settings)
+    assert iterate.split_settings(prompt, GenerateJob) == (text, settings)
 
 
 def test_variations_have_the_seeds_that_follow() -> None:

@@ -90,7 +90,13 @@ async def test_edit_takes_the_chosen_picture(driver: Driver) -> None:
     again = last_job(driver)
     assert isinstance(again, EditJob)
     assert again == dataclasses.replace(
-        job, seed=again.seed, iterations=8, head_steps=10, guidance=3.0, size=64
+        job,
+        seed=again.seed,
+        iterations=8,
+        order="random",
+        head_steps=10,
+        guidance=3.0,
+        size=64,
     )
     depths = [row.depth for row in driver.studio.rows() if row.entry]
     assert sorted(depths) == [1, 1, 2, 2]
@@ -103,7 +109,7 @@ async def test_a_region_is_drawn_anew(driver: Driver) -> None:
     await driver.press("home")
     await driver.press("left", "left", "left", "up", "up", "up", "shift+left")
     await driver.press("enter")
-    assert driver.screen.composer.mode == "draw"
+    assert driver.screen.composer.mode == "generate"
     assert "redraws" in driver.text()
     await driver.write("a cross")
     await driver.press("ctrl+r")

@@ -7,6 +7,7 @@ from pathlib import Path
 from textual.widget import Widget
 
 from tests.ui.harness import Driver, running_app
+from unipic_tui.jobs import GenerateJob
 from unipic_tui.settings import Settings
 from unipic_tui.ui.widgets.bars import KeyHints, StatusLine, TitleBar
 from unipic_tui.ui.widgets.composer import Composer, ModeBar
@@ -162,13 +163,14 @@ async def test_settings_of_the_settings_file_are_the_first(tmp_path: Path) -> No
         await driver.press("ctrl+r")
         await driver.settle()
         (job,) = driver.backend.jobs
+        assert isinstance(job, GenerateJob)
         assert job.seed == 0
-        assert job.quality == "fast"  # type: ignore[union-attr]
+        assert job.quality == "fast"
 
 
 async def test_further_settings_and_reset(tmp_path: Path) -> None:
     async with running_app(tmp_path, size=(80, 24)) as driver:
-        further = driver.screen.query_one("#further-fields")
+        further = driver.screen.query_one("#advanced-fields")
         assert not further.display
         await driver.press("f4")
         assert further.display
@@ -186,7 +188,7 @@ async def test_further_settings_and_reset(tmp_path: Path) -> None:
 
 async def test_modes_by_mouse(tmp_path: Path) -> None:
     async with running_app(tmp_path, size=(80, 24)) as driver:
-        for mode, column in (("describe", 15), ("edit", 8), ("draw", 1)):
+        for mode, column in (("describe", 15), ("edit", 8), ("generate", 1)):
             await driver.pilot.click(ModeBar, offset=(column, 0))
             await driver.settle_screen()
             assert driver.screen.composer.mode == mode

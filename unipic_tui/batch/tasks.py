@@ -2,38 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from unipic_tui.batch.items import Item
 from unipic_tui.errors import InputError
-from unipic_tui.events import Defaults
-from unipic_tui.jobs import MAX_COUNT, DescribeJob, EditJob, GenerateJob, Job, Region
+from unipic_tui.job_settings import settings_of
+from unipic_tui.jobs import KINDS, MAX_COUNT, Defaults, EditJob, GenerateJob, Job, Region
 from unipic_tui.paths import absolute
-from unipic_tui.sizes import parse_size, round_size
+from unipic_tui.sizes import round_size
 from unipic_tui.text import one_line
 
-MODES = (GenerateJob.mode, EditJob.mode, DescribeJob.mode)
 FORMATS = ("jpg", "png", "webp")
 
-_SAMPLING = {
-    "guidance": (int, float),
-    "schedule": (str,),
-    "iterations": (int,),
-    "order": (str,),
-    "temperature": (int, float),
-    "head_steps": (int,),
-    "unconditional": (str,),
-    "quality": (str,),
-}
-_ANSWERING = {"max_new_tokens": (int,), "temperature": (int, float), "vision": (str,)}
-_TYPES: dict[str, tuple[type, ...]] = {
-    **_SAMPLING,
-    **_ANSWERING,
+_OWN: dict[str, tuple[type, ...]] = {
     "prompt": (str,),
     "mode": (str,),
-    "seed": (int,),
     "size": (int, str),
     "width": (int,),
     "height": (int,),
@@ -42,6 +28,9 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "region": (str,),
     "grid_size": (int,),
 }
+"""Keys of an entry beside the settings of its kind of job."""
+_HERE = {"size", "count"}
+"""Settings that an entry says in another way."""
 _WORDS: dict[type, str] = {int: "a whole number", float: "a number", str: "a text"}
 
 
@@ -102,12 +91,12 @@ class Common:
 
     Attributes:
         folder: what relative paths of sources start from.
-        mode: ``generate``, ``edit`` or ``describe``; "" takes edit for entries with a source.
+        mode: of `unipic_tui.jobs.KINDS`; "" takes edit for entries with a source.
         seed: the seed of entry 0; entry k has this plus k.
         size: as a person types it, or ``None`` for the checkpoint's.
         grid: pictures along each side of each file.
         format: one of `FORMATS`.
-        sampling: further fields of the jobs that draw.
+        given: settings by name, for the jobs that have them.
     """
 
     folder: Path
@@ -116,7 +105,7 @@ class Common:
     size: str | None = None
     grid: int = 1
     format: str = "jpg"
-    sampling: dict[str, Any] = field(default_factory=dict)
+    given: dict[str, Any] = field(default_factory=dict)
 
 
 def make_task(item: Item, common: Common, defaults: Defaults) -> Task:
@@ -129,92 +118,76 @@ def make_task(item: Item, common: Common, defaults: Defaults) -> Task:
         raise InputError(item.problem)
     job, grid = make_job(item, common, defaults)
     stem = f"{item.index:08d}"
-    drawn = (
-        () if isinstance(job, DescribeJob) else (PictureFile(f"{stem}.{common.format}", 0, grid),)
-    )
+    drawn = () if not job.draws else (PictureFile(f"{stem}.{common.format}", 0, grid),)
     return Task(item.index, job, f"{stem}.json", drawn, item.fields)
 
 
 def make_job(item: Item, common: Common, defaults: Defaults) -> tuple[Job, int]:
     """The job of an entry and the pictures along each side of its grid; raises `InputError`."""
-    fields = _checked(item.fields)
+    kind = _kind(item.fields, common)
+    settings = {each.name: each for each in settings_of(kind) if each.name not in _HERE}
+    fields = _checked(item.fields, _OWN | {name: each.types for name, each in settings.items()})
+    said = common.given | fields
+    given: dict[str, Any] = {name: said[name] for name in settings if name in said}
+    given.setdefault("seed", common.seed + item.index)
+    if "prompt" in fields:
+        given["prompt"] = fields["prompt"]
     source = fields.get("source", fields.get("image"))
+    if kind.needs_source and source is None:
+        raise _lacks("source")
     if source is not None:
-        source = str(absolute(source, common.folder))
-    mode = fields.get("mode") or common.mode or _likely_mode(source, fields)
-    if mode not in MODES:
-        raise InputError(f"Its mode {one_line(mode, 40)!r} is unknown: use {', '.join(MODES)}.")
-    prompt = fields.get("prompt")
-    seed = fields.get("seed", common.seed + item.index)
-    if mode == DescribeJob.mode:
-        asked = {} if prompt is None else {"prompt": prompt}
-        own = {name: fields[name] for name in _ANSWERING if name in fields}
-        return DescribeJob(source=_needed(source, "source"), seed=seed, **asked, **own), 1
+        given["source"] = str(absolute(source, common.folder))
+    if not kind.draws:
+        return kind(**given), 1
+    if "prompt" not in given:
+        raise _lacks("prompt")
     grid = fields.get("grid_size", common.grid)
     if grid < 1 or grid * grid > MAX_COUNT:
         raise InputError(f"Its grid size {grid} is out of range: use 1 to {int(MAX_COUNT**0.5)}.")
-    sampling = {
-        **common.sampling,
-        **{name: fields[name] for name in _SAMPLING if name in fields},
-        "prompt": _needed(prompt, "prompt"),
-        "seed": seed,
-        "count": grid * grid,
-    }
-    if mode == EditJob.mode:
-        size = _edit_size(fields.get("size", common.size))
-        return EditJob(source=_needed(source, "source"), size=size, **sampling), grid
-    region = Region.parse(fields["region"]) if "region" in fields else None
-    width, height = (None, None) if source else _size(fields, common, defaults)
-    return (
-        GenerateJob(source=source, region=region, width=width, height=height, **sampling),
-        grid,
-    )
+    if "region" in fields:
+        given["region"] = Region.parse(fields["region"])
+    if kind.needs_source or source is None:
+        given |= _size(kind, fields, common, defaults)
+    return kind(**(given | {"count": grid * grid})), grid
 
 
-def _checked(fields: dict[str, Any]) -> dict[str, Any]:
+def _kind(fields: dict[str, Any], common: Common) -> type[Job]:
+    mode = _checked(fields, {"mode": (str,)}).get("mode") or common.mode
+    if not mode:
+        sourced = fields.get("source", fields.get("image")) is not None
+        mode = EditJob.mode if sourced and fields.get("region") is None else GenerateJob.mode
+    if mode not in KINDS:
+        raise InputError(f"Its mode {one_line(mode, 40)!r} is unknown: use {', '.join(KINDS)}.")
+    return KINDS[mode]
+
+
+def _checked(fields: dict[str, Any], known: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:
     """Those of the fields that mean something here, each of its type; null counts as left out."""
-    known: dict[str, Any] = {}
+    found: dict[str, Any] = {}
     for name, value in fields.items():
-        types = _TYPES.get(name)
+        types = known.get(name)
         if types is None or value is None:
             continue
         if isinstance(value, bool) or not isinstance(value, types):
             raise InputError(f"Its {name} is not {_WORDS[types[-1]]}.")
-        known[name] = value
-    return known
+        found[name] = value
+    return found
 
 
-def _likely_mode(source: str | None, fields: dict[str, Any]) -> str:
-    return EditJob.mode if source is not None and "region" not in fields else GenerateJob.mode
-
-
-def _needed(value: str | None, name: str) -> str:
-    if value is None:
-        raise InputError(f'It has no {name}: add "{name}": "…".')
-    return value
+def _lacks(name: str) -> InputError:
+    return InputError(f'It has no {name}: add "{name}": "…".')
 
 
 def _size(
-    fields: dict[str, Any], common: Common, defaults: Defaults
-) -> tuple[int | None, int | None]:
-    if "width" in fields or "height" in fields:
-        given: int = fields["width"] if "width" in fields else fields["height"]
-        return round_size(given)[0], round_size(fields.get("height", given))[0]
+    kind: type[Job], fields: dict[str, Any], common: Common, defaults: Defaults
+) -> dict[str, Any]:
+    """The job's fields for a size, from ``size``, or ``width`` and ``height``."""
+    sizes = (each for each in settings_of(kind) if each.kind in {"size", "side"})
+    setting = next(sizes, None)
+    if setting is None:
+        return {}
+    if setting.kind == "size" and ("width" in fields or "height" in fields):
+        width: int = fields["width"] if "width" in fields else fields["height"]
+        return setting.fill((round_size(width)[0], round_size(fields.get("height", width))[0]))
     size = fields.get("size", common.size)
-    if size is None:
-        return None, None
-    base = round((defaults.width * defaults.height) ** 0.5)
-    width, height, _ = parse_size(str(size), base)
-    return width, height
-
-
-def _edit_size(size: int | str | None) -> int | None:
-    if size is None:
-        return None
-    try:
-        return round_size(int(size))[0]
-    except ValueError:
-        raise InputError(
-            f"The size {one_line(str(size), 60)!r} is not a whole number: an edit takes the "
-            "longest side in pixels."
-        ) from None
+    return {} if size is None else setting.fill(setting.read(str(size), defaults.side)[0])

@@ -9,12 +9,14 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypeAlias
 
 from unipic_tui.cli.context import Context
-from unipic_tui.jobs import MAX_COUNT, ORDERS, QUALITIES, SCHEDULES
+from unipic_tui.job_settings import Setting, settings_of
+from unipic_tui.jobs import Job
 from unipic_tui.settings import DTYPES, IMAGES
 from unipic_tui.text import one_line
 
 Command = Callable[[argparse.Namespace, Context], int]
 
+_METAVARS = {"whole": "N", "number": "X", "text": "TEXT", "size": "SIZE", "side": "N"}
 _PUBLISHED = """\
 The flags of the published scripts are understood as well: --prompt, --image,
 --image_size, --cfg, --cfg_prompt, --cfg_schedule, --num_iter, --grid_size.
@@ -101,73 +103,58 @@ def also(group: Group, names: tuple[str, ...], dest: str, **options: Any) -> Non
     )
 
 
-def add_sampling(parser: Parser, many: bool = False, grid: bool = True) -> None:
-    """How pictures are drawn, by our names and by those of the published scripts.
+def add_settings(parser: Parser, *kinds: type[Job], many: bool = False, grid: bool = True) -> None:
+    """A flag for every setting of these kinds of job, by our names and the published scripts'.
 
     Args:
         parser: the command's.
-        many: for a command that draws many prompts, each with a seed after the first one's.
+        many: for a command that runs many jobs, each with a seed after the first one's.
         grid: whether several pictures may be put into one file.
     """
-    group = parser.add_argument_group("drawing")
-    if many:
-        group.add_argument(
-            "-s", "--seed", type=int, default=0, metavar="N", help="of item 0; item k has N + k (0)"
-        )
-    else:
-        group.add_argument(
-            "-n",
-            "--count",
-            type=int,
-            metavar="N",
-            help=f"how many pictures, 1 to {MAX_COUNT}; picture k has seed + k (1)",
-        )
-        group.add_argument(
-            "-s", "--seed", metavar="N", help='a number, or "random" (default: a new one, printed)'
-        )
-    group.add_argument(
-        "-g",
-        "--guidance",
-        type=float,
-        metavar="X",
-        help="how hard the prompt pulls, from 0 (the checkpoint's)",
-    )
-    group.add_argument(
-        "--schedule", choices=SCHEDULES, default="constant", help="guidance over the iterations"
-    )
-    group.add_argument("-i", "--iterations", type=int, metavar="N", help="MAR iterations (32)")
-    group.add_argument(
-        "--order", choices=ORDERS, help="in which the tokens appear (the checkpoint's)"
-    )
-    group.add_argument(
-        "-t", "--temperature", type=float, default=1.0, metavar="X", help="0 to 10 (1)"
-    )
-    group.add_argument(
-        "--head-steps", type=int, metavar="N", help="diffusion steps a token, 1 to 1000 (100)"
-    )
-    group.add_argument(
-        "-q",
-        "--quality",
-        choices=QUALITIES,
-        help="exact repeats the published sampler, full starts it safely, fast is quicker (full)",
-    )
-    group.add_argument(
-        "--unconditional",
-        metavar="TEXT",
-        help="what the guidance pushes away from, in place of the model's own words",
-    )
-    if grid:
+    found: dict[str, Setting] = {}
+    for kind in kinds:
+        for each in settings_of(kind):
+            found.setdefault(each.name, each)
+    draws = any(kind.draws for kind in kinds)
+    group = parser.add_argument_group("drawing" if draws else "answering")
+    for each in found.values():
+        if not (many and each.name == "count"):
+            _add_setting(group, each, many=many)
+    if grid and draws:
         group.add_argument(
             "--grid-size", type=int, metavar="N", help="draw N×N pictures into one file"
         )
         also(group, ("--grid_size",), "grid_size", type=int)
-    also(group, ("--cfg",), "guidance", type=float)
-    also(group, ("--cfg_schedule", "--cfg-schedule"), "schedule", choices=SCHEDULES)
-    also(group, ("--cfg_prompt", "--cfg-prompt"), "unconditional")
-    also(group, ("--num_iter", "--num-iter"), "iterations", type=int)
-    also(group, ("--head_steps",), "head_steps", type=int)
-    also(group, ("--image_size", "--image-size"), "size")
-    parser.epilog = _PUBLISHED
+    if draws:
+        parser.epilog = _PUBLISHED
+
+
+def _add_setting(group: Group, each: Setting, *, many: bool) -> None:
+    flag = f"--{each.name.replace('_', '-')}"
+    names = [f"-{each.letter}", flag] if each.letter else [flag]
+    options: dict[str, Any] = {}
+    if each.name == "seed":
+        options = {"type": int, "default": 0} if many else {}
+        words = "of item 0; item k has N + k (0)" if many else f'{each.help}, or "random" (random)'
+    else:
+        default = "the checkpoint's" if each.default is None else each.shown(each.default)
+        limits = f", {each.range}" if each.range else ""
+        words = f"{each.help}{limits} ({default})"
+        if each.kind == "choice":
+            options = {"choices": each.choices}
+        elif each.kind in {"whole", "number"}:
+            options = {"type": int if each.kind == "whole" else float}
+    shown = options if each.kind == "choice" else {**options, "metavar": _METAVARS[each.kind]}
+    group.add_argument(*names, dest=each.name, help=words.replace("%", "%%"), **shown)
+    others = [
+        spelt
+        for name in (each.name, *each.aliases)
+        for spelt in dict.fromkeys((f"--{name}", f"--{name.replace('_', '-')}"))
+        if spelt != flag
+    ]
+    if others:
+        options.pop("default", None)
+        also(group, tuple(others), each.name, **options)
 
 
 def add_output(parser: Parser) -> None:

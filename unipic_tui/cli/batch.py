@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 
 from unipic_tui import paths
 from unipic_tui.cli.arguments import (
@@ -10,19 +11,22 @@ from unipic_tui.cli.arguments import (
     Group,
     add_command,
     add_model,
-    add_sampling,
+    add_settings,
     add_telling,
     also,
 )
 from unipic_tui.cli.context import Context
-from unipic_tui.cli.inputs import sampling
+from unipic_tui.cli.inputs import given_settings
+from unipic_tui.job_settings import settings_of
+from unipic_tui.jobs import KINDS
 
 _EPILOG = """\
-PROMPTS is a .json file with an array of objects ({"prompt": "…"}), a .jsonl file with an object
-a line, or a text file with a prompt a line. An object may also say seed, size (or width and
-height), guidance, schedule, iterations, order, temperature, head_steps, quality, unconditional,
-grid_size, mode (generate, edit, describe), source (a picture, found from where PROMPTS lies),
-region, max_new_tokens and vision; all else is carried through to the result.
+PROMPTS is a .json file with an array of objects ({{"prompt": "…"}}), a .jsonl file with an object
+a line, or a text file with a prompt a line. An object may also say width and height, grid_size,
+mode ({modes}), source (a picture, found from where PROMPTS lies), region, and these
+settings; all else is carried through to the result:
+
+{settings}
 
 Item 7 becomes 00000007.jpg and 00000007.json. What is there already is not made again, so the
 same command goes on after a crash. On several GPUs or machines start it with torchrun:
@@ -35,21 +39,27 @@ def add_arguments(commands: Commands) -> None:
     """Add ``batch``."""
     parser = add_command(commands, "batch", "run a file of prompts", _run, aliases=("b",))
     parser.add_argument("prompts", metavar="PROMPTS", help="a .json, .jsonl or text file")
-    add_sampling(parser, many=True)
-    parser.epilog = _EPILOG + "\n" + (parser.epilog or "")
+    add_settings(parser, *KINDS.values(), many=True)
+    parser.epilog = _epilog() + "\n" + (parser.epilog or "")
     group = parser.add_argument_group("items")
     group.add_argument(
         "--mode",
-        choices=("generate", "edit", "describe"),
+        choices=tuple(KINDS),
         default="",
         help="of items that name none (edit where there is a source, else generate)",
     )
-    group.add_argument("--size", metavar="SIZE", help="768, 768x512, or an aspect ratio")
     group.add_argument(
         "--format", choices=("jpg", "png", "webp"), default="jpg", help="of the pictures (jpg)"
     )
     add_model(parser)
     add_result_folder(parser)
+
+
+def _epilog() -> str:
+    names = {each.name: None for kind in KINDS.values() for each in settings_of(kind)}
+    del names["count"]
+    listed = textwrap.fill(", ".join(names), 96, initial_indent="  ", subsequent_indent="  ")
+    return _EPILOG.format(modes=", ".join(KINDS), settings=listed)
 
 
 def add_result_folder(parser: Group) -> None:
@@ -85,7 +95,7 @@ def _run(args: argparse.Namespace, context: Context) -> int:
     from unipic_tui.batch.tasks import Common, Plan, make_task
     from unipic_tui.cli.many import run_many
     from unipic_tui.errors import InputError
-    from unipic_tui.events import Defaults
+    from unipic_tui.jobs import Defaults
 
     path = paths.absolute(args.prompts)
     items = read_items(path)
@@ -96,7 +106,7 @@ def _run(args: argparse.Namespace, context: Context) -> int:
         size=args.size,
         grid=1 if args.grid_size is None else args.grid_size,
         format=args.format,
-        sampling=sampling(args, context.settings),
+        given=given_settings(args, context.settings, *KINDS.values()),
     )
 
     def make(defaults: Defaults) -> Plan:

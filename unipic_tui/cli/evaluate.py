@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unipic_tui import paths
-from unipic_tui.cli.arguments import Commands, Parser, add_command, add_model, add_sampling
+from unipic_tui.cli.arguments import Commands, Parser, add_command, add_model, add_settings
 from unipic_tui.cli.batch import add_result_folder
 from unipic_tui.cli.context import Context
-from unipic_tui.cli.inputs import sampling
+from unipic_tui.cli.inputs import given_settings
 from unipic_tui.errors import InputError
-from unipic_tui.jobs import MAX_COUNT, QUALITIES
+from unipic_tui.jobs import MAX_COUNT, QUALITIES, EditJob, GenerateJob
 
 if TYPE_CHECKING:
     from unipic_tui.batch.tasks import Common, Plan
-    from unipic_tui.events import Defaults
+    from unipic_tui.jobs import Defaults
 
 _EPILOG = """\
 What is there already is not made again, and torchrun shares the work out, as with batch. The
@@ -39,8 +39,7 @@ def add_arguments(commands: Commands) -> None:
         part.add_argument("--prompts", metavar="PATH", required=True, help=prompts)
         if sources is not None:
             part.add_argument("--sources", metavar="DIR", required=True, help=sources)
-        part.add_argument("--size", metavar="SIZE", help="of the pictures (the checkpoint's)")
-        add_sampling(part, many=True, grid=False)
+        add_settings(part, GenerateJob if sources is None else EditJob, many=True, grid=False)
         part.epilog = _EPILOG
         add_model(part)
         add_result_folder(part)
@@ -97,7 +96,7 @@ def _run(name: str, args: argparse.Namespace, context: Context) -> int:
         folder=prompts.parent,
         seed=args.seed,
         size=args.size,
-        sampling=sampling(args, context.settings),
+        given=given_settings(args, context.settings, GenerateJob, EditJob),
     )
     output = paths.absolute(args.output)
     notes = output.with_name(f"{output.name}-notes")

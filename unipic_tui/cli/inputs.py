@@ -5,28 +5,23 @@ from __future__ import annotations
 import argparse
 import secrets
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from unipic_tui import paths
 from unipic_tui.errors import InputError
-from unipic_tui.events import Defaults
-from unipic_tui.jobs import MAX_COUNT, DescribeJob, DrawingJob, EditJob, GenerateJob, Region
+from unipic_tui.job_settings import settings_of
+from unipic_tui.jobs import MAX_COUNT, Defaults, Job, Region
 from unipic_tui.settings import Settings
-from unipic_tui.sizes import parse_size, round_size
 from unipic_tui.text import one_line
 
 Notify = Callable[[str], None]
-MakeJob = Callable[[Defaults, Notify], DrawingJob]
+MakeJob = Callable[[Defaults, Notify], Job]
 """Makes the job for a checkpoint's defaults, and tells what it had to change."""
 
 _STDIN_LIMIT = 1_000_000
 _NEW_SEEDS = 2**32
 """New seeds stay below this, which every image tool can hold."""
-# What the published scripts pass as --cfg_prompt, and the model is told anyway.
-_DRAW_NOTHING = "Generate an image."
-_CHANGE_NOTHING = "Repeat this image."
-_USUAL = {_DRAW_NOTHING, _CHANGE_NOTHING}
 
 
 def random_seed() -> int:
@@ -96,106 +91,70 @@ def source_path(text: str) -> str:
     return str(path)
 
 
-def generate_job(args: argparse.Namespace, settings: Settings) -> MakeJob:
-    """What `generate` is to draw; raises `InputError` for what cannot be used."""
-    prompt = read_prompt(args, args.words)
-    if prompt is None:
-        raise InputError('There is no prompt: say what to draw, as in generate "a red circle".')
-    if (args.source is None) != (args.region is None):
-        raise InputError("--source and --region belong together: give both, or neither.")
-    if args.source is not None and args.size is not None:
-        raise InputError("--size has no use beside --source, whose size the picture has.")
-    source = None if args.source is None else source_path(args.source)
-    region = None if args.region is None else Region.parse(args.region)
-    common = _sampling(args, settings, prompt, _DRAW_NOTHING)
-
-    def make(defaults: Defaults, notify: Notify) -> DrawingJob:
-        width = height = None
-        if args.size is not None:
-            base = round((defaults.width * defaults.height) ** 0.5)
-            width, height, notice = parse_size(args.size, base)
-            if notice:
-                notify(notice)
-        return GenerateJob(width=width, height=height, source=source, region=region, **common)
-
-    return make
-
-
-def edit_job(args: argparse.Namespace, settings: Settings) -> MakeJob:
-    """What `edit` is to change; raises `InputError` or `StorageError`."""
-    image, words = split_image(args, "edit")
-    prompt = read_prompt(args, words)
-    if prompt is None:
+def job_maker(kind: type[Job], args: argparse.Namespace, settings: Settings) -> MakeJob:
+    """What a command is to do; raises `InputError` or `StorageError` for what cannot be used."""
+    words = list(args.words)
+    fields: dict[str, Any] = {}
+    if kind.needs_source:
+        image, words = split_image(args, kind.mode)
+    prompt = read_prompt(args, words, "prompt" if kind.draws else "question")
+    if prompt is not None:
+        fields["prompt"] = prompt
+    elif kind.draws:
         raise InputError(
-            'There is no prompt: say what to change, as in edit cat.png "make it black".'
+            f"There is no prompt: say what to {kind.wording.purpose}, as in {kind.wording.example}."
         )
-    source = source_path(image)
-    common = _sampling(args, settings, prompt, _CHANGE_NOTHING)
+    if kind.needs_source:
+        fields["source"] = source_path(image)
+    elif args.source is not None or args.region is not None:
+        fields |= _region(args)
+    seed = seed_of(args.seed)
+    fields["seed"] = random_seed() if seed is None else seed
+    fields |= given_settings(args, settings, kind)
+    if kind.draws:
+        fields["count"] = _count(args)
 
-    def make(_: Defaults, notify: Notify) -> DrawingJob:
-        size = None
-        if args.size is not None:
-            try:
-                number = int(args.size)
-            except ValueError:
-                raise InputError(
-                    f"The size {one_line(args.size, 60)!r} is not a whole number: give the longest "
-                    "side in pixels; the result has the picture's own aspect ratio."
-                ) from None
-            size, notice = round_size(number)
-            if notice:
-                notify(notice)
-        return EditJob(source=source, size=size, **common)
+    def make(defaults: Defaults, notify: Notify) -> Job:
+        sizes: dict[str, Any] = {}
+        for each in settings_of(kind):
+            if each.kind in {"size", "side"} and args.size is not None:
+                value, notice = each.read(args.size, defaults.side)
+                sizes |= each.fill(value)
+                if notice:
+                    notify(notice)
+        return kind(**fields, **sizes)
 
     return make
 
 
-def describe_job(args: argparse.Namespace) -> DescribeJob:
-    """What `describe` is to answer; raises `InputError` or `StorageError`."""
-    image, words = split_image(args, "describe")
-    question = read_prompt(args, words, "question")
-    asked: dict[str, Any] = {} if question is None else {"prompt": question}
-    seed = seed_of(args.seed)
-    return DescribeJob(
-        source=source_path(image),
-        max_new_tokens=args.max_new_tokens,
-        temperature=args.temperature,
-        seed=random_seed() if seed is None else seed,
-        vision=args.vision,
-        **asked,
-    )
+def _region(args: argparse.Namespace) -> dict[str, Any]:
+    if args.source is None or args.region is None:
+        raise InputError("--source and --region belong together: give both, or neither.")
+    if args.size is not None:
+        raise InputError("--size has no use with --source, whose size the picture has.")
+    region = Region.parse(args.region)
+    return {"source": source_path(args.source), "region": region}
 
 
-def _sampling(
-    args: argparse.Namespace, settings: Settings, prompt: str, usual: str
+def given_settings(
+    args: argparse.Namespace, settings: Settings, *kinds: type[Job]
 ) -> dict[str, Any]:
-    seed = seed_of(args.seed)
-    return {
-        "prompt": prompt,
-        "count": _count(args),
-        "seed": random_seed() if seed is None else seed,
-        **sampling(args, settings, {usual}),
-    }
+    """The settings that flags give, by name; size, count and seed are read elsewhere.
 
-
-def sampling(
-    args: argparse.Namespace, settings: Settings, usual: Collection[str] = _USUAL
-) -> dict[str, Any]:
-    """The fields of drawing jobs that `add_sampling` has flags for, of every prompt alike.
-
-    Args:
-        usual: unconditional prompts that the model is told anyway.
+    Published unconditional prompts, which the model is told anyway, count as not given.
     """
-    return {
-        "guidance": args.guidance,
-        "schedule": args.schedule,
-        "iterations": args.iterations,
-        "order": args.order,
-        "temperature": args.temperature,
-        "head_steps": args.head_steps,
-        "unconditional": None if args.unconditional in usual else args.unconditional,
-        "quality": args.quality or settings.quality,
-    }
+    given: dict[str, Any] = {}
+    for kind in kinds:
+        for each in settings_of(kind):
+            value = getattr(args, each.name, None)
+            if value is not None and each.name not in {"size", "count", "seed"}:
+                given[each.name] = value
+            if each.name == "quality":
+                given.setdefault("quality", settings.quality)
+    usual = {getattr(kind, "own_unconditional", None) for kind in kinds}
+    if given.get("unconditional") in usual:
+        given.pop("unconditional", None)
+    return given
 
 
 def _count(args: argparse.Namespace) -> int:

@@ -19,8 +19,9 @@ from unipic_tui.cli.manyreport import ManyReport
 from unipic_tui.cli.report import Reporter, reporting
 from unipic_tui.cli.running import Interrupt, load
 from unipic_tui.errors import InputError
-from unipic_tui.events import Backend, BackendOptions, Defaults
+from unipic_tui.events import Backend, BackendOptions
 from unipic_tui.files import check_writable
+from unipic_tui.jobs import Defaults
 
 INTERRUPTED = 130
 

@@ -13,12 +13,9 @@ from unipic_tui.cli.arguments import (
     add_images,
     add_model,
     add_output,
-    add_sampling,
     add_telling,
-    also,
 )
 from unipic_tui.cli.context import Context
-from unipic_tui.jobs import VISIONS
 
 _EPILOG = """\
 Without a command, the app opens. Try:
@@ -53,6 +50,7 @@ def build_parser() -> Parser:
     from unipic_tui.cli.batch import add_arguments as add_batch
     from unipic_tui.cli.evaluate import add_arguments as add_evaluate
     from unipic_tui.cli.library import add_arguments as add_library
+    from unipic_tui.cli.run import add_arguments as add_run
 
     parser = Parser(
         prog="unipic-tui",
@@ -81,9 +79,7 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(
         title="commands", metavar="COMMAND", prog="unipic-tui", parser_class=Parser
     )
-    _add_generate(commands)
-    _add_edit(commands)
-    _add_describe(commands)
+    add_run(commands)
     _add_replay(commands)
     add_batch(commands)
     add_evaluate(commands)
@@ -98,24 +94,6 @@ def _app(args: argparse.Namespace, context: Context) -> int:
     from unipic_tui.cli.app import open_app
 
     return open_app(args, context)
-
-
-def _generate(args: argparse.Namespace, context: Context) -> int:
-    from unipic_tui.cli.draw import generate
-
-    return generate(args, context)
-
-
-def _edit(args: argparse.Namespace, context: Context) -> int:
-    from unipic_tui.cli.draw import edit
-
-    return edit(args, context)
-
-
-def _describe(args: argparse.Namespace, context: Context) -> int:
-    from unipic_tui.cli.describe import describe
-
-    return describe(args, context)
 
 
 def _replay(args: argparse.Namespace, context: Context) -> int:
@@ -140,88 +118,6 @@ def _settings(args: argparse.Namespace, context: Context) -> int:
     from unipic_tui.cli.preferences import settings
 
     return settings(args, context)
-
-
-def _add_generate(commands: Commands) -> None:
-    parser = add_command(
-        commands, "generate", "draw pictures from a prompt", _generate, aliases=("gen", "g")
-    )
-    parser.add_argument("words", nargs="*", metavar="PROMPT", help='what to draw; "-" reads it')
-    also(parser, ("-p", "--prompt"), "prompt")
-    add_sampling(parser)
-    parser.add_argument_group("choosing").add_argument(
-        "--best-of",
-        type=int,
-        metavar="N",
-        help="draw N pictures and save the best --count of them; the model judges by describing "
-        "them and asking itself about what the prompt names",
-    )
-    shape = parser.add_argument_group("size and place")
-    shape.add_argument(
-        "--size",
-        metavar="SIZE",
-        help="768, 768x512, or an aspect ratio such as 3:2 (default: the checkpoint's)",
-    )
-    shape.add_argument("--source", metavar="IMAGE", help="keep this picture outside --region")
-    shape.add_argument(
-        "--region", metavar="X,Y,W,H", help="the part to draw anew, in tokens of 16 pixels"
-    )
-    add_model(parser)
-    add_output(parser)
-
-
-def _add_edit(commands: Commands) -> None:
-    parser = add_command(
-        commands, "edit", "change a picture as a prompt says", _edit, aliases=("e",)
-    )
-    parser.usage = "%(prog)s [options] IMAGE PROMPT"
-    parser.add_argument(
-        "words", nargs="*", metavar="IMAGE PROMPT", help='what to change, and how; "-" reads it'
-    )
-    also(parser, ("-p", "--prompt"), "prompt")
-    also(parser, ("--image", "--source"), "image")
-    add_sampling(parser)
-    parser.add_argument_group("size").add_argument(
-        "--size",
-        metavar="N",
-        help="longest side the model works at; the result has the picture's own size",
-    )
-    add_model(parser)
-    add_output(parser)
-
-
-def _add_describe(commands: Commands) -> None:
-    parser = add_command(
-        commands, "describe", "answer a question about a picture", _describe, aliases=("desc", "d")
-    )
-    parser.usage = "%(prog)s [options] IMAGE [QUESTION]"
-    parser.add_argument(
-        "words",
-        nargs="*",
-        metavar="IMAGE [QUESTION]",
-        help='the picture, and what to ask (default: to describe it); "-" reads it',
-    )
-    also(parser, ("-p", "--prompt", "--question"), "prompt")
-    also(parser, ("--image", "--source"), "image")
-    group = parser.add_argument_group("answering")
-    group.add_argument(
-        "--max-new-tokens", type=int, default=1024, metavar="N", help="longest answer (1024)"
-    )
-    also(group, ("--max_new_tokens",), "max_new_tokens", type=int)
-    group.add_argument(
-        "-t",
-        "--temperature",
-        type=float,
-        default=0.0,
-        metavar="X",
-        help="0 takes the likeliest word, more samples (0)",
-    )
-    group.add_argument("-s", "--seed", metavar="N", help="seed of the sampling")
-    group.add_argument(
-        "--vision", choices=VISIONS, default="mar", help="which encoder looks at it (mar)"
-    )
-    add_model(parser)
-    add_telling(parser.add_argument_group("output"))
 
 
 def _add_replay(commands: Commands) -> None:

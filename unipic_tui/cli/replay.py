@@ -9,13 +9,12 @@ from pathlib import Path
 from PIL import Image, ImageChops
 
 from unipic_tui.cli.context import Context
-from unipic_tui.cli.draw import draw
 from unipic_tui.cli.inputs import Notify
 from unipic_tui.cli.report import say, write_json
+from unipic_tui.cli.run import draw
 from unipic_tui.errors import InputError
-from unipic_tui.events import Defaults
 from unipic_tui.files import shown_path
-from unipic_tui.jobs import DrawingJob, job_to_dict
+from unipic_tui.jobs import Defaults, DrawingJob, job_to_dict
 from unipic_tui.metadata import PictureMetadata, read_metadata
 from unipic_tui.pictures import load_image
 

@@ -10,8 +10,8 @@ from unipic_tui.batch.items import Item, read_items
 from unipic_tui.batch.tasks import Common, PictureFile, Plan, Task, make_job
 from unipic_tui.errors import InputError
 from unipic_tui.evaluation.names import checked_name
-from unipic_tui.events import Defaults
 from unipic_tui.files import read_bytes, shown_path, storage_error
+from unipic_tui.jobs import Defaults
 
 SIDE = 2
 SAMPLES = SIDE * SIDE

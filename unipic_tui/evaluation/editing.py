@@ -11,8 +11,8 @@ from unipic_tui.batch.items import LIMIT, Item, read_items
 from unipic_tui.batch.tasks import Common, PictureFile, Plan, Task, make_job
 from unipic_tui.errors import InputError
 from unipic_tui.evaluation.names import checked_name, inside
-from unipic_tui.events import Defaults
 from unipic_tui.files import read_bytes
+from unipic_tui.jobs import Defaults
 
 
 def read_edits(path: Path) -> list[Item]:

@@ -50,7 +50,8 @@ from unipic_tui.inference.plan import (
 )
 from unipic_tui.inference.sampling import Step
 from unipic_tui.inference.state import SamplerState, recall
-from unipic_tui.jobs import TOKEN_PIXELS, DescribeJob, DrawingJob, Job
+from unipic_tui.jobs import DescribeJob, DrawingJob, Job
+from unipic_tui.sizes import TOKEN_PIXELS
 
 _MASKED_GREY = (127, 127, 127)
 
@@ -130,10 +131,10 @@ class Pipeline:
         yield from self.load()
         device = self.engine.model.device
         try:
-            if isinstance(job, DescribeJob):
-                yield from self._describe(job)
-            else:
+            if isinstance(job, DrawingJob):
                 yield from self._draw(job, resume)
+            elif isinstance(job, DescribeJob):
+                yield from self._describe(job)
         except UnipicError as error:
             yield Failed(error.title, error.message)
         except MEMORY_ERRORS as error:
@@ -148,7 +149,7 @@ class Pipeline:
     def _out_of_memory(self, job: Job) -> DeviceError:
         memory = self.memory()
         size = f" ({memory.total / 1e9:.0f} GB)" if memory.total else ""
-        what = "a smaller size" if not isinstance(job, DescribeJob) else "a smaller image"
+        what = "a smaller size" if job.draws else "a smaller image"
         return DeviceError(
             f"{self.info.device}{size} ran out of memory: use {what}, --dtype bfloat16, or close "
             "other programs that use it."

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from PIL import Image
@@ -14,10 +15,11 @@ from unipic_tui.errors import InputError
 from unipic_tui.inference.engine import Engine
 from unipic_tui.inference.images import expand_to_square, fit_size, load_image
 from unipic_tui.inference.orders import spread_order
-from unipic_tui.inference.prompts import EDIT_UNCONDITIONAL, Prompt, check_length
-from unipic_tui.inference.sampling import SamplingSettings, Step, read_prefix, sample
+from unipic_tui.inference.prompts import Prompt, check_length
+from unipic_tui.inference.sampling import Step, filled, read_prefix, sample
 from unipic_tui.inference.state import KeptRun, SamplerState
-from unipic_tui.jobs import TOKEN_PIXELS, DescribeJob, DrawingJob, EditJob, GenerateJob, Region
+from unipic_tui.jobs import DescribeJob, DrawingJob, EditJob, GenerateJob, Region
+from unipic_tui.sizes import TOKEN_PIXELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,30 +56,22 @@ def plan_drawing(engine: Engine, job: DrawingJob) -> Plan:
         InputError: the source or region cannot be used, or the prompt is too long.
         StorageError: the source cannot be read.
     """
-    defaults = engine.info.defaults
-    guidance = defaults.edit_guidance if isinstance(job, EditJob) else defaults.guidance
-    job = dataclasses.replace(
-        job,
-        guidance=guidance if job.guidance is None else job.guidance,
-        iterations=job.iterations or defaults.iterations,
-        order=job.order or defaults.order,
-        head_steps=job.head_steps or defaults.head_steps,
-    )
-    if isinstance(job, EditJob):
-        plan = _plan_edit(engine, job)
-    elif job.source is not None and job.region is not None:
-        plan = _plan_region(engine, job, job.source, job.region)
-    else:
-        width, height = job.width or defaults.width, job.height or defaults.height
-        job = dataclasses.replace(job, width=width, height=height)
-        grid = (height // TOKEN_PIXELS, width // TOKEN_PIXELS)
-        plan = Plan(job, grid, _drawing_prompts(engine, job), (width, height))
+    job = engine.info.defaults.fill(job)
+    plan = _PLANNERS[job.mode](engine, job)
     tokens = plan.grid[0] * plan.grid[1]
     images = 0 if plan.seen is None else plan.seen.shape[1]
     visual = tokens + engine.model.config.mar.buffer
     for prompt in plan.prompts:
         check_length(prompt, images, visual, engine.model.config.llm.max_position_embeddings)
     return plan
+
+
+def _plan_generate(engine: Engine, job: GenerateJob) -> Plan:
+    if job.source is not None and job.region is not None:
+        return _plan_region(engine, job, job.source, job.region)
+    width, height = filled(job.width), filled(job.height)
+    grid = (height // TOKEN_PIXELS, width // TOKEN_PIXELS)
+    return Plan(job, grid, _drawing_prompts(engine, job), (width, height))
 
 
 def _drawing_prompts(engine: Engine, job: GenerateJob) -> list[Prompt]:
@@ -88,15 +82,12 @@ def _drawing_prompts(engine: Engine, job: GenerateJob) -> list[Prompt]:
 
 
 def _plan_edit(engine: Engine, job: EditJob) -> Plan:
-    defaults = engine.info.defaults
-    longest = job.size or max(defaults.width, defaults.height)
     source = load_image(job.source)
-    width, height = fit_size(*source.size, longest)
-    job = dataclasses.replace(job, size=longest)
+    width, height = fit_size(*source.size, filled(job.size))
     encoded, grid = engine.see(resized(source, (width, height)))
     prompts = [engine.codec.about_image(job.prompt)]
     if job.guidance != 1:
-        prompts.append(engine.codec.about_image(job.unconditional or EDIT_UNCONDITIONAL))
+        prompts.append(engine.codec.about_image(job.unconditional or job.own_unconditional))
     return Plan(
         job,
         grid,
@@ -136,6 +127,12 @@ def _plan_region(engine: Engine, job: GenerateJob, path: str, region: Region) ->
     )
 
 
+_PLANNERS: dict[str, Callable[[Engine, Any], Plan]] = {
+    GenerateJob.mode: _plan_generate,
+    EditJob.mode: _plan_edit,
+}
+
+
 def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     """A picture at a size in pixels."""
     return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
@@ -170,8 +167,6 @@ def start_drawing(
         job: of one picture, every setting filled in.
     """
     model = engine.model
-    assert job.guidance is not None and job.iterations is not None
-    assert job.head_steps is not None and job.order is not None
     embeddings, mask = engine.prefix(plan.prompts, plan.seen)
     tokens = plan.grid[0] * plan.grid[1]
     prefix = read_prefix(model, embeddings, mask, tokens, guided=len(plan.prompts) == 2)
@@ -189,15 +184,7 @@ def start_drawing(
             empty = plan.latents.clone()
         every = spread_order(*plan.grid) if job.order == "spread" else None
         run = SamplerState.start([job.seed], empty, plan.region, every)
-    settings = SamplingSettings(
-        guidance=job.guidance,
-        schedule=job.schedule,
-        iterations=job.iterations,
-        temperature=job.temperature,
-        head_steps=job.head_steps,
-        quality=job.quality,
-    )
-    return run, sample(model, prefix, run, plan.grid, settings, canvas=plan.canvas)
+    return run, sample(model, prefix, run, plan.grid, job, canvas=plan.canvas)
 
 
 def look_at(engine: Engine, job: DescribeJob) -> Tensor:

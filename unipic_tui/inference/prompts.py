@@ -13,11 +13,9 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from unipic_tui.errors import CheckpointError, InputError
-from unipic_tui.jobs import Turn
+from unipic_tui.jobs import GenerateJob, Turn
 
 DRAW = "Generate an image: {}"
-DRAW_UNCONDITIONAL = "Generate an image."
-EDIT_UNCONDITIONAL = "Repeat this image."
 START, END = "<|im_start|>", "<|im_end|>"
 
 
@@ -90,7 +88,7 @@ class PromptCodec:
 
     def draw_unconditional(self, text: str | None = None) -> Prompt:
         """Its unconditional counterpart; ``text`` replaces the published one."""
-        return self._chat([text or DRAW_UNCONDITIONAL], image=False)
+        return self._chat([text or GenerateJob.own_unconditional], image=False)
 
     def about_image(self, text: str, turns: Sequence[Turn] = ()) -> Prompt:
         """An instruction or question about an image, after earlier turns about the same one."""

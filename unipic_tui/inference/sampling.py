@@ -10,15 +10,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from unipic_tui.inference.state import SamplerState
-from unipic_tui.jobs import Quality, Schedule
+from unipic_tui.jobs import SamplingSettings, Schedule
 from unipic_tui.model.cache import PrefixCache
 from unipic_tui.model.diffusion import FIRST_STEP, SAFE_FIRST_STEP, draw_noise
 from unipic_tui.model.unipic import UniPic
+
+__all__ = ["SamplingSettings", "sample"]
+
+_Number = TypeVar("_Number", int, float)
 
 FAST_LAST_HEAD_STEPS = 5
 FAST_REFRESH = 9
@@ -57,30 +62,26 @@ def guidance_at(guidance: float, schedule: Schedule, tokens: int, masked_after: 
     return 1 + (guidance - 1) * (tokens - max(1, masked_after)) / tokens
 
 
-@dataclass(frozen=True, slots=True)
-class SamplingSettings:
-    """How a run draws; see `unipic_tui.jobs` for ranges."""
+def first_step(settings: SamplingSettings) -> int:
+    """Timestep at which the head's process starts."""
+    return FIRST_STEP if settings.quality == "exact" else SAFE_FIRST_STEP
 
-    guidance: float = 3.0
-    schedule: Schedule = "constant"
-    iterations: int = 32
-    temperature: float = 1.0
-    head_steps: int = 100
-    quality: Quality = "full"
 
-    @property
-    def first_step(self) -> int:
-        """Where the head's process starts."""
-        return FIRST_STEP if self.quality == "exact" else SAFE_FIRST_STEP
+def head_steps_at(settings: SamplingSettings, iteration: int, iterations: int) -> int:
+    """Head steps of an iteration: annealed from many to few in ``fast`` (DiSA 2025)."""
+    steps = min(filled(settings.head_steps), first_step(settings) + 1)
+    if settings.quality != "fast" or iterations < 2:
+        return steps
+    last = min(FAST_LAST_HEAD_STEPS, steps)
+    start = max(last, steps // 2)
+    return round(start + (last - start) * iteration / (iterations - 1))
 
-    def head_steps_at(self, iteration: int, iterations: int) -> int:
-        """Head steps of an iteration: annealed from many to few in ``fast`` (DiSA 2025)."""
-        steps = min(self.head_steps, self.first_step + 1)
-        if self.quality != "fast" or iterations < 2:
-            return steps
-        last = min(FAST_LAST_HEAD_STEPS, steps)
-        start = max(last, steps // 2)
-        return round(start + (last - start) * iteration / (iterations - 1))
+
+def filled(value: _Number | None) -> _Number:
+    """A setting that the checkpoint's defaults have filled in."""
+    if value is None:
+        raise ValueError("the settings are not filled in; see Defaults.fill")
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,12 +152,14 @@ def sample(
         prefix: from `read_prefix`; guided exactly if ``settings.guidance`` is not 1.
         state: where to start; a state kept from an earlier run goes on from there.
         grid: rows and columns of tokens.
+        settings: with none left open; a job that draws is one.
         canvas: (pictures, tokens, decoder width) from `Mar.canvas` when editing.
         noises: replaces the state's generators: for each iteration a tensor
             (1 + head steps, pictures · drawn, channels). For parity tests.
     """
     pictures, total, channels = state.tokens.shape
-    counts = masked_counts(state.orders.shape[1], settings.iterations)
+    counts = masked_counts(state.orders.shape[1], filled(settings.iterations))
+    scale = filled(settings.guidance)
     positions = model.positions(*grid)
     device, dtype = model.device, model.dtype
     everything = torch.arange(total).expand(pictures, -1)
@@ -166,8 +169,8 @@ def sample(
         after = counts[iteration]
         visible = everything[state.drawn(before)].view(pictures, total - before).to(device)
         targets = state.orders[:, after:before].sort(dim=1).values.to(device)
-        steps = settings.head_steps_at(iteration, len(counts))
-        guidance = guidance_at(settings.guidance, settings.schedule, state.orders.shape[1], after)
+        steps = head_steps_at(settings, iteration, len(counts))
+        guidance = guidance_at(scale, settings.schedule, state.orders.shape[1], after)
 
         reuse = settings.quality == "fast" and prefix.guided
         refresh = not reuse or state.difference is None or iteration % FAST_REFRESH == 0
@@ -196,7 +199,7 @@ def sample(
             noise[0],
             noise[1:],
             steps,
-            first=settings.first_step,
+            first=first_step(settings),
             guidance=guidance,
             temperature=settings.temperature,
         )

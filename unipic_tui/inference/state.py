@@ -14,7 +14,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from unipic_tui.errors import InputError
-from unipic_tui.jobs import DescribeJob, DrawingJob, job_from_dict, job_to_dict
+from unipic_tui.jobs import DrawingJob, job_from_dict, job_to_dict
 
 _VERSION = 1
 _STALE = "draw the picture from the start"
@@ -141,6 +141,6 @@ def recall(data: bytes) -> KeptRun:
         picture, model = int(rest["picture"]), str(rest["model"])
     except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError):
         raise InputError(f"The kept state cannot be read: {_STALE}.") from None
-    if isinstance(job, DescribeJob):
+    if not isinstance(job, DrawingJob):
         raise InputError(f"The kept state is of a job that draws nothing: {_STALE}.")
     return KeptRun(job, model, picture, (rows, columns), state)

@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from unipic_tui.errors import UnipicError
-from unipic_tui.jobs import DescribeJob
+from unipic_tui.job_settings import caption as facts
 from unipic_tui.library.records import Entry, Session, StoredPicture
 from unipic_tui.pictures import load_image
 from unipic_tui.text import printable
@@ -19,7 +19,6 @@ from unipic_tui.text import printable
 LONGEST = 1280
 """Longest side, in pixels, of a picture on the page; larger ones are scaled down."""
 _LOSSLESS = 256
-_TITLES = {"generate": "Drawn", "edit": "Edited", "describe": "Asked"}
 _STYLE = """\
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
 body { max-width: 64rem; margin: 2rem auto; padding: 0 1rem; }
@@ -79,7 +78,7 @@ class _Tree:
                 stack += reversed(self.below.get(picture.id, []))
 
     def _entry(self, entry: Entry) -> Iterator[str]:
-        title = f"Imported ({_text(entry.origin)})" if entry.origin else _TITLES[entry.job.mode]
+        title = f"Imported ({_text(entry.origin)})" if entry.origin else entry.job.done.capitalize()
         yield f'<article id="job-{entry.id}">\n<p class="about">{title} '
         yield f"{entry.created.astimezone():%Y-%m-%d %H:%M}</p>\n<p>{_text(entry.job.prompt)}</p>\n"
         if entry.answer:
@@ -92,13 +91,7 @@ class _Tree:
 
 def _figure(picture: StoredPicture) -> str:
     about = [picture.path.name, f"{picture.width}×{picture.height}"]
-    job = picture.job
-    if not isinstance(job, DescribeJob):
-        about.append(f"seed {job.seed}")
-        if job.guidance is not None:
-            about.append(f"guidance {job.guidance:g}")
-        if job.iterations is not None:
-            about.append(f"{job.iterations} iterations")
+    about += facts(picture.job)
     about += [picture.model] * bool(picture.model) + ["★"] * picture.favourite
     about += [f"#{tag}" for tag in picture.tags]
     caption = _text(", ".join(about))

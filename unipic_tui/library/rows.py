@@ -8,12 +8,11 @@ import sqlite3
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from unipic_tui.errors import InputError
 from unipic_tui.jobs import (
-    DescribeJob,
-    EditJob,
+    KINDS,
     GenerateJob,
     Job,
     job_from_dict,
@@ -35,8 +34,6 @@ PICTURES = """SELECT p.*, e.origin AS origin, source.path AS source_path,
     (SELECT json_group_array(tag) FROM tags WHERE picture = p.id) AS tags
     FROM pictures p JOIN entries e ON e.id = p.entry
     LEFT JOIN pictures source ON source.id = e.parent """
-
-_KINDS: dict[str, type[Job]] = {kind.mode: kind for kind in (GenerateJob, EditJob, DescribeJob)}
 
 
 def now() -> str:
@@ -84,10 +81,10 @@ def lenient_job(data: dict[str, Any]) -> Job:
         return job_from_dict(data)
     except InputError:
         pass
-    kind = _KINDS.get(str(data.get("mode")), GenerateJob)
-    names = {field.name for field in dataclasses.fields(kind)}
+    kind = KINDS.get(str(data.get("mode")), GenerateJob)
+    names = {field.name for field in dataclasses.fields(cast("Any", kind))}
     kept: dict[str, Any] = {"mode": kind.mode, "prompt": str(data.get("prompt") or "?")}
-    if "source" in names and kind is not GenerateJob:
+    if kind.needs_source:
         kept["source"] = str(data.get("source") or "?")
     for name in names & data.keys():
         try:
@@ -103,7 +100,7 @@ def with_source(job: Job, library: Path, source: str | None) -> Job:
     if source is None or job.source is None:
         return job
     path = str(inside(library, source))
-    return job if job.source == path else dataclasses.replace(job, source=path)
+    return job if job.source == path else dataclasses.replace(cast("Any", job), source=path)
 
 
 def session_of(row: sqlite3.Row, library: Path) -> Session:

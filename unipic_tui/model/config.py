@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from unipic_tui.errors import CheckpointError
-from unipic_tui.events import Defaults
+from unipic_tui.jobs import Defaults
 
 
 @dataclass(frozen=True, slots=True)

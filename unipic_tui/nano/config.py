@@ -1,6 +1,6 @@
 """Sizes of the embedded model."""
 
-from unipic_tui.events import Defaults
+from unipic_tui.jobs import Defaults
 from unipic_tui.model.config import LlmConfig, MarConfig, UniPicConfig, VaeConfig
 from unipic_tui.nano.world import SIZE
 

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from unipic_tui.inference.prompts import EDIT_UNCONDITIONAL, Prompt, PromptCodec
+from unipic_tui.inference.prompts import Prompt, PromptCodec
+from unipic_tui.jobs import EditJob
 from unipic_tui.model.losses import IGNORED
 from unipic_tui.model.unipic import UniPic
 from unipic_tui.nano.train_vae import to_tensor
@@ -58,7 +59,7 @@ def editing(codec: PromptCodec, rng: np.random.Generator) -> Sample:
     """An instruction, a picture and what becomes of it; now and then it is repeated."""
     edit = edit_sample(rng)
     if rng.random() < PROMPTS_DROPPED:
-        return Sample(codec.about_image(EDIT_UNCONDITIONAL), edit.source, edit.source)
+        return Sample(codec.about_image(EditJob.own_unconditional), edit.source, edit.source)
     return Sample(codec.about_image(edit.instruction), edit.source, edit.target)
 
 

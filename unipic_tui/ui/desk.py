@@ -9,7 +9,7 @@ from datetime import timedelta
 from PIL.Image import Image
 
 from unipic_tui.events import Progress
-from unipic_tui.jobs import DescribeJob, Turn
+from unipic_tui.jobs import Turn
 from unipic_tui.library.records import Entry, LibraryApi, Session, StoredPicture
 
 TOGETHER = timedelta(seconds=1)
@@ -79,7 +79,7 @@ class Desk:
         """Take in a new or changed entry; returns whether the tree's shape changed."""
         before = self.entries.get(entry.id)
         self.entries[entry.id] = entry
-        if before is None and entry.parent and isinstance(entry.job, DescribeJob):
+        if before is None and entry.parent and not entry.job.draws:
             self._asked.setdefault(entry.parent, []).append(entry.id)
         return before is None or before.parent != entry.parent
 

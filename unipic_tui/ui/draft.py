@@ -10,20 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from unipic_tui.errors import InputError
-from unipic_tui.events import Defaults
-from unipic_tui.jobs import DescribeJob, DrawingJob, EditJob, GenerateJob, Job, Region, Turn
+from unipic_tui.job_settings import Value
+from unipic_tui.jobs import KINDS, Defaults, DrawingJob, Job, Region, Turn
 from unipic_tui.library.records import StoredPicture
-from unipic_tui.ui.fields import (
-    EVERY,
-    ONE,
-    Field,
-    Mode,
-    Value,
-    field,
-    fields_of,
-    read,
-    rounding,
-)
+from unipic_tui.ui.fields import EVERY, ONE, WILDCARDS, Field, fields_of, read, rounding
 from unipic_tui.ui.iterate import (
     MAX_COMBINATIONS,
     expand,
@@ -33,34 +23,43 @@ from unipic_tui.ui.iterate import (
     wildcards,
 )
 
-DEFAULT_QUESTION = "Describe the image in detail."
-
 
 @dataclass(frozen=True, slots=True)
 class Draft:
     """Everything the prompt editor holds.
 
     Attributes:
-        texts: what is typed in each field, by its name.
+        mode: the kind of job that running it makes.
+        texts: what is typed in each field, by its key.
         source: the picture to edit, to ask about, or to redraw a region of.
-        region: the tokens of the source to draw anew; only when drawing.
+        region: the tokens of the source to redraw; only when drawing.
         turns: what was asked and answered about the source before.
     """
 
-    mode: Mode
+    mode: str
     prompt: str = ""
     texts: Mapping[str, str] = dataclasses.field(default_factory=dict)
     source: StoredPicture | None = None
     region: Region | None = None
     turns: tuple[Turn, ...] = ()
 
-    def text(self, name: str) -> str:
+    @property
+    def kind(self) -> type[Job]:
+        """The kind of job it makes."""
+        return KINDS[self.mode]
+
+    @property
+    def uses_source(self) -> bool:
+        """Whether the jobs are about the source."""
+        return self.kind.needs_source or self.region is not None
+
+    def text(self, key: str) -> str:
         """What is typed in a field."""
-        return self.texts.get(name, "")
+        return self.texts.get(key, "")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PlannedJobs:
     """The jobs a draft makes, the picture they hang under, and what the person should know."""
 
     jobs: tuple[Job, ...]
@@ -70,24 +69,26 @@ class Plan:
     @property
     def pictures(self) -> int:
         """How many pictures the jobs draw."""
-        return sum(0 if isinstance(job, DescribeJob) else job.count for job in self.jobs)
+        return sum(job.count for job in self.jobs if isinstance(job, DrawingJob))
 
 
-def plan(draft: Draft, defaults: Defaults | None, generator: random.Random) -> Plan:
+def plan_jobs(draft: Draft, defaults: Defaults | None, generator: random.Random) -> PlannedJobs:
     """The jobs a draft stands for: one for every combination of wildcards and swept values.
 
     Raises:
         InputError: the prompt is empty, a source is missing, a field is wrong, or the combinations
             are more than `MAX_COMBINATIONS`.
     """
-    if draft.mode == "describe":
-        return _describe(draft, defaults)
-    prompt, assigned = split_settings(draft.prompt)
-    values = _values(draft, assigned, defaults)
-    prompts = _prompts(prompt, str(values.pop("wildcards")[0]), generator)
-    # One random seed for all, so that only what is swept tells the pictures apart.
-    seeds = values["seed"]
-    values["seed"] = [random_seed(generator)] if seeds == [None] else seeds
+    prompt, assigned = (
+        split_settings(draft.prompt, draft.kind) if draft.kind.draws else (draft.prompt, {})
+    )
+    texts = _texts(draft, assigned)
+    values = {field: read(field, text, defaults) for field, text in texts.items()}
+    prompts = _prompts(draft, prompt, values.pop(WILDCARDS, [EVERY]), generator)
+    if draft.kind.draws:
+        # One random seed for all, so that only what is swept tells the pictures apart.
+        seed = next(field for field in values if field.setting.name == "seed")
+        values[seed] = [random_seed(generator)] if values[seed] == [None] else values[seed]
     combinations = len(prompts)
     for options in values.values():
         combinations *= len(options)
@@ -96,20 +97,24 @@ def plan(draft: Draft, defaults: Defaults | None, generator: random.Random) -> P
             f"That makes {combinations:,} jobs and at most {MAX_COMBINATIONS} are allowed: "
             "sweep fewer values."
         )
-    names = list(values)
     jobs = tuple(
-        _drawing(draft, text, dict(zip(names, chosen, strict=True)))
+        _job(draft, text, dict(zip(values, chosen, strict=True)))
         for text in prompts
         for chosen in itertools.product(*values.values())
     )
-    parent = draft.source.id if draft.source and _uses_source(draft) else None
-    return Plan(jobs, parent, _notes(draft, assigned, defaults))
+    parent = draft.source.id if draft.source and draft.uses_source else None
+    notices = (
+        rounding(field, text, defaults)
+        for field, text in texts.items()
+        if field.setting.kind in {"size", "side"} and field in values
+    )
+    return PlannedJobs(jobs, parent, tuple(notice for notice in notices if notice))
 
 
 def outlook(draft: Draft, defaults: Defaults | None) -> str:
     """What running the draft makes, in a few words, where it is more than the usual."""
     try:
-        planned = plan(draft, defaults, random.Random(0))
+        planned = plan_jobs(draft, defaults, random.Random(0))
     except InputError:
         return ""
     if len(planned.jobs) > 1:
@@ -124,118 +129,48 @@ def has_wildcards(draft: Draft) -> bool:
     return bool(wildcards(draft.prompt))
 
 
-def _uses_source(draft: Draft) -> bool:
-    return draft.mode != "draw" or draft.region is not None
-
-
-def _notes(draft: Draft, assigned: Mapping[str, str], defaults: Defaults | None) -> tuple[str, ...]:
-    """That a size was rounded."""
-    if draft.region is not None or draft.mode not in {"draw", "edit"}:
-        return ()
-    name = "size" if draft.mode == "draw" else "edit_size"
-    notice = rounding(assigned.get("size", draft.text(name)), defaults)
-    return (notice,) if notice else ()
-
-
-def _values(
-    draft: Draft, assigned: Mapping[str, str], defaults: Defaults | None
-) -> dict[str, list[Value]]:
-    """The values of each of the mode's fields; what the prompt assigns goes first."""
-    assigned = dict(assigned)
-    if draft.mode == "edit" and "size" in assigned:
-        assigned["edit_size"] = assigned.pop("size")
-    values = {
-        spec.name: read(spec.name, assigned.get(spec.name, draft.text(spec.name)), defaults)
-        for spec in fields_of(draft.mode)
+def _texts(draft: Draft, assigned: Mapping[str, str]) -> dict[Field, str]:
+    """The text of each of the mode's fields; what the prompt assigns goes first."""
+    return {
+        field: assigned.get(field.setting.name, draft.text(field.key))
+        for field in fields_of(draft.mode)
+        # A redrawn region has its source's size.
+        if not (draft.region is not None and field.setting.kind == "size")
     }
-    if draft.region is not None:
-        values.pop("size", None)
-    return values
 
 
-def _prompts(prompt: str, choice: str, generator: random.Random) -> list[str]:
+def _prompts(draft: Draft, prompt: str, choice: list[Value], generator: random.Random) -> list[str]:
+    if not draft.kind.draws:
+        return [prompt.strip()]
     if not prompt.strip():
         raise InputError("The prompt is empty: say in words what you want.")
-    return [pick(prompt, generator)] if choice == ONE else expand(prompt)
+    return [pick(prompt, generator)] if choice == [ONE] else expand(prompt)
 
 
-def _drawing(draft: Draft, prompt: str, chosen: dict[str, Value]) -> DrawingJob:
-    settings: dict[str, Any] = {
-        name: value for name, value in chosen.items() if value is not None
-    } | {"prompt": prompt}
-    if draft.mode == "edit":
-        settings["size"] = settings.pop("edit_size", None)
-        return EditJob(source=_source(draft), **settings)
+def _job(draft: Draft, prompt: str, chosen: Mapping[Field, Value]) -> Job:
+    fields: dict[str, Any] = {"prompt": prompt} if prompt else {}
+    for field, value in chosen.items():
+        if value is not None:
+            fields |= field.setting.fill(value)
+    if draft.uses_source:
+        fields["source"] = _source(draft)
     if draft.region is not None:
-        return GenerateJob(source=_source(draft), region=draft.region, **settings)
-    size = settings.pop("size", None)
-    if size is not None:
-        settings["width"], settings["height"] = size
-    return GenerateJob(**settings)
-
-
-def _describe(draft: Draft, defaults: Defaults | None) -> Plan:
-    source = _source(draft)
-    names = {"length": "max_new_tokens", "sampling": "temperature", "answer_seed": "seed"}
-    chosen = {
-        names.get(spec.name, spec.name): read(spec.name, draft.text(spec.name), defaults)[0]
-        for spec in fields_of("describe")
-    }
-    settings: dict[str, Any] = {name: value for name, value in chosen.items() if value is not None}
-    question = draft.prompt.strip() or DEFAULT_QUESTION
-    job = DescribeJob(source=source, prompt=question, turns=draft.turns, **settings)
-    return Plan((job,), draft.source.id if draft.source else None)
+        fields["region"] = draft.region
+    if draft.turns and "turns" in draft.kind.__annotations__:
+        fields["turns"] = draft.turns
+    return draft.kind(**fields)
 
 
 def _source(draft: Draft) -> str:
     if draft.source is None:
-        what = "change" if draft.mode == "edit" else "ask about"
+        what = draft.kind.wording.purpose
         raise InputError(f"Choose a picture to {what} first: pick one, or open a file with Ctrl+O.")
     return str(draft.source.path)
 
 
-# From a job back into the editor
-
-
 def texts_of(job: Job) -> dict[str, str]:
     """What to type in each field to get a job's settings, its seed included."""
-    if isinstance(job, DescribeJob):
-        return {
-            "length": _typed("length", job.max_new_tokens),
-            "sampling": _typed("sampling", job.temperature),
-            "answer_seed": _typed("answer_seed", job.seed),
-            "vision": job.vision,
-        }
-    texts = {
-        name: _typed(name, getattr(job, name))
-        for name in (
-            "count",
-            "seed",
-            "guidance",
-            "iterations",
-            "temperature",
-            "quality",
-            "schedule",
-            "order",
-            "head_steps",
-        )
+    return {
+        field.key: field.setting.typed(field.setting.of(job)) if field is not WILDCARDS else EVERY
+        for field in fields_of(job.mode)
     }
-    if isinstance(job, EditJob):
-        texts["edit_size"] = _typed("edit_size", job.size)
-    elif job.width and job.height:
-        texts["size"] = f"{job.width}×{job.height}"
-    return texts | {"wildcards": EVERY}
-
-
-def _typed(name: str, value: object) -> str:
-    spec: Field = field(name)
-    if value is None or (spec.choices and value == spec.choices[0]):
-        return spec.choices[0] if spec.choices else ""
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def mode_of(job: Job) -> Mode:
-    """The mode in which a job of this kind is asked for."""
-    if isinstance(job, DescribeJob):
-        return "describe"
-    return "edit" if isinstance(job, EditJob) else "draw"

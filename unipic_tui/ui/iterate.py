@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from unipic_tui.errors import InputError
-from unipic_tui.jobs import MAX_SEED, DrawingJob, GenerateJob
+from unipic_tui.job_settings import named, settings_of
+from unipic_tui.jobs import MAX_SEED, DrawingJob, Job
 
 MAX_COMBINATIONS = 256
 """How many jobs one run may make."""
@@ -107,41 +108,19 @@ def _range(text: str) -> list[str]:
     return [f"{(first + index * step).normalize():f}" for index in range(count)]
 
 
-SWEEPABLE = {
-    "seed": "seed",
-    "guidance": "guidance",
-    "cfg": "guidance",
-    "iterations": "iterations",
-    "num_iter": "iterations",
-    "iter": "iterations",
-    "steps": "head_steps",
-    "head_steps": "head_steps",
-    "temperature": "temperature",
-    "temp": "temperature",
-    "size": "size",
-    "image_size": "size",
-    "quality": "quality",
-    "schedule": "schedule",
-    "cfg_schedule": "schedule",
-    "order": "order",
-}
-"""What a setting may be called where it is written out, and the field it means."""
-
-_ASSIGNMENTS = re.compile(
-    rf"(?:^|\s)({'|'.join(SWEEPABLE)})\s*=\s*(\S+)\s*$",
-    re.IGNORECASE,
-)
-
-
-def split_settings(prompt: str) -> tuple[str, dict[str, str]]:
+def split_settings(prompt: str, kind: type[Job]) -> tuple[str, dict[str, str]]:
     """Take settings such as ``seed=1..8 cfg=2,3,4`` off the end of a prompt.
 
     Returns:
-        The prompt without them, and the text given for each field; the last one counts.
+        The prompt without them, and the text given for each setting; the last one counts.
     """
+    names = {name: each for name, each in named(kind).items() if each.sweeps}
+    assignments = re.compile(
+        rf"(?:^|\s)({'|'.join(map(re.escape, names))})\s*=\s*(\S+)\s*$", re.IGNORECASE
+    )
     found: dict[str, str] = {}
-    while match := _ASSIGNMENTS.search(prompt):
-        found.setdefault(SWEEPABLE[match[1].lower()], match[2].strip(","))
+    while match := assignments.search(prompt):
+        found.setdefault(names[match[1].lower()].name, match[2].strip(","))
         prompt = prompt[: match.start()]
     return prompt.rstrip(), dict(reversed(found.items()))
 
@@ -170,11 +149,7 @@ def remix(job: DrawingJob, generator: random.Random) -> DrawingJob:
 
 # Contact sheets
 
-_SHEET_FIELDS = (
-    *("prompt", "size", "quality", "schedule", "iterations", "order", "head_steps"),
-    *("temperature", "guidance", "seed"),
-)
-_SHORT = {"head_steps": "head steps", "temperature": "temp"}
+_PROMPT, _SIZE = "Prompt", "Size"
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +175,13 @@ def contact_sheet(jobs: Sequence[DrawingJob], wrap: int = 4) -> Sheet:
     guidance, seed makes the columns and the others together the rows.
     """
     texts = [_settings_text(job) for job in jobs]
-    fields = [name for name in _SHEET_FIELDS if len({text[name] for text in texts}) > 1]
-    if "prompt" in fields:
-        parts = distinct([text["prompt"] for text in texts])
+    names = dict.fromkeys(name for text in texts for name in text)
+    fields = [name for name in names if len({text.get(name) for text in texts}) > 1]
+    if _PROMPT in fields:
+        parts = distinct([text[_PROMPT] for text in texts])
         for text, part in zip(texts, parts, strict=True):
-            text["prompt"] = part
-    labels = tuple(_label(text, fields or ["seed"]) for text in texts)
+            text[_PROMPT] = part
+    labels = tuple(_label(text, fields or ["Seed"]) for text in texts)
     table = _table(texts, fields) if len(fields) > 1 else None
     return table_or_flow(table, labels, wrap)
 
@@ -245,20 +221,17 @@ def table_or_flow(
 
 
 def _settings_text(job: DrawingJob) -> dict[str, str]:
-    size = f"{job.width}×{job.height}" if isinstance(job, GenerateJob) else f"{job.size}"
-    values = {name: getattr(job, name, None) for name in _SHEET_FIELDS} | {"size": size}
-    return {name: _value_text(value) for name, value in values.items()}
-
-
-def _value_text(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
-    return "auto" if value is None else str(value)
+    """The prompt and the settings that can be swept, those that matter most last."""
+    values = {
+        each.label: each.shown(each.of(job)) for each in settings_of(type(job)) if each.sweeps
+    }
+    size = {_SIZE: values.pop(_SIZE)} if _SIZE in values else {}
+    return {_PROMPT: job.prompt, **size, **dict(reversed(values.items()))}
 
 
 def _label(text: dict[str, str], fields: Sequence[str]) -> str:
     return ", ".join(
-        text[name] if name in {"prompt", "size"} else f"{_SHORT.get(name, name)} {text[name]}"
+        text.get(name, "") if name in {_PROMPT, _SIZE} else f"{name.lower()} {text.get(name, '–')}"
         for name in fields
     )
 

@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 
-from unipic_tui.jobs import DescribeJob
 from unipic_tui.library.records import StoredPicture
 from unipic_tui.ui.studio import Studio
 from unipic_tui.ui.widgets.details import Details
@@ -85,7 +84,7 @@ class Stage(Vertical):
         entry, picture = studio.entry, studio.picture
         self.set_class(entry is None and picture is None, "-empty")
         live = studio.live.get(entry.id) if entry else None
-        asks = entry is not None and isinstance(entry.job, DescribeJob)
+        asks = entry is not None and not entry.job.draws
         drawing = entry is not None and not asks and entry.state != "done"
         fresh = entry is not None and not asks and not studio.desk.pictures_of(entry.id)
         if only_live and live is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from unipic_tui.jobs import DescribeJob, EditJob
 from unipic_tui.ui.studio import Studio
 from unipic_tui.ui.widgets.bars import Status
 from unipic_tui.ui.wording import memory
@@ -38,10 +37,10 @@ def _running(studio: Studio, running: int, facts: tuple[str, ...]) -> Status:
         (desk.entries[running] for desk in studio.desks.values() if running in desk.entries), None
     )
     job = entry.job if entry else None
-    if isinstance(job, DescribeJob):
+    if job is not None and not job.draws:
         words = f"Answering, {len(live.text.split())} words" if live and live.text else "Looking"
         return Status("busy", words, facts=facts)
-    doing = "Editing" if isinstance(job, EditJob) else "Drawing"
+    doing = job.wording.doing if job else "Drawing"
     return Status("busy", doing, progress=live.progress if live else None, facts=facts)
 
 

@@ -6,7 +6,8 @@ import math
 from datetime import datetime
 
 from unipic_tui.events import Memory, Progress
-from unipic_tui.jobs import DescribeJob, EditJob, GenerateJob, Job
+from unipic_tui.job_settings import settings_of
+from unipic_tui.jobs import Job
 from unipic_tui.library.records import Entry, State, StoredPicture
 from unipic_tui.text import printable
 
@@ -71,24 +72,12 @@ def memory(use: Memory) -> str:
 
 def mode_glyph(job: Job, origin: str = "") -> str:
     """A sign for the kind of job."""
-    if origin:
-        return "+"
-    if isinstance(job, DescribeJob):
-        return "?"
-    if isinstance(job, EditJob):
-        return "~"
-    return "◫" if job.region else "◆"
+    return "+" if origin else job.glyph
 
 
 def mode_word(job: Job, origin: str = "") -> str:
     """The kind of job in a word."""
-    if origin:
-        return "opened"
-    if isinstance(job, DescribeJob):
-        return "described"
-    if isinstance(job, EditJob):
-        return "edited"
-    return "region drawn anew" if job.region else "drawn"
+    return "opened" if origin else job.done
 
 
 def progress(step: Progress, narrow: bool = False) -> str:
@@ -103,33 +92,20 @@ def progress(step: Progress, narrow: bool = False) -> str:
 
 def settings(job: Job) -> list[tuple[str, str]]:
     """A job's settings as pairs of name and value, in a fixed order."""
-    if isinstance(job, DescribeJob):
-        pairs = [
-            ("Longest answer", f"{job.max_new_tokens} tokens"),
-            ("Temperature", f"{job.temperature:g}"),
-            ("Looks with", job.vision),
-        ]
-        return [*pairs, ("Seed", str(job.seed))] if job.temperature else pairs
-    pairs = [
-        ("Seed", str(job.seed)),
-        ("Guidance", _auto(job.guidance) + (" rising" if job.schedule == "linear" else "")),
-        ("Iterations", _auto(job.iterations) + (" spread" if job.order == "spread" else "")),
-        ("Temperature", f"{job.temperature:g}"),
-        ("Head steps", _auto(job.head_steps)),
-        ("Quality", job.quality),
-    ]
-    if isinstance(job, GenerateJob) and job.region:
-        region = job.region
-        pairs.insert(0, ("Region", f"{region.width}×{region.height} at {region.x},{region.y}"))
-    elif isinstance(job, GenerateJob) and job.width and job.height:
-        pairs.insert(0, ("Size", f"{job.width}×{job.height}"))
-    if job.count > 1:
-        pairs.insert(0, ("Count", str(job.count)))
+    pairs: list[tuple[str, str]] = []
+    region = getattr(job, "region", None)
+    if region is not None:
+        pairs.append(("Region", f"{region.width}×{region.height} at {region.x},{region.y}"))
+    for each in settings_of(type(job)):
+        value = each.of(job)
+        without_effect = each.needs and not getattr(job, each.needs)
+        unknown = each.kind == "size" and (region is not None or value is None)
+        if without_effect or unknown or each.kind == "side":  # an edit has its source's size
+            continue
+        if (each.advanced or each.usual is not None) and each.is_usual(value):
+            continue
+        pairs.append((each.label, f"{each.shown(value)} {each.unit}".rstrip()))
     return pairs
-
-
-def _auto(value: float | None) -> str:
-    return "auto" if value is None else f"{value:g}"
 
 
 def entry_title(entry: Entry) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unipic_tui.errors import InputError
+from unipic_tui.jobs import EditJob, GenerateJob
 from unipic_tui.text import one_line
 from unipic_tui.ui.screens.dialogs import Answer, Ask, Question
 from unipic_tui.ui.screens.files import PathScreen
@@ -76,8 +77,8 @@ class LibraryActions:
             return
         self._folder = f"{path.parent}/"
         await self._screen.studio.open_file(path)
-        if self._screen.composer.mode == "draw":
-            self._screen.composer.mode = "edit"
+        if self._screen.composer.mode == GenerateJob.mode:
+            self._screen.composer.mode = EditJob.mode
         self._screen.composer.prompt.focus()
 
     async def _trash(self) -> None:

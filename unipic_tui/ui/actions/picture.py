@@ -12,11 +12,12 @@ from PIL.Image import Image
 
 from unipic_tui.errors import InputError
 from unipic_tui.files import read_bytes, write_atomic
-from unipic_tui.jobs import TOKEN_PIXELS, DescribeJob, DrawingJob, EditJob
+from unipic_tui.jobs import DrawingJob, GenerateJob
 from unipic_tui.library.records import LibraryApi, StoredPicture
+from unipic_tui.sizes import TOKEN_PIXELS
 from unipic_tui.text import one_line, printable
 from unipic_tui.ui import iterate
-from unipic_tui.ui.draft import Plan, mode_of, texts_of
+from unipic_tui.ui.draft import PlannedJobs, texts_of
 from unipic_tui.ui.screens.choose import Choose
 from unipic_tui.ui.screens.dialogs import Ask
 from unipic_tui.ui.screens.files import PathScreen
@@ -71,14 +72,14 @@ class PictureActions:
     @property
     def _job(self) -> DrawingJob:
         picture = self._picture
-        if picture.origin or isinstance(picture.job, DescribeJob):
+        if picture.origin or not isinstance(picture.job, DrawingJob):
             raise InputError("That picture was not drawn here, so it cannot be drawn again.")
         job = picture.job
-        if isinstance(job, EditJob) or job.region is not None:
+        if job.source is not None:
             # The source may have been moved since; the entry knows where it lies now.
             entry = self._screen.studio.desk.entries.get(picture.entry)
-            if entry is not None and not isinstance(entry.job, DescribeJob):
-                return dataclasses.replace(job, source=entry.job.source)  # type: ignore[arg-type]
+            if entry is not None and isinstance(entry.job, DrawingJob):
+                return dataclasses.replace(job, source=entry.job.source)
         return job
 
     # Looking
@@ -148,7 +149,7 @@ class PictureActions:
     async def _draw_again(self, job: DrawingJob) -> None:
         studio = self._screen.studio
         entry = studio.desk.entries.get(self._picture.entry)
-        await studio.run(Plan((job,), entry.parent if entry else None))
+        await studio.run(PlannedJobs((job,), entry.parent if entry else None))
 
     # Back into the editor
 
@@ -163,14 +164,14 @@ class PictureActions:
     async def _recall(self) -> None:
         job = self._job
         composer = self._screen.composer
-        composer.mode = mode_of(job)
+        composer.mode = job.mode
         composer.settings.put(texts_of(job))
         self._into_editor(job.prompt)
         source = self._source_of(self._picture)
-        if isinstance(job, EditJob) and source is not None:
-            self._screen.studio.choose_picture(source.id)
-        elif not isinstance(job, EditJob):
+        if isinstance(job, GenerateJob):
             composer.use_region(source if job.region else None, job.region)
+        elif source is not None:
+            self._screen.studio.choose_picture(source.id)
 
     def _source_of(self, picture: StoredPicture) -> StoredPicture | None:
         desk = self._screen.studio.desk
@@ -181,7 +182,7 @@ class PictureActions:
         answer = self._screen.studio.answer()
         if not answer:
             raise InputError("Nothing was said about this picture yet: describe it first (d).")
-        self._screen.composer.mode = "draw"
+        self._screen.composer.mode = GenerateJob.mode
         self._into_editor(answer.strip())
 
     def _into_editor(self, prompt: str) -> None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from textual.message_pump import MessagePump
 
 from unipic_tui.errors import InputError
-from unipic_tui.jobs import DescribeJob
-from unipic_tui.ui.draft import plan
-from unipic_tui.ui.fields import FIELDS, MODES, Mode, read
+from unipic_tui.jobs import KINDS, DescribeJob, EditJob, GenerateJob
+from unipic_tui.ui.draft import plan_jobs
+from unipic_tui.ui.fields import all_fields, field_of, read
 from unipic_tui.ui.iterate import random_seed, split_settings
 from unipic_tui.ui.screens.queue import QueueScreen
 from unipic_tui.ui.wording import amount
@@ -30,9 +30,9 @@ class PromptActions:
             "run": self._run,
             "cancel": self._cancel,
             "mode": self._next_mode,
-            "mode.draw": lambda: self._go_to_mode("draw"),
-            "mode.edit": lambda: self._go_to_mode("edit"),
-            "mode.describe": lambda: self._go_to_mode("describe"),
+            "mode.draw": lambda: self._go_to_mode(GenerateJob.mode),
+            "mode.edit": lambda: self._go_to_mode(EditJob.mode),
+            "mode.describe": lambda: self._go_to_mode(DescribeJob.mode),
             "prompt.previous": lambda: self._step(1),
             "prompt.next": lambda: self._step(-1),
             "prompt.clear": self._clear,
@@ -63,10 +63,10 @@ class PromptActions:
         screen = self._screen
         composer = screen.composer
         draft = composer.draft()
-        planned = plan(draft, composer.defaults, self._random)
+        planned = plan_jobs(draft, composer.defaults, self._random)
         composer.prompt.remember(composer.prompt.text)
         entries = await screen.studio.run(planned)
-        if draft.mode != "draw":
+        if draft.kind.needs_source:
             composer.prompt.show("")
         elif draft.region is not None:
             # Once more of the same is what Remix does with the result.
@@ -84,10 +84,11 @@ class PromptActions:
         self._screen.studio.cancel_running()
 
     async def _next_mode(self) -> None:
-        mode = self._screen.composer.mode
-        await self._go_to_mode(MODES[(MODES.index(mode) + 1) % len(MODES)])
+        modes = list(KINDS)
+        place = modes.index(self._screen.composer.mode)
+        await self._go_to_mode(modes[(place + 1) % len(modes)])
 
-    async def _go_to_mode(self, mode: Mode) -> None:
+    async def _go_to_mode(self, mode: str) -> None:
         self._screen.composer.mode = mode
 
     async def _step(self, direction: int) -> None:
@@ -102,9 +103,9 @@ class PromptActions:
 
     async def _more(self) -> None:
         settings = self._screen.composer.settings
-        settings.further = not settings.further
-        if settings.further:
-            settings.focus_further()
+        settings.advanced = not settings.advanced
+        if settings.advanced:
+            settings.focus_advanced()
         else:
             self._screen.composer.prompt.focus()
 
@@ -117,12 +118,12 @@ class PromptActions:
             return
         picture = self._screen.studio.picture
         job = picture.job if picture else None
-        seed = job.seed if job is not None and not isinstance(job, DescribeJob) else 0
+        seed = job.seed if job is not None and job.draws else 0
         composer.settings.put({"seed": str(seed)})
         self._screen.notify(f"The seed is locked at {seed}.", markup=False)
 
     async def _reset(self) -> None:
-        texts = {spec.name: spec.choices[0] if spec.choices else "" for spec in FIELDS}
+        texts = {field.key: field.empty for field in all_fields()}
         self._screen.composer.settings.put(texts)
 
     async def _queue(self) -> None:
@@ -147,8 +148,9 @@ class PromptActions:
         if entry is None:
             raise InputError("Choose a job first: one that is being drawn or was stopped.")
         draft = screen.composer.draft()
-        prompt, assigned = split_settings(draft.prompt)
-        seed = read("seed", assigned.get("seed", draft.text("seed")))[0]
+        prompt, assigned = split_settings(draft.prompt, GenerateJob)
+        field = field_of(GenerateJob.mode, "seed")
+        seed = read(field, assigned.get("seed", draft.text(field.key)))[0]
         if not isinstance(seed, int):
             seed = random_seed(self._random)
         await screen.studio.branch(entry, prompt.strip() or entry.job.prompt, seed)

@@ -17,6 +17,7 @@ from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
 from unipic_tui.errors import UnipicError
+from unipic_tui.jobs import EditJob, GenerateJob
 from unipic_tui.library.records import StoredPicture
 from unipic_tui.ui.actions.library import LibraryActions
 from unipic_tui.ui.actions.picture import PictureActions
@@ -303,7 +304,7 @@ class MainScreen(Screen[None]):
     @on(PictureView.RegionChosen)
     def _region_chosen(self, event: PictureView.RegionChosen) -> None:
         self.composer.use_region(self.studio.picture, event.region)
-        self.composer.mode = "draw"
+        self.composer.mode = GenerateJob.mode
         self.composer.prompt.focus()
 
     @on(PictureView.RegionCancelled)
@@ -352,7 +353,7 @@ class MainScreen(Screen[None]):
 
     @on(Greeting.Chosen)
     def _starter_chosen(self, event: Greeting.Chosen) -> None:
-        self.composer.mode = "draw"
+        self.composer.mode = GenerateJob.mode
         self.composer.prompt.show(event.prompt)
         self.composer.prompt.focus()
         self.perform("run")
@@ -372,5 +373,5 @@ class MainScreen(Screen[None]):
             # It was text after all, or will be understood better as such.
             self.composer.prompt.type_in(event.text)
         else:
-            if self.composer.mode == "draw":
-                self.composer.mode = "edit"
+            if self.composer.mode == GenerateJob.mode:
+                self.composer.mode = EditJob.mode

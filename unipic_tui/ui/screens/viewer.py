@@ -15,7 +15,7 @@ from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
-from unipic_tui.jobs import DescribeJob
+from unipic_tui.job_settings import caption
 from unipic_tui.library.records import StoredPicture
 from unipic_tui.text import one_line
 from unipic_tui.ui.pictures.geometry import FITTED, Zoom
@@ -350,12 +350,7 @@ def describe(picture: StoredPicture) -> str:
     """The caption: prompt, size and settings on one line."""
     job = picture.job
     facts = [one_line(job.prompt, _PROMPT_CELLS), f"{picture.width}×{picture.height}"]
-    if not isinstance(job, DescribeJob):
-        facts.append(f"seed {job.seed}")
-        if job.guidance is not None:
-            facts.append(f"guidance {job.guidance:g}")
-        if job.iterations is not None:
-            facts.append(f"{job.iterations} iterations")
+    facts += caption(job)
     if picture.model:
         facts.append(one_line(picture.model, 40))
     return " · ".join(facts)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from unipic_tui.errors import StorageError
-from unipic_tui.jobs import DescribeJob, Job
+from unipic_tui.jobs import DrawingJob, Job
 from unipic_tui.library.records import Entry, LibraryApi, Session
 from unipic_tui.ui.desk import Desk, Row
 from unipic_tui.ui.studio.state import Change, State
@@ -167,7 +167,7 @@ class Sessions(State):
         pictures it has drawn.
         """
         state, drawn = None, 0
-        if not isinstance(entry.job, DescribeJob):
+        if entry.job.draws:
             # As a write, so that all that is still to be written of it comes first.
             state, drawn = await self.store.write(lambda library: _begun(library, entry))
         job = entry.job if state is not None else remaining(entry.job, drawn)
@@ -179,7 +179,7 @@ class Sessions(State):
 def _begun(library: LibraryApi, entry: Entry) -> tuple[bytes | None, int]:
     """The kept state of a job, if any, and how many of its pictures are made."""
     state = library.load_state(entry.id)
-    if state is not None or isinstance(entry.job, DescribeJob) or entry.job.count == 1:
+    if state is not None or not isinstance(entry.job, DrawingJob) or entry.job.count == 1:
         return state, 0
     return None, sum(picture.entry == entry.id for picture in library.pictures(entry.session))
 
@@ -194,6 +194,6 @@ def session_name(prompt: str) -> str:
 
 def remaining(job: Job, drawn: int) -> Job:
     """What is left of a job after ``drawn`` of its pictures; picture k has the k-th seed."""
-    if isinstance(job, DescribeJob) or not 0 < drawn < job.count:
+    if not isinstance(job, DrawingJob) or not 0 < drawn < job.count:
         return job
     return dataclasses.replace(job, count=job.count - drawn, seed=job.seed + drawn)

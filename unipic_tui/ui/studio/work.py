@@ -8,9 +8,9 @@ from pathlib import Path
 
 from unipic_tui.errors import InputError
 from unipic_tui.events import BackendOptions, Loading
-from unipic_tui.jobs import DescribeJob
+from unipic_tui.jobs import DrawingJob
 from unipic_tui.library.records import Entry, LibraryApi, StoredPicture
-from unipic_tui.ui.draft import Plan
+from unipic_tui.ui.draft import PlannedJobs
 from unipic_tui.ui.studio.sessions import Sessions
 from unipic_tui.ui.studio.state import Change
 
@@ -20,7 +20,7 @@ class Work(Sessions):
 
     # Jobs
 
-    async def run(self, plan: Plan) -> list[Entry]:
+    async def run(self, plan: PlannedJobs) -> list[Entry]:
         """Keep the jobs of a plan and queue them; the first one is chosen."""
         session = await self._session_for(plan.jobs[0].prompt)
 
@@ -79,7 +79,7 @@ class Work(Sessions):
             InputError: nothing of the job is kept.
         """
         job = entry.job
-        if isinstance(job, DescribeJob):
+        if not isinstance(job, DrawingJob):
             raise InputError("Only a drawing can be branched off.")
         state, drawn = await self.store.write(
             lambda library: (
@@ -166,7 +166,7 @@ class Work(Sessions):
     async def trash(self) -> str:
         """Move the chosen picture to the trash, or the chosen job; a few words about it."""
         entry, picture = self.entry, self.picture
-        asks = entry is not None and isinstance(entry.job, DescribeJob)
+        asks = entry is not None and not entry.job.draws
         if picture is not None and not asks and picture.entry == self.entry_id:
             await self.trash_picture(picture)
             return "The picture is in the trash."

@@ -14,22 +14,14 @@ from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import TextArea
 
-from unipic_tui.events import Defaults
-from unipic_tui.jobs import Region, Turn
+from unipic_tui.jobs import KINDS, Defaults, GenerateJob, Region, Turn
 from unipic_tui.library.records import StoredPicture
 from unipic_tui.text import one_line
 from unipic_tui.ui.draft import Draft, outlook
-from unipic_tui.ui.fields import MODES, Mode
 from unipic_tui.ui.widgets.prompt import PromptArea
 from unipic_tui.ui.widgets.settings import SettingsRow
 from unipic_tui.ui.wording import picture_title
 
-_TITLES: dict[Mode, str] = {"draw": "Draw", "edit": "Edit", "describe": "Describe"}
-_HINTS: dict[Mode, str] = {
-    "draw": "What to draw. {red|blue} draws both; seed=1..4 at the end draws four.",
-    "edit": "How to change the chosen picture.",
-    "describe": "What to ask about the chosen picture; leave it empty to have it described.",
-}
 _REGION_HINT = "What to draw in the region; empty repeats the picture's own prompt."
 
 
@@ -44,7 +36,7 @@ class ModeBar(Widget):
         "mode--wrong",
     }
 
-    mode: reactive[Mode] = reactive("draw")
+    mode: reactive[str] = reactive(GenerateJob.mode)
     source: reactive[str] = reactive("")
     outlook: reactive[str] = reactive("")
     problem: reactive[str] = reactive("")
@@ -52,17 +44,17 @@ class ModeBar(Widget):
     class Chosen(Message):
         """A mode was clicked."""
 
-        def __init__(self, mode: Mode) -> None:
+        def __init__(self, mode: str) -> None:
             super().__init__()
-            self.mode: Mode = mode
+            self.mode = mode
 
     def render(self) -> Text:
         """One line: modes on the left, the rest where there is room."""
         line = Text(no_wrap=True)
-        for mode in MODES:
+        for mode in KINDS:
             name = "mode--on" if mode == self.mode else "mode--off"
             style = self.get_component_rich_style(name)
-            line.append(f" {_TITLES[mode]} ", style)
+            line.append(f" {KINDS[mode].wording.title} ", style)
         room = self.size.width - line.cell_len
         right = self.problem or self.outlook
         right_style = "mode--wrong" if self.problem else "mode--outlook"
@@ -80,8 +72,8 @@ class ModeBar(Widget):
     def on_click(self, event: object) -> None:
         """Choose the mode under the mouse."""
         place = getattr(event, "x", 0)
-        for mode in MODES:
-            place -= len(_TITLES[mode]) + 2
+        for mode in KINDS:
+            place -= len(KINDS[mode].wording.title) + 2
             if place < 0:
                 self.post_message(self.Chosen(mode))
                 return
@@ -93,7 +85,7 @@ class Composer(Vertical):
     class Changed(Message):
         """What would be run is another now."""
 
-    mode: reactive[Mode] = reactive("draw")
+    mode: reactive[str] = reactive(GenerateJob.mode)
 
     def __init__(self, texts: Mapping[str, str], *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
@@ -103,7 +95,7 @@ class Composer(Vertical):
         self.region_source: StoredPicture | None = None
         self.chosen_region: Region | None = None
         self.turns: tuple[Turn, ...] = ()
-        self._prompts: dict[Mode, str] = {}
+        self._prompts: dict[str, str] = {}
 
     def compose(self) -> ComposeResult:
         """The mode, the prompt, the settings."""
@@ -128,7 +120,7 @@ class Composer(Vertical):
 
     def draft(self) -> Draft:
         """What is asked for now."""
-        region = self.chosen_region if self.mode == "draw" else None
+        region = self.chosen_region if self.mode == GenerateJob.mode else None
         prompt = self.prompt.text
         source = self.region_source if region else self.source
         if region and source and not prompt.strip():
@@ -147,7 +139,7 @@ class Composer(Vertical):
         self._refresh_bar()
 
     def use_region(self, source: StoredPicture | None, region: Region | None) -> None:
-        """Draw only a region of a picture anew; ``None`` to draw whole pictures again."""
+        """Redraw only a region of a picture; ``None`` to draw whole pictures again."""
         self.region_source, self.chosen_region = source, region
         self._show_mode()
 
@@ -155,7 +147,7 @@ class Composer(Vertical):
         """The first field that cannot be used, and why."""
         return next(iter(self.settings.problems().items()), None)
 
-    def watch_mode(self, before: Mode, after: Mode) -> None:
+    def watch_mode(self, before: str, after: str) -> None:
         """Each mode has a prompt of its own."""
         if not self.children:
             return
@@ -166,7 +158,8 @@ class Composer(Vertical):
     def _show_mode(self) -> None:
         self.query_one(ModeBar).mode = self.mode
         self.settings.mode = self.mode
-        hint = _REGION_HINT if self.chosen_region and self.mode == "draw" else _HINTS[self.mode]
+        redraws = self.chosen_region and self.mode == GenerateJob.mode
+        hint = _REGION_HINT if redraws else KINDS[self.mode].wording.hint
         self.prompt.placeholder = hint
         self._refresh_bar()
         self.post_message(self.Changed())
@@ -181,7 +174,7 @@ class Composer(Vertical):
         bar.outlook = outlook(self.draft(), self.defaults)
 
     def _source_label(self) -> str:
-        if self.mode == "draw":
+        if self.mode == GenerateJob.mode:
             if self.chosen_region is None or self.region_source is None:
                 return ""
             size = f"{self.chosen_region.width}×{self.chosen_region.height} tokens"

@@ -10,7 +10,6 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from unipic_tui.jobs import Job
 from unipic_tui.library.records import Entry, StoredPicture
 from unipic_tui.text import printable
 from unipic_tui.ui.desk import Live
@@ -59,7 +58,7 @@ class Details(VerticalScroll, can_focus=True):
             text_first: say in words what is otherwise seen.
         """
         parts: list[Span] = []
-        asked = entry is not None and entry.job.mode == "describe"
+        asked = entry is not None and not entry.job.draws
         if asked and conversation:
             parts += _talk(conversation, entry, live)
             parts.append(("\n\n", ""))
@@ -108,11 +107,7 @@ def _entry(entry: Entry, live: Live | None) -> list[Span]:
         if live.progress is not None:
             parts.append((f"\n{progress(live.progress)}\n", ""))
         parts += [(f"\n{printable(notice)}\n", "$warning") for notice in live.notices]
-    return parts + _table(_settings_of(entry.job))
-
-
-def _settings_of(job: Job) -> list[tuple[str, str]]:
-    return settings(job)
+    return parts + _table(settings(entry.job))
 
 
 def _table(rows: Sequence[tuple[str, str]]) -> list[Span]:

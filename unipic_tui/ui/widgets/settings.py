@@ -15,8 +15,8 @@ from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Input, Label
 
-from unipic_tui.events import Defaults
-from unipic_tui.ui.fields import FIELDS, Field, Mode, placeholder, problem
+from unipic_tui.jobs import Defaults, GenerateJob
+from unipic_tui.ui.fields import Field, all_fields, placeholder, problem
 from unipic_tui.ui.widgets.line import Line
 
 
@@ -59,20 +59,24 @@ class Choice(Widget, can_focus=True):
 class FieldBox(Vertical):
     """A setting: its name, and below it what is typed or chosen."""
 
-    def __init__(self, spec: Field) -> None:
-        super().__init__(id=f"field-{spec.name}")
-        self.spec = spec
-        self.tooltip = spec.help
-        self.styles.width = spec.width + 1
+    def __init__(self, field: Field) -> None:
+        super().__init__(id=f"field-{field.key}")
+        self.field = field
+        setting = field.setting
+        limits = f": {setting.range}" if setting.range else ""
+        self.tooltip = f"{setting.help[0].upper()}{setting.help[1:]}{limits}."
+        self.styles.width = field.width + 1
         self.editor: Input | Choice = (
-            Choice(spec.choices) if spec.choices else Line(placeholder=placeholder(spec.name, None))
+            Choice(field.choices)
+            if field.choices
+            else Line(placeholder=placeholder(field, None, field.modes[0]))
         )
         if isinstance(self.editor, Input):
             self.editor.select_on_focus = True
 
     def compose(self) -> ComposeResult:
         """The label over the editor."""
-        yield Label(self.spec.label, markup=False)
+        yield Label(self.field.setting.label, markup=False)
         yield self.editor
 
     @property
@@ -91,32 +95,32 @@ class SettingsRow(Vertical):
     class Changed(Message):
         """A setting changed."""
 
-    mode: reactive[Mode] = reactive("draw")
-    further: reactive[bool] = reactive(False)
+    mode: reactive[str] = reactive(GenerateJob.mode)
+    advanced: reactive[bool] = reactive(False)
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's own name)
         super().__init__(id=id)
-        self._boxes = {spec.name: FieldBox(spec) for spec in FIELDS}
+        self._boxes = {field.key: FieldBox(field) for field in all_fields()}
         self._defaults: Defaults | None = None
 
     def compose(self) -> ComposeResult:
         """Two lines of fields."""
         with Horizontal(classes="fields"):
-            yield from (box for box in self._boxes.values() if not box.spec.further)
-        with Horizontal(classes="fields", id="further-fields"):
-            yield from (box for box in self._boxes.values() if box.spec.further)
+            yield from (box for box in self._boxes.values() if not box.field.setting.advanced)
+        with Horizontal(classes="fields", id="advanced-fields"):
+            yield from (box for box in self._boxes.values() if box.field.setting.advanced)
 
     def watch_mode(self) -> None:
         """Show the fields of the mode."""
         for box in self._boxes.values():
-            box.display = self.mode in box.spec.modes
+            box.display = self.mode in box.field.modes
         self._show_defaults()
-        self.watch_further()
+        self.watch_advanced()
 
-    def watch_further(self) -> None:
+    def watch_advanced(self) -> None:
         """Show or hide the second line, where it is not shown anyhow."""
-        boxes = [box for box in self._boxes.values() if box.spec.further]
-        self.set_class(self.further and any(box.display for box in boxes), "-further")
+        boxes = [box for box in self._boxes.values() if box.field.setting.advanced]
+        self.set_class(self.advanced and any(box.display for box in boxes), "-advanced")
 
     def on_mount(self) -> None:
         """Begin with the fields of the mode."""
@@ -124,7 +128,7 @@ class SettingsRow(Vertical):
 
     @property
     def texts(self) -> dict[str, str]:
-        """What is in each field, by its name."""
+        """What is in each field, by its key."""
         return {name: box.text for name, box in self._boxes.items()}
 
     def put(self, texts: Mapping[str, str]) -> None:
@@ -139,24 +143,24 @@ class SettingsRow(Vertical):
         self._check()
 
     def _show_defaults(self) -> None:
-        for name, box in self._boxes.items():
+        for box in self._boxes.values():
             if isinstance(box.editor, Input):
-                box.editor.placeholder = placeholder(name, self._defaults, self.mode)
+                box.editor.placeholder = placeholder(box.field, self._defaults, self.mode)
 
     def problems(self) -> dict[str, str]:
         """For each field of the mode that cannot be used, why."""
         found: dict[str, str] = {}
         for name, box in self._boxes.items():
-            if self.mode in box.spec.modes:
-                sentence = problem(name, box.text, self._defaults)
+            if self.mode in box.field.modes:
+                sentence = problem(box.field, box.text, self._defaults)
                 if sentence:
                     found[name] = sentence
         return found
 
-    def focus_further(self) -> None:
+    def focus_advanced(self) -> None:
         """Go to the first of the less used fields; to the first field where there is none."""
         boxes = [box for box in self._boxes.values() if box.display]
-        min(boxes, key=lambda box: not box.spec.further).editor.focus()
+        min(boxes, key=lambda box: not box.field.setting.advanced).editor.focus()
 
     def _check(self) -> None:
         wrong = self.problems()

@@ -16,7 +16,7 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from unipic_tui.jobs import DescribeJob, DrawingJob
+from unipic_tui.jobs import DrawingJob
 from unipic_tui.library.records import StoredPicture
 from unipic_tui.text import one_line
 from unipic_tui.ui.iterate import Sheet, contact_sheet
@@ -246,4 +246,4 @@ class SheetView(ScrollView, can_focus=True):
 
 
 def _drawn(picture: StoredPicture) -> DrawingJob | None:
-    return None if isinstance(picture.job, DescribeJob) else picture.job
+    return picture.job if isinstance(picture.job, DrawingJob) else None

@@ -1,36 +1,104 @@
-"""The commands that draw: generate and edit."""
+"""The commands that run one job, one for each kind: generate, edit and describe."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+from functools import partial
 
 from PIL import Image
 
+from unipic_tui.cli.arguments import (
+    Commands,
+    add_command,
+    add_model,
+    add_output,
+    add_settings,
+    add_telling,
+    also,
+)
 from unipic_tui.cli.best import Choice, checked_best_of
 from unipic_tui.cli.context import Context
-from unipic_tui.cli.inputs import MakeJob, edit_job, generate_job, seed_of
+from unipic_tui.cli.inputs import MakeJob, job_maker, seed_of
 from unipic_tui.cli.output import Output, plan_output
 from unipic_tui.cli.report import Reporter, reporting, say
 from unipic_tui.cli.running import exit_code, load, run_job
-from unipic_tui.events import Cancelled, Defaults, Failed, Final, Picture
-from unipic_tui.jobs import DrawingJob, job_to_dict
+from unipic_tui.events import Cancelled, Failed, Final, Picture
+from unipic_tui.jobs import KINDS, Defaults, DrawingJob, Job, job_to_dict
 from unipic_tui.metadata import encode_picture
 from unipic_tui.pictures import join_grid
 
 
-def generate(args: argparse.Namespace, context: Context) -> int:
-    """Draw pictures from a prompt."""
-    make_job = generate_job(args, context.settings)
-    best_of = checked_best_of(args, make_job(Defaults(), _say_nothing))
+def add_arguments(commands: Commands) -> None:
+    """Add a command for each kind of job."""
+    for kind in KINDS.values():
+        _add_command(commands, kind)
+
+
+def _add_command(commands: Commands, kind: type[Job]) -> None:
+    wording = kind.wording
+    parser = add_command(
+        commands, kind.mode, wording.summary, partial(_run, kind), aliases=wording.aliases
+    )
+    what = "PROMPT" if kind.draws else "[QUESTION]"
+    words = f"IMAGE {what}" if kind.needs_source else what
+    parser.usage = f"%(prog)s [options] {words}"
+    explained = f'what to {wording.purpose}; "-" reads it from standard input'
+    if kind.needs_source:
+        explained = f"the picture, and {explained}"
+    parser.add_argument("words", nargs="*", metavar=words, help=explained)
+    also(parser, ("-p", "--prompt", *([] if kind.draws else ["--question"])), "prompt")
+    if kind.needs_source:
+        also(parser, ("--image", "--source"), "image")
+    add_settings(parser, kind)
+    if kind.draws and not kind.needs_source:
+        parser.add_argument_group("choosing").add_argument(
+            "--best-of",
+            type=int,
+            metavar="N",
+            help="draw N pictures and save the best --count of them; the model judges by "
+            "describing them and asking itself about what the prompt names",
+        )
+        part = parser.add_argument_group("redrawing a region")
+        part.add_argument("--source", metavar="IMAGE", help="keep this picture outside --region")
+        part.add_argument(
+            "--region", metavar="X,Y,W,H", help="the part to redraw, in tokens of 16 pixels"
+        )
+    add_model(parser)
+    if kind.draws:
+        add_output(parser)
+    else:
+        add_telling(parser.add_argument_group("output"))
+
+
+def _run(kind: type[Job], args: argparse.Namespace, context: Context) -> int:
+    make_job = job_maker(kind, args, context.settings)
+    if not kind.draws:
+        return _answer(args, context, make_job)
+    best_of = None
+    if getattr(args, "best_of", None) is not None:
+        best_of = checked_best_of(args, _drawing(make_job(Defaults(), _say_nothing)))
     grid = args.grid_size or 1
     return draw(args, context, make_job, grid=grid, seed=args.seed, best_of=best_of).code
 
 
-def edit(args: argparse.Namespace, context: Context) -> int:
-    """Change a picture as a prompt says."""
-    make_job = edit_job(args, context.settings)
-    return draw(args, context, make_job, grid=args.grid_size or 1, seed=args.seed).code
+def _answer(args: argparse.Namespace, context: Context, make_job: MakeJob) -> int:
+    """Write the answer on the standard output as it comes; returns the exit code."""
+    job = make_job(Defaults(), _say_nothing)
+    options = context.options(args)
+    with reporting(args) as reporter:
+        backend = context.backend_factory(options)
+        try:
+            load(backend, reporter, named=options.checkpoint is not None)
+            reporter.started(job, backend.info)
+            final = run_job(backend, job, reporter)
+        finally:
+            backend.close()
+    if isinstance(final, Failed):
+        say(final.message)
+    elif isinstance(final, Cancelled):
+        say("Stopped: the answer is not complete.")
+    return exit_code(final)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -70,7 +138,7 @@ def draw(
     Raises:
         UnipicError: something in the input, the checkpoint or the disk stops it.
     """
-    job = make_job(Defaults(), _say_nothing)
+    job = _drawing(make_job(Defaults(), _say_nothing))
     files = 1 if grid > 1 else job.count
     output = plan_output(args.output, files=files, force=args.force, json=args.json)
     options = context.options(args)
@@ -80,7 +148,7 @@ def draw(
         backend = context.backend_factory(options)
         try:
             load(backend, reporter, named=options.checkpoint is not None)
-            job = make_job(backend.info.defaults, reporter.notice)
+            job = _drawing(make_job(backend.info.defaults, reporter.notice))
             wanted = job.count
             job = dataclasses.replace(job, count=best_of or wanted)
             reporter.started(job, backend.info)
@@ -99,6 +167,11 @@ def draw(
             backend.close()
 
 
+def _drawing(job: Job) -> DrawingJob:
+    assert isinstance(job, DrawingJob)
+    return job
+
+
 def _say_nothing(_: str) -> None:
     """Remarks wait until the checkpoint's own defaults are known."""
 
@@ -107,7 +180,7 @@ def _tell_choices(job: DrawingJob, seed: str | None, reporter: Reporter) -> None
     if seed_of(seed) is None:
         reporter.notice(f"The seed is {job.seed}.")
     if job.unconditional is not None:
-        reporter.notice(f"The guidance pushes away from {job.unconditional!r}.")
+        reporter.notice(f"The guidance steers away from {job.unconditional!r}.")
 
 
 def _tell_end(final: Final, job: DrawingJob, chosen: bool) -> None:
