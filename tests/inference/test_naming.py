@@ -3,7 +3,8 @@
 import pytest
 
 from unipic_tui.inference.naming import Named, Thing, article, plural, read_names
-from unipic_tui.nano.world import DEFAULT_GROUND, draw_sample, generator
+from unipic_tui.nano.world.scene import DEFAULT_GROUND, generator
+from unipic_tui.nano.world.text_to_image import draw_sample
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,13 @@ import pytest
 
 from unipic_tui.inference.prompts import PromptCodec
 from unipic_tui.model.unipic import UniPic
-from unipic_tui.nano import train
+from unipic_tui.nano.train import __main__ as train
 from unipic_tui.paths import EMBEDDED_CHECKPOINT
 
 
 @pytest.fixture
 def model(tmp_path: Path) -> UniPic:
-    return train.take_up(EMBEDDED_CHECKPOINT, tmp_path).requires_grad_(False)
+    return train.load_trained(EMBEDDED_CHECKPOINT, tmp_path).requires_grad_(False)
 
 
 @pytest.fixture

@@ -7,22 +7,21 @@ from pathlib import Path
 import pytest
 
 from unipic_tui.model.checkpoint import inspect
-from unipic_tui.nano import refine as stage
-from unipic_tui.nano import train
-from unipic_tui.nano.judgements import Rounds
-from unipic_tui.nano.refine import refine
-from unipic_tui.nano.train_joint import Mix
+from unipic_tui.nano.refine import refiner
+from unipic_tui.nano.refine.refiner import RoundOptions, refine
+from unipic_tui.nano.train import __main__ as train
+from unipic_tui.nano.train.joint import TaskMix
 from unipic_tui.paths import EMBEDDED_CHECKPOINT
 
 
 def test_refining_draws_learns_and_writes_a_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rounds = Rounds(8, tries=2, head_steps=4, steps=2, pairs=4, retries=1, misses=4)
-    monkeypatch.setattr(train, "refine", partial(refine, rounds=rounds, pool=60))
-    monkeypatch.setattr(stage, "LOGGED", 1)
-    monkeypatch.setattr(stage, "learning_rate", lambda *_: 0.01)  # so that one step shows
-    monkeypatch.setattr(stage, "ORDINARY", Mix(2, 2, 2))
+    rounds = RoundOptions(8, group_size=2, head_steps=4, steps=2, pairs=4, tries=1, continuations=4)
+    monkeypatch.setattr(train, "refine", partial(refine, rounds=rounds, buffer_size=60))
+    monkeypatch.setattr(refiner, "LOG_EVERY", 1)
+    monkeypatch.setattr(refiner, "learning_rate", lambda *_: 0.01)  # so that one step shows
+    monkeypatch.setattr(refiner, "ANCHOR", TaskMix(2, 2, 2))
     folder = tmp_path / "run"
     arguments = ["--folder", str(folder), "--init", str(EMBEDDED_CHECKPOINT), "--refine"]
     assert train.main([*arguments, "--minutes", "0.05"]) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,11 @@ from PIL import Image
 from unipic_tui.events import Event, Finished, Picture
 from unipic_tui.jobs import DescribeJob, GenerateJob, Job
 from unipic_tui.nano import score as scoring
-from unipic_tui.nano.score import Score, Scorer
-from unipic_tui.nano.world import describe, detect, draw_sample, render
+from unipic_tui.nano.score import Scorer
+from unipic_tui.nano.world.detect import detect
+from unipic_tui.nano.world.questions import describe
+from unipic_tui.nano.world.render import render
+from unipic_tui.nano.world.text_to_image import DrawKind, draw_sample
 
 
 class SecondBest:
@@ -46,12 +50,13 @@ class SecondBest:
 
 @pytest.mark.parametrize(("best_of", "right"), [(1, False), (2, True)])
 def test_best_of_counts_the_picture_the_model_chose(
-    monkeypatch: pytest.MonkeyPatch, best_of: int, right: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, best_of: int, right: bool
 ) -> None:
-    scorer = Scorer(SecondBest(monkeypatch), 0, "full", best_of)  # type: ignore[arg-type]
-    score = Score()
-    for kind in ("colour", "attribute"):
-        scorer.draw(score, kind, 6, None)
+    model: Any = SecondBest(monkeypatch)
+    scorer = Scorer(model, tmp_path, 0, "full", best_of)
+    kinds: tuple[DrawKind, ...] = ("colour", "attribute")
+    for kind in kinds:
+        scorer.draw(kind, 6, None)
     assert scorer.drawn == 12
-    assert (score.overall > 0.9) is right, score.to_dict()
-    assert right or score.overall < 0.4
+    assert (scorer.score.overall > 0.9) is right, scorer.score.to_dict()
+    assert right or scorer.score.overall < 0.4

@@ -18,29 +18,33 @@ from unipic_tui.jobs import GenerateJob
 from unipic_tui.model.checkpoint import inspect
 from unipic_tui.model.config import VaeConfig
 from unipic_tui.model.unipic import UniPic
-from unipic_tui.model.vae import Vae
-from unipic_tui.nano import train
-from unipic_tui.nano.config import nano_config
-from unipic_tui.nano.data import drawing, lay_out
-from unipic_tui.nano.noising import (
-    HEAD_REPEATS,
-    LEVELS,
-    STEEPEST,
-    Levels,
-    orders,
-    stratified_timesteps,
-)
-from unipic_tui.nano.optim import Optimizer, orthogonalise
-from unipic_tui.nano.run import Average, Mean, Run, Weights, learning_rate
-from unipic_tui.nano.stage import VECTORS
-from unipic_tui.nano.train_joint import (
-    Mix,
-    Trainer,
+from unipic_tui.model.vae import Vae, to_bytes
+from unipic_tui.nano.architecture import nano_config
+from unipic_tui.nano.train import __main__ as train
+from unipic_tui.nano.train.autoencoder import same_content, sample_scenes, to_tensor, vae_loss
+from unipic_tui.nano.train.ema import VECTORS, ExponentialMovingAverage, TrainState
+from unipic_tui.nano.train.joint import (
+    JointLosses,
+    TaskMix,
     initialise,
     train_joint,
 )
-from unipic_tui.nano.train_vae import same_content, scenes, to_pictures, to_tensor, vae_loss
-from unipic_tui.nano.world import detect, draw_sample, generator, render_batch
+from unipic_tui.nano.train.loop import Run, RunningMean, learning_rate
+from unipic_tui.nano.train.muon import MuonAdamW, orthogonalise
+from unipic_tui.nano.train.noising import (
+    HEAD_REPEATS,
+    STEEPEST,
+    TIMESTEP_BINS,
+    LossWeighting,
+    masking_orders,
+    stratified_timesteps,
+)
+from unipic_tui.nano.train.padding import pad_prompts
+from unipic_tui.nano.train.samples import drawing_sample
+from unipic_tui.nano.world.detect import detect
+from unipic_tui.nano.world.render import render_batch
+from unipic_tui.nano.world.scene import generator
+from unipic_tui.nano.world.text_to_image import draw_sample
 from unipic_tui.paths import EMBEDDED_CHECKPOINT
 
 SMALL_VAE = VaeConfig(channels=4, multipliers=(1, 1, 1, 2, 2), blocks=1, norm_groups=1, scale=1.0)
@@ -64,30 +68,30 @@ def test_the_learning_rate_rises_holds_and_falls() -> None:
 
 def test_the_average_follows_and_survives() -> None:
     layer = torch.nn.Linear(2, 2, bias=False)
-    average = Average(layer, 0.9)
+    average = ExponentialMovingAverage(layer, 0.9)
     torch.nn.init.ones_(layer.weight)
     for _ in range(200):
         average.update(layer)
-    other = Average(layer, 0.9)
+    other = ExponentialMovingAverage(layer, 0.9)
     other.load_state_dict(average.state_dict())
-    other.write_to(layer)
+    other.copy_to(layer)
     torch.testing.assert_close(layer.weight, torch.ones(2, 2))
 
 
 def test_pictures_become_tensors_and_back() -> None:
-    pictures = render_batch(scenes(generator("train", 0), 6))
-    assert (to_pictures(to_tensor(pictures)) == pictures).all()
+    pictures = render_batch(sample_scenes(generator("train", 0), 6))
+    assert (to_bytes(to_tensor(pictures)).numpy() == pictures).all()
 
 
 def test_the_autoencoder_learns() -> None:
     torch.manual_seed(0)
     vae = Vae(SMALL_VAE)
-    optimizer = Optimizer(vae)
-    images = to_tensor(render_batch(scenes(generator("train", 0), 8)))
+    optimizer = MuonAdamW(vae)
+    images = to_tensor(render_batch(sample_scenes(generator("train", 0), 8)))
     losses = []
     for _ in range(12):
         loss, _ = vae_loss(vae, images, torch.zeros(8, 16, 4, 4))
-        optimizer.zero_grad()
+        vae.zero_grad()
         torch.autograd.backward(loss)
         optimizer.step(1e-3)
         losses.append(float(loss.detach()))
@@ -95,7 +99,7 @@ def test_the_autoencoder_learns() -> None:
 
 
 def test_content_is_compared_by_kind_colour_and_place() -> None:
-    drawn = scenes(generator("train", 3), 30)
+    drawn = sample_scenes(generator("train", 3), 30)
     pictures = render_batch(drawn)
     assert all(same_content(s, detect(p)) for s, p in zip(drawn, pictures, strict=True))
     assert not same_content(drawn[0], detect(pictures[1]))
@@ -108,7 +112,7 @@ def codec(tmp_path: Path) -> PromptCodec:
 
 def test_prompts_are_laid_out_with_room_for_the_image(codec: PromptCodec) -> None:
     short, long = codec.about_image("How many?"), codec.about_image("How many red circles?")
-    layout = lay_out([short, long], 5, [codec.answer("two"), codec.answer("one")])
+    layout = pad_prompts([short, long], 5, [codec.answer("two"), codec.answer("one")])
     assert layout.ids.shape == layout.mask.shape == layout.labels.shape
     assert layout.mask.sum(dim=1).tolist() == [
         prompt.text_tokens + 5 + len(codec.answer("two")) for prompt in (short, long)
@@ -123,28 +127,28 @@ def test_every_task_learns(codec: PromptCodec) -> None:
     initialise(model, 0)
     model.vae.requires_grad_(False)
     parts = nn.ModuleDict({n: part for n, part in model.named_children() if n != "vae"})
-    weights = Weights(parts, Optimizer(parts, vectors=VECTORS))
-    mix = Mix(draw=6, edit=4, describe=4)
-    trainer = Trainer(model, codec, generator("train", 0), mix, pool=64)
+    state = TrainState(parts, MuonAdamW(parts, vectors=VECTORS))
+    mix = TaskMix(draw=6, edit=4, describe=4)
+    losses = JointLosses(model, codec, generator("train", 0), mix, buffer_size=64)
     first: dict[str, float] = {}
     last: dict[str, float] = {}
     for _ in range(14):
-        weights.optimizer.zero_grad()
-        for name, weight, loss_of in trainer.losses():
+        parts.zero_grad()
+        for name, weight, loss_of in losses.of_step():
             loss = loss_of()
             torch.autograd.backward(weight * loss.weighted)
             task = name.removesuffix("_masked")
             first.setdefault(task, float(loss.plain))
             last[task] = float(loss.plain)
-        weights.optimizer.step(1e-3)
-        weights.average.update(parts)
+        state.optimizer.step(1e-3)
+        state.ema.update(parts)
     assert set(last) == {"draw", "edit", "describe"}
     assert all(last[task] < first[task] for task in last), (first, last)
 
 
 def test_most_masks_are_those_of_drawing_and_half_of_the_others_whole_quarters() -> None:
     torch.manual_seed(0)
-    masked = orders(4000, 4)
+    masked = masking_orders(4000, 4)
     assert (masked.sort(dim=1).values == torch.arange(16)).all()
     as_drawn = (masked == spread_order(4, 4).flip(0)).all(dim=1)
     assert 0.66 < as_drawn.float().mean() < 0.74
@@ -155,36 +159,36 @@ def test_most_masks_are_those_of_drawing_and_half_of_the_others_whole_quarters()
 
 
 def test_every_timestep_counts_alike_up_to_a_bound() -> None:
-    levels = Levels(torch.device("cpu"))
+    weighting = LossWeighting(torch.device("cpu"))
     timesteps = torch.arange(0, 1000, 10)
     rows = torch.where(timesteps < 500, 1.0, 0.5).requires_grad_()
-    loss = levels.weigh(rows, timesteps)
+    loss = weighting.weighted_mean(rows, timesteps)
     torch.autograd.backward(loss)
     assert rows.grad is not None
     assert float(loss.detach()) == pytest.approx(0.75, rel=1e-4)
     torch.testing.assert_close(rows.grad[-1] / rows.grad[0], torch.tensor(2.0))
 
     steep = torch.where(timesteps < 500, 1.0, 1e-6).requires_grad_()
-    torch.autograd.backward(Levels(torch.device("cpu")).weigh(steep, timesteps))
+    torch.autograd.backward(LossWeighting(torch.device("cpu")).weighted_mean(steep, timesteps))
     assert steep.grad is not None
     torch.testing.assert_close(steep.grad[-1] * 100, torch.tensor(STEEPEST))
 
 
-def test_levels_follow_the_loss_and_remember_what_a_batch_lacks() -> None:
-    levels = Levels(torch.device("cpu"))
-    levels.weigh(torch.full((1000,), 0.4), torch.arange(1000))
+def test_loss_weights_follow_the_loss_and_remember_what_a_batch_lacks() -> None:
+    weighting = LossWeighting(torch.device("cpu"))
+    weighting.weighted_mean(torch.full((1000,), 0.4), torch.arange(1000))
     for _ in range(3):
-        levels.weigh(torch.full((50,), 0.1), torch.arange(50))
-    assert levels.means[0] < 0.35
-    torch.testing.assert_close(levels.means[1:], torch.full((LEVELS - 1,), 0.4))
+        weighting.weighted_mean(torch.full((50,), 0.1), torch.arange(50))
+    assert weighting.means[0] < 0.35
+    torch.testing.assert_close(weighting.means[1:], torch.full((TIMESTEP_BINS - 1,), 0.4))
 
 
 def test_timesteps_never_met_do_not_count() -> None:
-    levels = Levels(torch.device("cpu"))
+    weighting = LossWeighting(torch.device("cpu"))
     timesteps = torch.arange(500, 1000)
     rows = torch.where(timesteps < 750, 0.02, 0.01)
-    assert float(levels.weigh(rows, timesteps)) == pytest.approx(0.015)
-    torch.testing.assert_close(levels.shares(rows, timesteps), torch.ones(500))
+    assert float(weighting.weighted_mean(rows, timesteps)) == pytest.approx(0.015)
+    torch.testing.assert_close(weighting.shares(rows, timesteps), torch.ones(500))
 
 
 def test_timesteps_are_spread_over_what_is_asked_for() -> None:
@@ -202,7 +206,7 @@ def test_gradients_can_weigh_more(model: UniPic) -> None:
         torch.manual_seed(3)
         rng = generator("train", 6)
         model.requires_grad_(True).zero_grad()
-        Trainer(model, codec, rng, Mix(2, 2, 2), 12).backward(defaultdict(Mean), by)
+        JointLosses(model, codec, rng, TaskMix(2, 2, 2), 12).backward(defaultdict(RunningMean), by)
         grad = model.mar.mask_token.grad
         assert grad is not None
         return grad.clone()
@@ -213,7 +217,7 @@ def test_gradients_can_weigh_more(model: UniPic) -> None:
 def test_training_draws_no_prompt_that_is_scored(codec: PromptCodec) -> None:
     rng = generator("train", 4)
     scored = [draw_sample(rng, unseen=True).prompt for _ in range(200)]
-    drawn = {drawing(codec, rng).prompt for _ in range(600)}
+    drawn = {drawing_sample(codec, rng).prompt for _ in range(600)}
     assert not drawn & {codec.draw(prompt) for prompt in scored}
     assert len(drawn) > 300
 
@@ -250,7 +254,7 @@ def test_training_writes_a_checkpoint_that_draws_and_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(train, "NANO_VAE", SMALL_VAE)
-    monkeypatch.setattr(train, "train_joint", partial(train_joint, pool=64))
+    monkeypatch.setattr(train, "train_joint", partial(train_joint, buffer_size=64))
     folder, out = tmp_path / "run", tmp_path / "out"
     arguments = ["--folder", str(folder), "--out", str(out), "--minutes", "0.06"]
     assert train.main(arguments) == 0

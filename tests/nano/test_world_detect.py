@@ -6,17 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from unipic_tui.nano.world import (
-    RGB,
-    Detected,
-    Scene,
-    Shape,
-    detect,
-    generator,
-    render,
-    render_batch,
-    sample_scene,
-)
+from unipic_tui.nano.world.detect import detect
+from unipic_tui.nano.world.render import render, render_batch
+from unipic_tui.nano.world.scene import RGB, Detected, Scene, Shape, generator, sample_scene
 
 Picture = npt.NDArray[np.uint8]
 

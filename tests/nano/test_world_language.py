@@ -7,36 +7,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from unipic_tui.nano.world import (
-    COLOURS,
+from unipic_tui.nano.tokenizer import corpus
+from unipic_tui.nano.world.edits import EDIT_MIX, EditKind, EditSample, edit_followed, edit_sample
+from unipic_tui.nano.world.phrases import NUMBERS, VOCABULARY, plural, words
+from unipic_tui.nano.world.questions import QuestionKind, describe, describe_sample, question_sample
+from unipic_tui.nano.world.request import Request, Wanted, related, satisfies
+from unipic_tui.nano.world.scene import COLOURS, KINDS, Detected, Scene, Shape, generator
+from unipic_tui.nano.world.text_to_image import (
     DRAW_MIX,
-    EDIT_MIX,
-    KINDS,
-    VOCABULARY,
-    Detected,
     DrawKind,
-    EditKind,
-    EditSample,
-    Request,
-    Scene,
-    Shape,
-    Wanted,
-    corpus,
-    describe,
-    describe_sample,
     draw_sample,
-    edit_followed,
-    edit_sample,
-    generator,
     held_out,
-    question_sample,
-    related,
     request_of,
-    satisfies,
-    surplus,
 )
-from unipic_tui.nano.world.answering import QuestionKind
-from unipic_tui.nano.world.wording import NUMBERS, plural, words
 
 RED_CIRCLE = Shape("circle", "red", 16.0, 16.0, 10.0)
 BLUE_SQUARE = Shape("square", "blue", 48.0, 16.0, 10.0)
@@ -52,7 +35,7 @@ def test_a_scene_is_right_for_its_own_prompt(kind: DrawKind) -> None:
         sample = draw_sample(rng, kind)
         assert sample.kind == kind
         assert satisfies(sample.request, sample.scene)
-        assert surplus(sample.request, sample.scene) == 0
+        assert len(sample.scene.objects) == sample.request.count
 
 
 @pytest.mark.parametrize("kind", list(DRAW_MIX))
@@ -135,8 +118,9 @@ def test_counts_and_missing_objects() -> None:
     circles = tuple(replace(RED_CIRCLE, x=x) for x in (10.0, 30.0, 50.0))
     assert satisfies(three, Scene("grey", circles))
     assert not satisfies(three, Scene("grey", circles[:2]))
-    assert surplus(three, Scene("grey", circles[:2])) == -1
-    assert surplus(three, Scene("grey", (*circles, GREEN_STAR))) == 1
+    assert not satisfies(three, Scene("grey", (*circles, GREEN_STAR)))
+    assert three.count == 3
+    assert Request((Wanted("circle", count=3), Wanted("star"))).count == 4
 
 
 def test_above_means_a_smaller_y() -> None:

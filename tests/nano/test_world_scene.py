@@ -5,7 +5,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from unipic_tui.nano.world import (
+from unipic_tui.nano.world.render import render, render_batch
+from unipic_tui.nano.world.scene import (
     COLOURS,
     GROUNDS,
     KINDS,
@@ -13,8 +14,6 @@ from unipic_tui.nano.world import (
     Scene,
     Shape,
     generator,
-    render,
-    render_batch,
     sample_scene,
 )
 

@@ -1,12 +1,10 @@
-"""Score a checkpoint on its world: ``python -m unipic_tui.nano.score``.
+"""Score a checkpoint of the embedded model on its world of coloured shapes.
 
-Drawing prompts are of those that training leaves out; all else is of a seed of its own. Pictures
-are drawn with the default settings, one by one as a user would get them, and read back by the
+The prompts to draw are held out from training; edits and questions have random scenes of their own.
+Pictures are drawn with the default settings, one by one as a user would get them, and read by the
 detector. The columns are GenEval's; a picture counts when it shows all that was asked for and
 nothing else.
 """
-
-from __future__ import annotations
 
 import argparse
 import json
@@ -20,31 +18,21 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from unipic_tui.errors import UnipicError
 from unipic_tui.events import BackendOptions, Failed, Finished
 from unipic_tui.inference.pipeline import Pipeline
 from unipic_tui.inference.ranking import best_first, judge
 from unipic_tui.jobs import DescribeJob, EditJob, GenerateJob, Job, Quality
-from unipic_tui.nano.world import (
-    describe_sample,
-    detect,
-    draw_sample,
-    edit_followed,
-    edit_sample,
-    generator,
-    question_sample,
-    render,
-    satisfies,
-    surplus,
-)
+from unipic_tui.nano.world.detect import detect
+from unipic_tui.nano.world.edits import edit_followed, edit_sample
+from unipic_tui.nano.world.questions import describe_sample, question_sample
+from unipic_tui.nano.world.render import render
+from unipic_tui.nano.world.request import satisfies
+from unipic_tui.nano.world.scene import Scene, generator
+from unipic_tui.nano.world.text_to_image import DRAW_MIX, DrawKind, draw_sample
 
-COLUMNS = {
-    "single": "Single",
-    "two": "Two",
-    "count": "Count",
-    "colour": "Colour",
-    "position": "Position",
-    "attribute": "Attribute",
-}
+COLUMNS = tuple(DRAW_MIX)
+"""GenEval's kinds of prompts."""
 
 
 @dataclass
@@ -72,8 +60,8 @@ class Score:
     Attributes:
         draw: by GenEval's kinds.
         more, fewer: pictures with more or fewer objects than asked for.
-        followed, alone: edits done, and the rest left as it was.
-        edits: edits done by kind.
+        followed, alone: edits that follow the instruction, and that leave the rest as it was.
+        edits: edits that do both, by kind.
         described, answered: descriptions and answers exactly right.
         seconds: mean time of a picture.
     """
@@ -96,7 +84,7 @@ class Score:
     def to_dict(self) -> dict[str, float]:
         """Every number by name."""
         return {
-            **{COLUMNS[kind]: rate.value for kind, rate in self.draw.items()},
+            **{kind.capitalize(): rate.value for kind, rate in self.draw.items()},
             "Overall": self.overall,
             "More objects": self.more.value,
             "Fewer objects": self.fewer.value,
@@ -110,28 +98,32 @@ class Score:
 
 
 class Scorer:
-    """Runs jobs and reads what comes out.
+    """Runs jobs and scores their results.
 
     Args:
         pipeline: of the checkpoint.
+        folder: where the source pictures of edits and questions are written.
         seed: of the prompts.
-        quality: of what is drawn.
-        best_of: draw so many pictures of each prompt and let the model choose one of them.
+        quality: of the pictures.
+        best_of: pictures drawn of each prompt, of which the model chooses one.
     """
 
-    def __init__(self, pipeline: Pipeline, seed: int, quality: Quality, best_of: int = 1) -> None:
-        self.pipeline, self.quality, self.best_of = pipeline, quality, best_of
+    def __init__(
+        self, pipeline: Pipeline, folder: Path, seed: int, quality: Quality, best_of: int = 1
+    ) -> None:
+        self.pipeline, self.folder = pipeline, folder
+        self.quality, self.best_of = quality, best_of
         self.rng = generator("score", seed)
+        self.score = Score()
         self.drawn = 0
-        self.spent = 0.0
 
     def _finish(self, job: Job) -> Finished:
         for event in self.pipeline.run(job):
             if isinstance(event, Failed):
-                raise RuntimeError(event.message)
+                raise UnipicError(event.message)
             if isinstance(event, Finished):
                 return event
-        raise RuntimeError("the job ended without a result")
+        raise AssertionError("a job ends with a result")
 
     def _picture(self, job: GenerateJob | EditJob) -> np.ndarray:
         began = time.monotonic()
@@ -140,15 +132,21 @@ class Scorer:
         if len(images) > 1:
             verdicts = [judge(self.pipeline, image, job.prompt) for image in images]
             chosen = best_first(verdicts)[0]
-        self.spent += time.monotonic() - began
+        spent = time.monotonic() - began
         self.drawn += 1
+        self.score.seconds += (spent - self.score.seconds) / self.drawn
         return np.asarray(images[chosen])
 
-    def draw(self, score: Score, kind: str, count: int, guidance: float | None) -> None:
+    def _source(self, scene: Scene) -> str:
+        path = self.folder / "source.png"
+        Image.fromarray(render(scene)).save(path)
+        return str(path)
+
+    def draw(self, kind: DrawKind, count: int, guidance: float | None) -> None:
         """Draw ``count`` prompts of a kind."""
-        rate = score.draw.setdefault(kind, Rate())
+        score = self.score
         for index in range(count):
-            sample = draw_sample(self.rng, kind=kind, unseen=True)  # type: ignore[arg-type]
+            sample = draw_sample(self.rng, kind=kind, unseen=True)
             job = GenerateJob(
                 prompt=sample.prompt,
                 count=self.best_of,
@@ -157,18 +155,18 @@ class Scorer:
                 guidance=guidance,
             )
             found = detect(self._picture(job))
-            rate.add(satisfies(sample.request, found))
-            extra = surplus(sample.request, found)
-            score.more.add(extra > 0)
-            score.fewer.add(extra < 0)
+            score.draw.setdefault(kind, Rate()).add(satisfies(sample.request, found))
+            score.more.add(len(found.objects) > sample.request.count)
+            score.fewer.add(len(found.objects) < sample.request.count)
 
-    def edit(self, score: Score, count: int, guidance: float | None, folder: Path) -> None:
-        """Make ``count`` edits; their sources lie in ``folder``."""
+    def edit(self, count: int, guidance: float | None) -> None:
+        """Make ``count`` edits."""
+        score = self.score
         for index in range(count):
             sample = edit_sample(self.rng)
             job = EditJob(
                 prompt=sample.instruction,
-                source=_saved(render(sample.source), folder),
+                source=self._source(sample.source),
                 seed=index,
                 quality=self.quality,
                 guidance=guidance,
@@ -178,26 +176,17 @@ class Scorer:
             score.alone.add(alone)
             score.edits.setdefault(sample.kind, Rate()).add(followed and alone)
 
-    def describe(self, score: Score, count: int, folder: Path) -> None:
-        """Ask for ``count`` descriptions and answers; the pictures lie in ``folder``."""
+    def describe(self, count: int) -> None:
+        """Ask for ``count`` descriptions and answers."""
         for ask, rate in (
-            (describe_sample, score.described),
-            (question_sample, score.answered),
+            (describe_sample, self.score.described),
+            (question_sample, self.score.answered),
         ):
             for _ in range(count):
                 sample = ask(self.rng)
-                job = DescribeJob(
-                    prompt=sample.question,
-                    source=_saved(render(sample.scene), folder),
-                    max_new_tokens=96,
-                )
+                source = self._source(sample.scene)
+                job = DescribeJob(prompt=sample.question, source=source, max_new_tokens=96)
                 rate.add(self._finish(job).text == sample.answer)
-
-
-def _saved(pixels: np.ndarray, folder: Path) -> str:
-    path = folder / "source.png"
-    Image.fromarray(pixels).save(path)
-    return str(path)
 
 
 def score_checkpoint(
@@ -218,23 +207,24 @@ def score_checkpoint(
         count: prompts, edits, descriptions and questions each; the six kinds share the prompts.
         guidance, edit_guidance: the checkpoint's own where they are ``None``.
         best_of: pictures drawn of each prompt, of which the model chooses one.
+
+    Raises:
+        UnipicError: the checkpoint cannot be loaded, or a job failed.
     """
     pipeline = Pipeline(BackendOptions(checkpoint=checkpoint, device="auto"))
     for _ in pipeline.load():
         pass
-    scorer = Scorer(pipeline, seed, quality, best_of)
-    score = Score()
-    for index, kind in enumerate(COLUMNS):
-        progress(COLUMNS[kind])
-        share = count // len(COLUMNS) + (index < count % len(COLUMNS))
-        scorer.draw(score, kind, share, guidance)
     with tempfile.TemporaryDirectory(prefix="unipic-score-") as name:
+        scorer = Scorer(pipeline, Path(name), seed, quality, best_of)
+        for index, kind in enumerate(COLUMNS):
+            progress(kind.capitalize())
+            share = count // len(COLUMNS) + (index < count % len(COLUMNS))
+            scorer.draw(kind, share, guidance)
         progress("edits")
-        scorer.edit(score, count, edit_guidance, Path(name))
+        scorer.edit(count, edit_guidance)
         progress("descriptions and questions")
-        scorer.describe(score, count, Path(name))
-    score.seconds = scorer.spent / max(1, scorer.drawn)
-    return score
+        scorer.describe(count)
+    return scorer.score
 
 
 def lines(score: Score) -> Iterator[str]:
@@ -246,31 +236,38 @@ def lines(score: Score) -> Iterator[str]:
 def main(arguments: list[str] | None = None) -> int:
     """Print the table, or JSON."""
     parser = argparse.ArgumentParser(prog="python -m unipic_tui.nano.score", description=__doc__)
-    parser.add_argument("--seed", type=int, default=0, help="of the prompts (default 0)")
-    parser.add_argument("--n", type=int, default=200, help="of each task (default 200)")
-    parser.add_argument("--checkpoint", type=Path, help="folder (default: the embedded one)")
-    parser.add_argument("--quality", choices=("exact", "full", "fast"), default="full")
-    parser.add_argument("--guidance", type=float, help="of drawing (default: the checkpoint's)")
-    parser.add_argument("--edit-guidance", type=float, help="of editing")
-    parser.add_argument(
-        "--best-of", type=int, default=1, metavar="N", help="let the model choose one of N pictures"
+    add = parser.add_argument
+    add("--seed", type=int, default=0, help="random seed of the prompts (default: 0)")
+    add("--n", type=int, default=200, help="prompts, edits, descriptions, questions (default: 200)")
+    add("--checkpoint", type=Path, help="folder of the checkpoint (default: the embedded model)")
+    add("--quality", choices=("exact", "full", "fast"), default="full", help="(default: full)")
+    add("--guidance", type=float, help="guidance scale of drawing (default: the checkpoint's)")
+    add("--edit-guidance", type=float, help="that of editing (default: the checkpoint's)")
+    add(
+        "--best-of",
+        type=int,
+        default=1,
+        metavar="N",
+        help="draw N pictures of each prompt and let the model choose one (default: 1)",
     )
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    add("--json", action="store_true", help="print JSON instead of a table")
     args = parser.parse_args(arguments)
-    score = score_checkpoint(
-        args.checkpoint,
-        args.seed,
-        args.n,
-        quality=args.quality,
-        guidance=args.guidance,
-        edit_guidance=args.edit_guidance,
-        best_of=args.best_of,
-        progress=lambda what: print(f"scoring {what}", file=sys.stderr),
-    )
-    if args.json:
-        print(json.dumps(score.to_dict(), indent=2))
-    else:
-        print("\n".join(lines(score)))
+    if args.n < 1 or args.best_of < 1:
+        parser.error("--n and --best-of must be at least 1")
+    try:
+        score = score_checkpoint(
+            args.checkpoint,
+            args.seed,
+            args.n,
+            quality=args.quality,
+            guidance=args.guidance,
+            edit_guidance=args.edit_guidance,
+            best_of=args.best_of,
+            progress=lambda what: print(f"scoring {what}", file=sys.stderr),
+        )
+    except UnipicError as error:
+        parser.exit(1, f"{error}\n")
+    print(json.dumps(score.to_dict(), indent=2) if args.json else "\n".join(lines(score)))
     return 0
 
 

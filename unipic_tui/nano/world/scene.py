@@ -15,18 +15,6 @@ SIZE = 64
 """Width and height of a picture in pixels."""
 
 KINDS = ("circle", "square", "triangle", "star", "ring", "cross")
-COLOURS = (
-    "red",
-    "orange",
-    "yellow",
-    "green",
-    "blue",
-    "purple",
-    "pink",
-    "brown",
-    "black",
-    "white",
-)
 GROUNDS = ("white", "grey", "black")
 DEFAULT_GROUND = "grey"
 """The ground of a picture whose prompt names none: black and white objects both show on it."""
@@ -45,6 +33,8 @@ RGB: dict[str, tuple[int, int, int]] = {
     "grey": (168, 168, 168),
 }
 """The colour of every object and ground, 0..255."""
+COLOURS = tuple(name for name in RGB if name != DEFAULT_GROUND)
+"""The colours of objects."""
 
 ALONE_RADIUS = (12.0, 24.0)
 SHARED_RADIUS = (9.0, 13.0)
@@ -103,7 +93,7 @@ class Detected:
     matches: tuple[float, ...] = ()
 
 
-Picture = Scene | Detected
+AnyScene = Scene | Detected
 T = TypeVar("T")
 
 
@@ -137,6 +127,16 @@ def next_quadrant(quadrant: int, across: int, down: int) -> int | None:
     """The quadrant so many to the right and below; None outside the picture."""
     column, row = quadrant % 2 + across, quadrant // 2 + down
     return column + 2 * row if 0 <= column <= 1 and 0 <= row <= 1 else None
+
+
+def related_quadrants(relation: str, near: int, far: int) -> tuple[int, int]:
+    """The quadrants of two objects in a relation, in rows or columns ``near`` and ``far`` (0, 1).
+
+    "Left of" and "right of" take rows, "above" and "below" columns: of the left or upper quadrant
+    ``near``, of the other ``far``.
+    """
+    pair = (2 * near, 2 * far + 1) if relation in {"left of", "right of"} else (near, far + 2)
+    return pair if relation in {"left of", "above"} else (pair[1], pair[0])
 
 
 def place_alone(rng: np.random.Generator, kind: str, colour: str) -> Shape:

@@ -2,15 +2,8 @@
 
 import pytest
 
-from unipic_tui.nano.world import (
-    Detected,
-    Request,
-    Scene,
-    Shape,
-    Wanted,
-    to_blame,
-)
-from unipic_tui.nano.world.drawing import possible
+from unipic_tui.nano.world.request import Request, Wanted, blamed_quadrants, possible
+from unipic_tui.nano.world.scene import Detected, Scene, Shape
 
 CENTRES = ((16.0, 16.0), (48.0, 16.0), (16.0, 48.0), (48.0, 48.0))
 CIRCLE_AND_SQUARE = Request((Wanted("circle", "red"), Wanted("square", "blue")))
@@ -40,15 +33,15 @@ def test_those_quadrants_are_to_blame_that_could_mend_it(
     objects: tuple[tuple[str, str, int], ...], blamed: set[int]
 ) -> None:
     picture = Detected("grey", tuple(_shape(*each) for each in objects))
-    found = to_blame(CIRCLE_AND_SQUARE, picture)
+    found = blamed_quadrants(CIRCLE_AND_SQUARE, picture)
     assert {quadrant for quadrant in range(4) if found[quadrant]} == blamed
-    assert not any(to_blame(CIRCLE_AND_SQUARE, Detected("white", picture.objects)))
+    assert not any(blamed_quadrants(CIRCLE_AND_SQUARE, Detected("white", picture.objects)))
 
 
-def test_two_objects_in_the_wrong_order_are_both_to_blame() -> None:
+def test_two_objects_in_the_wrong_order_are_both_blamed_quadrants() -> None:
     request = Request((Wanted("circle"), Wanted("square")), relation="left of")
     picture = Scene("grey", (_shape("square", "red", 0), _shape("circle", "red", 1)))
-    assert to_blame(request, picture) == (True, True, False, False)
+    assert blamed_quadrants(request, picture) == (True, True, False, False)
 
 
 def test_what_is_possible_needs_room_for_what_is_missing() -> None:

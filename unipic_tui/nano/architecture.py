@@ -1,8 +1,8 @@
-"""Sizes of the embedded model."""
+"""The embedded model's architecture."""
 
 from unipic_tui.jobs import Defaults
 from unipic_tui.model.config import LlmConfig, MarConfig, UniPicConfig, VaeConfig
-from unipic_tui.nano.world import SIZE
+from unipic_tui.nano.world.scene import SIZE
 
 NANO_VAE = VaeConfig(channels=8, multipliers=(1, 2, 4, 8, 8), blocks=1, norm_groups=1, scale=1.0)
 
@@ -12,7 +12,7 @@ def nano_config(vocabulary: int, vae: VaeConfig = NANO_VAE) -> UniPicConfig:
 
     Args:
         vocabulary: number of tokens in its tokenizer.
-        vae: the autoencoder, with the scale that its training measured.
+        vae: the autoencoder, with the latent scale measured after its training.
     """
     return UniPicConfig(
         name="nano",
@@ -42,8 +42,8 @@ def nano_config(vocabulary: int, vae: VaeConfig = NANO_VAE) -> UniPicConfig:
             max_position_embeddings=512,
             rope_theta=10_000.0,
         ),
-        # An edit's unconditional branch repeats the source: guidance would push away from it all
-        # that should stay.
+        # An edit's unconditional branch repeats the source: guidance would push the picture away
+        # from all that should stay.
         defaults=Defaults(
             width=SIZE,
             height=SIZE,

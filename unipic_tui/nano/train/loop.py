@@ -1,11 +1,9 @@
-"""What both stages of training share: a run folder, a schedule, averaged weights, a log."""
-
-from __future__ import annotations
+"""The training loop: a run in a folder that can be resumed, its schedule and its log."""
 
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,68 +11,30 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unipic_tui.nano.optim import Optimizer
-from unipic_tui.nano.parallel import average
+from unipic_tui.nano.train.ema import TrainState
+from unipic_tui.nano.train.parallel import average, rank
 
-CHECKPOINT_SECONDS = 120.0
-
-
-class Average:
-    """Exponential moving average of a module's weights; its memory grows to ``decay``'s."""
-
-    def __init__(self, module: nn.Module, decay: float) -> None:
-        self.decay = decay
-        self.updates = 0
-        self.weights = {name: value.detach().clone() for name, value in module.named_parameters()}
-
-    @torch.no_grad()
-    def update(self, module: nn.Module) -> None:
-        """Take in the module's weights of now."""
-        self.updates += 1
-        decay = min(self.decay, self.updates / (self.updates + 10))
-        averages: list[Tensor] = []
-        values: list[Tensor] = []
-        for name, value in module.named_parameters():
-            averages.append(self.weights[name])
-            values.append(value)
-        torch._foreach_lerp_(averages, values, 1 - decay)
-
-    def state_dict(self) -> dict[str, Any]:
-        """All that a resumed run needs."""
-        return {"weights": self.weights, "updates": self.updates}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up what `state_dict` gave."""
-        self.weights, self.updates = state["weights"], state["updates"]
-
-    @torch.no_grad()
-    def write_to(self, module: nn.Module) -> None:
-        """Give the averaged weights to a module of the same shape."""
-        for name, value in module.named_parameters():
-            value.copy_(self.weights[name])
+SAVE_SECONDS = 120.0
 
 
-class Weights:
-    """What a stage trains, its optimiser and its average."""
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """Where, how long and on what a stage trains.
 
-    def __init__(self, module: nn.Module, optimizer: Optimizer, decay: float = 0.998) -> None:
-        self.module, self.optimizer = module, optimizer
-        self.average = Average(module, decay)
-        self.list = list(module.parameters())
+    Attributes:
+        folder: holds each stage's state and log.
+        minutes: time budget of the stage, summed over all starts.
+        device: "cpu" or "cuda".
+        snapshot_minutes: time between two snapshots.
+        compiled: compile the blocks, which takes a minute and a C++ compiler.
+    """
 
-    def state_dict(self) -> dict[str, Any]:
-        """All that a resumed run needs."""
-        return {
-            "model": self.module.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "average": self.average.state_dict(),
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up what `state_dict` gave."""
-        self.module.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.average.load_state_dict(state["average"])
+    folder: Path
+    minutes: float
+    device: str = "cpu"
+    seed: int = 0
+    snapshot_minutes: float = 10
+    compiled: bool = False
 
 
 def learning_rate(
@@ -98,14 +58,14 @@ class Run:
 
     Attributes:
         folder: holds ``<name>.pt`` (resumable state) and ``<name>.jsonl`` (log).
-        minutes: how long the stage trains in all, over however many starts.
+        minutes: how long the stage trains, summed over all starts.
         rank: this process's; only rank 0 writes.
     """
 
     folder: Path
     name: str
     minutes: float
-    rank: int = 0
+    rank: int = field(default_factory=rank)
     step: int = 0
     spent: float = 0.0
     _saved: float = field(default_factory=time.monotonic)
@@ -122,22 +82,22 @@ class Run:
         return min(1.0, self.spent / (60 * self.minutes)) if self.minutes > 0 else 1.0
 
     def steps(self) -> Iterator[int]:
-        """Count optimiser steps until the time is up; `share` must be called in each."""
+        """Count optimiser steps until the time is up; `synchronise` must be called in each."""
         self._ticked = time.monotonic()
         while self.progress < 1:
             yield self.step
             self.step += 1
 
-    def share(self, weights: Sequence[Tensor]) -> None:
+    def synchronise(self, weights: Sequence[Tensor]) -> None:
         """Average the gradients, and the time spent, over all processes."""
         now = time.monotonic()
         gradients = [weight.grad for weight in weights if weight.grad is not None]
         (self.spent,) = average(gradients, self.spent + now - self._ticked)
         self._ticked = now
 
-    def due(self) -> bool:
+    def save_due(self) -> bool:
         """Whether it is time to save."""
-        return self.rank == 0 and time.monotonic() - self._saved >= CHECKPOINT_SECONDS
+        return self.rank == 0 and time.monotonic() - self._saved >= SAVE_SECONDS
 
     def save(self, state: Mapping[str, Any]) -> None:
         """Write the state whole or not at all."""
@@ -149,12 +109,18 @@ class Run:
         self._saved = time.monotonic()
 
     def load(self) -> dict[str, Any] | None:
-        """The state of an earlier start, if there is one, and take up its counts."""
+        """The state of an earlier start, if there is one; restores step and time spent."""
         if not self.state_path.exists():
             return None
         state: dict[str, Any] = torch.load(self.state_path, weights_only=True)
         self.step, self.spent = state["step"], state["spent"]
         return state
+
+    def random_stream(self, seed: int) -> int:
+        """A seed that no other process and no other start of this run has; also seeds torch."""
+        stream = seed + self.step + 1_000_003 * self.rank
+        torch.manual_seed(stream)
+        return stream
 
     def log(self, **values: float) -> None:
         """Print a line and append it to the log."""
@@ -170,19 +136,56 @@ class Run:
             file.write(json.dumps(record) + "\n")
 
 
-class Mean:
-    """A running mean since it was last read."""
+def optimise(
+    run: Run,
+    state: TrainState,
+    backward: Callable[[int], None],
+    rate: Callable[[int], float],
+    log: Callable[[int], None],
+    snapshot_minutes: float = math.inf,
+) -> Iterator[None]:
+    """Optimise until the run's time is up.
+
+    Args:
+        backward: adds up the gradients of a step.
+        rate: the learning rate of a step.
+        log: called after each step.
+        snapshot_minutes: time between two snapshots.
+
+    Yields:
+        When a snapshot is due, and at the end.
+    """
+    snapshot_at = run.spent + snapshot_minutes * 60
+    for step in run.steps():
+        state.module.zero_grad()
+        backward(step)
+        run.synchronise(state.parameters)
+        nn.utils.clip_grad_norm_(state.parameters, 1.0)
+        state.optimizer.step(rate(step))
+        state.ema.update(state.module)
+        log(step)
+        if run.save_due():
+            run.save(state.state_dict())
+        if run.spent >= snapshot_at:
+            snapshot_at = run.spent + snapshot_minutes * 60
+            yield
+    run.save(state.state_dict())
+    yield
+
+
+class RunningMean:
+    """A mean of scalars since it was last read."""
 
     def __init__(self) -> None:
         self.total, self.count = 0.0, 0
 
-    def add(self, value: Tensor) -> None:
-        """Take in a scalar."""
-        self.total += float(value.detach())
+    def add(self, value: Tensor | float) -> None:
+        """Add a scalar."""
+        self.total += float(value.detach() if isinstance(value, Tensor) else value)
         self.count += 1
 
     def read(self) -> float:
-        """The mean, which starts anew."""
+        """The mean, not a number without values; resets it."""
         mean = self.total / self.count if self.count else math.nan
         self.total, self.count = 0.0, 0
         return mean

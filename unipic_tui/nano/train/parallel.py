@@ -4,8 +4,6 @@ On a few cores two processes of one thread each train nearly twice as fast as on
 whose small operations spend their time waiting for each other.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 
@@ -14,11 +12,16 @@ from torch import Tensor
 from torch import distributed as dist
 
 
-def start() -> int:
-    """Join the group that ``torchrun`` describes, if it does; this process's rank."""
+def rank() -> int:
+    """This process's rank; joins the group that ``torchrun`` describes, if it does."""
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not dist.is_initialized():
         dist.init_process_group("gloo")
     return dist.get_rank() if dist.is_initialized() else 0
+
+
+def world_size() -> int:
+    """Number of processes."""
+    return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def average(gradients: Sequence[Tensor], *scalars: float) -> list[float]:
@@ -35,8 +38,3 @@ def average(gradients: Sequence[Tensor], *scalars: float) -> list[float]:
         gradient.copy_(flat[start : start + gradient.numel()].view_as(gradient))
         start += gradient.numel()
     return [float(value) for value in flat[start:]]
-
-
-def world_size() -> int:
-    """Number of processes."""
-    return dist.get_world_size() if dist.is_initialized() else 1

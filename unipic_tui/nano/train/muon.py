@@ -1,11 +1,9 @@
-"""Muon for the matrices and AdamW for the rest.
+"""Muon for matrices and AdamW for the rest.
 
 Muon (Jordan et al. 2024) orthogonalises the momentum of each weight matrix by a few Newton-Schulz
 iterations, so that all directions are learnt at one pace. ``torch.optim.Muon`` takes plain matrices
 only; most of the autoencoder's weights are convolutions, which count here as (out, rest) matrices.
 """
-
-from __future__ import annotations
 
 from typing import Any
 
@@ -41,50 +39,38 @@ def orthogonalise(matrices: Tensor) -> Tensor:
     return (x.mT if tall else x).to(matrices.dtype)
 
 
-class Optimizer:
+class MuonAdamW:
     """Both optimisers under one learning rate.
 
     Args:
         module: what to train.
-        betas: of AdamW.
         matrix_rate: Muon's learning rate relative to AdamW's.
-        vectors: parts of the names of matrices that AdamW takes all the same.
+        vectors: parts of the names of matrices that AdamW trains as well.
     """
 
     def __init__(
         self,
         module: nn.Module,
         *,
-        betas: tuple[float, float] = (0.9, 0.95),
         matrix_rate: float = 5.0,
         vectors: tuple[str, ...] = (),
     ) -> None:
         self.matrix_rate = matrix_rate
-        matrices: list[Tensor] = []
         rest: list[Tensor] = []
+        # Matrices of one shape take their Newton-Schulz iterations together.
+        self.groups: dict[tuple[int, int], list[Tensor]] = {}
         value: Tensor
         for name, value in module.named_parameters():
             if value.ndim >= 2 and min(value.shape[:2]) > 3 and not any(v in name for v in vectors):
-                matrices.append(value)
+                rows = value.shape[0]
+                self.groups.setdefault((rows, value.numel() // rows), []).append(value)
             else:
                 rest.append(value)
-        # Matrices of one shape take their Newton-Schulz iterations together.
-        self.groups: dict[tuple[int, int], list[Tensor]] = {}
-        for value in matrices:
-            rows = value.shape[0]
-            self.groups.setdefault((rows, value.numel() // rows), []).append(value)
         self.momenta = [
             torch.zeros(len(group), *shape, device=group[0].device)
             for shape, group in self.groups.items()
         ]
-        self.adam = torch.optim.AdamW(rest, betas=betas, weight_decay=0.0)
-
-    def zero_grad(self) -> None:
-        """Forget gradients."""
-        self.adam.zero_grad(set_to_none=True)
-        for group in self.groups.values():
-            for value in group:
-                value.grad = None
+        self.adam = torch.optim.AdamW(rest, betas=(0.9, 0.95), weight_decay=0.0)
 
     @torch.no_grad()
     def step(self, rate: float) -> None:
@@ -107,7 +93,7 @@ class Optimizer:
         return {"adam": self.adam.state_dict(), "momenta": self.momenta}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take up what `state_dict` gave."""
+        """Restore what `state_dict` gave."""
         self.adam.load_state_dict(state["adam"])
         for mine, theirs in zip(self.momenta, state["momenta"], strict=True):
             mine.copy_(theirs)

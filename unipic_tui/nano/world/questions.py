@@ -6,34 +6,21 @@ from typing import Literal
 
 import numpy as np
 
+from unipic_tui.nano.world import phrases
+from unipic_tui.nano.world.phrases import NUMBERS, article, as_typed, plural, worded
 from unipic_tui.nano.world.scene import (
     COLOURS,
     GROUNDS,
     KINDS,
-    Picture,
+    AnyScene,
     Scene,
     Shape,
     choose,
     choose_by,
+    related_quadrants,
     sample_colours,
     sample_ground,
     sample_scene,
-)
-from unipic_tui.nano.world.wording import (
-    DESCRIBE,
-    DESCRIPTIONS,
-    HOW_MANY,
-    IS_RELATED,
-    IS_THERE,
-    NUMBERS,
-    QUADRANTS,
-    RELATIONS,
-    WHAT_COLOUR,
-    WHAT_SHAPE,
-    article,
-    as_typed,
-    plural,
-    worded,
 )
 
 QuestionKind = Literal["count", "colour", "shape", "presence", "relation", "ground"]
@@ -61,14 +48,14 @@ def arranged(upper: Shape, lower: Shape) -> tuple[Shape, str, Shape]:
     return upper, "left of", lower
 
 
-def describe(picture: Picture) -> str:
+def describe(picture: AnyScene) -> str:
     """The one right description: number, colours, shapes, relation or places, and ground.
 
     Of two objects in different columns the left one comes first ("left of"), otherwise the upper
     one ("above"); three and four come in reading order, each with its quarter of the picture.
     Objects that are all alike are only counted.
     """
-    nothing, one, alike, pair, listed = DESCRIPTIONS
+    nothing, one, alike, pair, listed = phrases.DESCRIPTIONS
     shapes = sorted(picture.objects, key=lambda shape: (shape.quadrant, shape.y, shape.x))
     ground = picture.ground
     if not shapes:
@@ -84,7 +71,7 @@ def describe(picture: Picture) -> str:
         first, relation, second = arranged(first, shapes[1])
         a, b = article(_named(first)), article(_named(second))
         return pair.format(number=number, a=a, b=b, relation=relation, ground=ground)
-    places = [f"{article(_named(shape))} {QUADRANTS[shape.quadrant]}" for shape in shapes]
+    places = [f"{article(_named(shape))} {phrases.QUADRANTS[shape.quadrant]}" for shape in shapes]
     return listed.format(number=number, list=", ".join(places), ground=ground)
 
 
@@ -95,7 +82,9 @@ def describe_sample(rng: np.random.Generator) -> QuestionSample:
     if n > 1 and rng.random() < 0.2:
         kind, colour = scene.objects[0].kind, scene.objects[0].colour
         scene = sample_scene(rng, kinds=[kind] * n, colours=[colour] * n, ground=scene.ground)
-    return QuestionSample(as_typed(rng, worded(rng, DESCRIBE), 0.05), describe(scene), scene)
+    return QuestionSample(
+        as_typed(rng, worded(rng, phrases.DESCRIBE), 0.05), describe(scene), scene
+    )
 
 
 def _others(rng: np.random.Generator, excluded: str, count: int) -> list[str]:
@@ -115,13 +104,13 @@ def _how_many(rng: np.random.Generator) -> tuple[str, str, Scene]:
         total = int(rng.integers(max(count, 1), 5))
         scene = sample_scene(rng, kinds=[kind] * count + _others(rng, kind, total - count))
         asked = plural(kind)
-    return worded(rng, HOW_MANY).format(things=asked), NUMBERS[count], scene
+    return worded(rng, phrases.HOW_MANY).format(things=asked), NUMBERS[count], scene
 
 
 def _what_colour(rng: np.random.Generator) -> tuple[str, str, Scene]:
     kind = choose(rng, KINDS)
     scene = sample_scene(rng, kinds=[kind, *_others(rng, kind, int(rng.integers(4)))])
-    return worded(rng, WHAT_COLOUR).format(name=kind), scene.objects[0].colour, scene
+    return worded(rng, phrases.WHAT_COLOUR).format(name=kind), scene.objects[0].colour, scene
 
 
 def _what_shape(rng: np.random.Generator) -> tuple[str, str, Scene]:
@@ -130,7 +119,7 @@ def _what_shape(rng: np.random.Generator) -> tuple[str, str, Scene]:
     count = int(rng.integers(4))
     other = [c for c in sample_colours(rng, 4 * count + 8, ground) if c != colour][:count]
     scene = sample_scene(rng, colours=[colour, *other], ground=ground)
-    return worded(rng, WHAT_SHAPE).format(colour=colour), scene.objects[0].kind, scene
+    return worded(rng, phrases.WHAT_SHAPE).format(colour=colour), scene.objects[0].kind, scene
 
 
 def _is_there(rng: np.random.Generator) -> tuple[str, str, Scene]:
@@ -148,47 +137,40 @@ def _is_there(rng: np.random.Generator) -> tuple[str, str, Scene]:
         close = [(c, k) for c, k in absent if c == shape.colour or k == shape.kind]
         asked, answer = choose(rng, close if close and rng.random() < 0.5 else absent), "no"
     thing = " ".join(part for part in asked if part)
-    return worded(rng, IS_THERE).format(a=article(thing)), answer, scene
+    return worded(rng, phrases.IS_THERE).format(a=article(thing)), answer, scene
 
 
 def _is_related(rng: np.random.Generator) -> tuple[str, str, Scene]:
-    relation = choose(rng, RELATIONS)
-    sideways = relation in {"left of", "right of"}
+    relation = choose(rng, phrases.RELATIONS)
     first, second = (KINDS[i] for i in rng.permutation(len(KINDS))[:2])
     rest = [kind for kind in KINDS if kind not in {first, second}]
-    near, far = int(rng.integers(2)), int(rng.integers(2))
-    pair = [2 * near, 2 * far + 1] if sideways else [near, far + 2]
+    pair = related_quadrants(relation, int(rng.integers(2)), int(rng.integers(2)))
     holds = bool(rng.random() < 0.5)
-    if holds != (relation in {"left of", "above"}):
-        pair.reverse()
+    if not holds:
+        pair = pair[::-1]
     free = [int(q) for q in rng.permutation(4) if q not in pair][: int(rng.integers(3))]
     kinds = [first, second, *(choose(rng, rest) for _ in free)]
     scene = sample_scene(rng, kinds=kinds, quadrants=[*pair, *free])
-    question = worded(rng, IS_RELATED[relation]).format(name=first, other=second)
+    question = worded(rng, phrases.IS_RELATED[relation]).format(name=first, other=second)
     return question, "yes" if holds else "no", scene
 
 
 def _what_ground(rng: np.random.Generator) -> tuple[str, str, Scene]:
     scene = sample_scene(rng, ground=choose(rng, GROUNDS))
-    return worded(rng, WHAT_COLOUR).format(name="background"), scene.ground, scene
+    return worded(rng, phrases.WHAT_COLOUR).format(name="background"), scene.ground, scene
 
 
-_MAKERS: dict[QuestionKind, Callable[[np.random.Generator], tuple[str, str, Scene]]] = {
-    "count": _how_many,
-    "colour": _what_colour,
-    "shape": _what_shape,
-    "presence": _is_there,
-    "relation": _is_related,
-    "ground": _what_ground,
+_KINDS: dict[
+    QuestionKind, tuple[float, Callable[[np.random.Generator], tuple[str, str, Scene]]]
+] = {
+    "count": (0.28, _how_many),
+    "colour": (0.20, _what_colour),
+    "shape": (0.10, _what_shape),
+    "presence": (0.20, _is_there),
+    "relation": (0.16, _is_related),
+    "ground": (0.06, _what_ground),
 }
-QUESTION_MIX: dict[QuestionKind, float] = {
-    "count": 0.28,
-    "colour": 0.20,
-    "shape": 0.10,
-    "presence": 0.20,
-    "relation": 0.16,
-    "ground": 0.06,
-}
+QUESTION_MIX = {kind: share for kind, (share, _) in _KINDS.items()}
 """How often `question_sample` gives each kind."""
 
 
@@ -199,5 +181,5 @@ def question_sample(rng: np.random.Generator, kind: QuestionKind | None = None) 
         kind: what it asks for; by default chosen by QUESTION_MIX.
     """
     chosen = choose_by(rng, QUESTION_MIX) if kind is None else kind
-    question, answer, scene = _MAKERS[chosen](rng)
+    question, answer, scene = _KINDS[chosen][1](rng)
     return QuestionSample(as_typed(rng, question), answer, scene)

@@ -1,6 +1,4 @@
-"""What drawing is trained on: which tokens are masked, which timesteps, and what each counts."""
-
-from __future__ import annotations
+"""Masks and timesteps that drawing is trained on, and how much each timestep's loss weighs."""
 
 import torch
 from torch import Tensor
@@ -11,20 +9,20 @@ from unipic_tui.model.losses import drawing_conditions
 from unipic_tui.model.unipic import UniPic
 
 HEAD_REPEATS = 4
-LEVELS = 20
-"""Ranges of timesteps, each with a mean loss of its own; see `Levels`."""
+TIMESTEP_BINS = 20
+"""Ranges of timesteps, each with a mean loss of its own; see `LossWeighting`."""
 STEEPEST = 20.0
 """The most that one timestep's loss weighs relative to the mean. Up to t = 950, where sampling
 begins, swapping the colours of a prompt raises the loss by much the same share (.03 to .18 above
 t = 100), so that no range may be left out: a bound of 4 gave those above 750 a tenth of their due.
 """
 AS_DRAWN = 0.7
-"""Share of drawings that are masked as they are in the midst of being drawn."""
+"""Share of drawings that are masked as they are midway through sampling."""
 BY_QUARTER = 0.5
 """Share of the others whose quarters are masked or seen as a whole."""
 
 
-class Levels:
+class LossWeighting:
     """The mean diffusion loss by timestep, and weights that make all timesteps count alike.
 
     The loss of small timesteps is large and is mostly the noise itself, while what a prompt asks
@@ -34,25 +32,25 @@ class Levels:
     """
 
     def __init__(self, device: torch.device) -> None:
-        self.means = torch.ones(LEVELS, device=device)
-        self.met = torch.zeros(LEVELS, dtype=torch.bool, device=device)
+        self.means = torch.ones(TIMESTEP_BINS, device=device)
+        self.met = torch.zeros(TIMESTEP_BINS, dtype=torch.bool, device=device)
         self.updates = 0
 
     @torch.no_grad()
     def update(self, rows: Tensor, timesteps: Tensor) -> None:
-        """Take in losses (n,) at timesteps (n,)."""
-        level = timesteps * LEVELS // TRAIN_STEPS
-        counts = torch.bincount(level, minlength=LEVELS)
-        sums = torch.zeros_like(self.means).index_add_(0, level, rows.detach())
+        """Update the means with losses (n,) at timesteps (n,)."""
+        bins = timesteps * TIMESTEP_BINS // TRAIN_STEPS
+        counts = torch.bincount(bins, minlength=TIMESTEP_BINS)
+        sums = torch.zeros_like(self.means).index_add_(0, bins, rows.detach())
         fresh = torch.where(counts > 0, sums / counts.clamp(min=1), self.means)
         self.means.lerp_(fresh, max(0.01, 1 / (self.updates + 1)))
         self.met |= counts > 0
         self.updates += 1
 
     def weights(self, timesteps: Tensor) -> Tensor:
-        """(n,) what a loss at each timestep counts; weighted losses have about the plain mean."""
+        """(n,) weights by timestep; weighted losses have about the plain mean."""
         weights = (self._mean() / self.means).clamp(max=STEEPEST)
-        return weights[timesteps * LEVELS // TRAIN_STEPS]
+        return weights[timesteps * TIMESTEP_BINS // TRAIN_STEPS]
 
     def shares(self, rows: Tensor, timesteps: Tensor) -> Tensor:
         """Losses (n,), or differences of losses, in shares of the mean loss of their timestep."""
@@ -62,8 +60,8 @@ class Levels:
         """The mean over those timesteps of which there were any."""
         return (self.means * self.met).sum() / self.met.sum().clamp(min=1)
 
-    def weigh(self, rows: Tensor, timesteps: Tensor) -> Tensor:
-        """Take in losses (n,) at timesteps (n,); their weighted mean."""
+    def weighted_mean(self, rows: Tensor, timesteps: Tensor) -> Tensor:
+        """Update the means with losses (n,) at timesteps (n,); their weighted mean."""
         self.update(rows, timesteps)
         return (rows * self.weights(timesteps)).mean()
 
@@ -86,14 +84,14 @@ def quadrant_of(side: int) -> Tensor:
     return (2 * half[:, None] + half).flatten()
 
 
-def orders(count: int, side: int) -> Tensor:
+def masking_orders(count: int, side: int) -> Tensor:
     """(count, side²) orders in which tokens are masked.
 
-    Most rows mask first what appears last in the model's own order of drawing. Of the others, which
-    also serve to draw a part anew, half go quarter by quarter.
+    Most rows mask first what appears last in the model's own sampling order. Of the others, which
+    also serve to redraw a part, half go quarter by quarter.
 
     An object fills a quarter of the grid, and by chance one is hardly ever wholly masked when most
-    else is seen; yet that is where a run ends up that has drawn too few so far.
+    else is seen; yet that is where sampling ends up when it has drawn too few so far.
     """
     together = torch.rand(count, 4)[:, quadrant_of(side)] * (torch.rand(count, 1) < BY_QUARTER)
     # The hundredth only decides within a quarter, and everything where none are together.
@@ -101,9 +99,9 @@ def orders(count: int, side: int) -> Tensor:
     return torch.where(torch.rand(count, 1) < AS_DRAWN, spread_order(side, side).flip(0), free)
 
 
-def hidden_tokens(count: int, side: int, masked: int) -> Tensor:
-    """(count, masked) places of the tokens that are masked, ascending; see `orders`."""
-    return orders(count, side)[:, :masked].sort(dim=1).values
+def masked_tokens(count: int, side: int, masked: int) -> Tensor:
+    """(count, masked) places of the tokens that are masked, ascending; see `masking_orders`."""
+    return masking_orders(count, side)[:, :masked].sort(dim=1).values
 
 
 def next_tokens(hidden: Tensor, side: int, count: int) -> Tensor:
@@ -113,7 +111,7 @@ def next_tokens(hidden: Tensor, side: int, count: int) -> Tensor:
     return hidden.gather(1, first).sort(dim=1).values
 
 
-def drawing_rows(
+def diffusion_losses(
     model: UniPic,
     prompts: Tensor,
     prompt_mask: Tensor,
@@ -122,7 +120,7 @@ def drawing_rows(
     timesteps: Tensor,
     noise: Tensor,
     canvas: Tensor | None = None,
-    asked: Tensor | None = None,
+    targets: Tensor | None = None,
 ) -> Tensor:
     """The diffusion losses of masked tokens alone.
 
@@ -130,21 +128,23 @@ def drawing_rows(
         prompts, prompt_mask: (batch, length, width) embeddings and where they are real.
         latents: (batch, tokens, channels) of a square picture.
         hidden: (batch, masked) places of the masked tokens, ascending.
-        timesteps: (repeats · batch · asked,).
-        noise: (repeats · batch · asked, channels).
+        timesteps: (repeats · batch · targets,).
+        noise: (repeats · batch · targets, channels).
         canvas: see `Mar.decode`.
-        asked: (batch, asked) places of the tokens whose losses are wanted; all masked by default.
+        targets: (batch, targets) places of the tokens to compute losses of; default: all masked.
 
     Returns:
-        (repeats · batch · asked,).
+        (repeats · batch · targets,).
     """
     batch, tokens, channels = latents.shape
     side = model.config.mar.grid
     mask = torch.zeros(batch, tokens, dtype=torch.bool, device=latents.device)
     mask.scatter_(1, hidden, True)
-    asked = hidden if asked is None else asked
-    z = drawing_conditions(model, prompts, latents, mask, (side, side), prompt_mask, canvas, asked)
-    clean = latents.gather(1, asked[..., None].expand(-1, -1, channels)).flatten(0, 1)
+    targets = hidden if targets is None else targets
+    z = drawing_conditions(
+        model, prompts, latents, mask, (side, side), prompt_mask, canvas, targets
+    )
+    clean = latents.gather(1, targets[..., None].expand(-1, -1, channels)).flatten(0, 1)
     repeats = len(timesteps) // len(clean)
     return model.mar.diffloss.loss(
         clean.repeat(repeats, 1), z.flatten(0, 1).repeat(repeats, 1), timesteps, noise

@@ -6,40 +6,43 @@ import pytest
 import torch
 
 from unipic_tui.inference.prompts import PromptCodec
-from unipic_tui.nano.judgements import Choice, Judgements, Rounds, Variety
-from unipic_tui.nano.own_drawings import Attempts, Retried
-from unipic_tui.nano.world import COLOURS, Detected, Request, Shape, Wanted, draw_sample, generator
+from unipic_tui.nano.refine.preference_buffer import PreferenceBuffer
+from unipic_tui.nano.refine.rollouts import Continuations, RolloutGroup
+from unipic_tui.nano.refine.variety import Attribute, Variety
+from unipic_tui.nano.world.request import Request, Wanted
+from unipic_tui.nano.world.scene import COLOURS, Detected, Shape, generator
+from unipic_tui.nano.world.text_to_image import draw_sample
 
 
-def _attempts(codec: PromptCodec, right: tuple[bool, ...]) -> Attempts:
+def _attempts(codec: PromptCodec, right: tuple[bool, ...]) -> RolloutGroup:
     """Drawings whose latents are their numbers; wrong ones lack their second object."""
     sample = draw_sample(generator("train", 0), kind="attribute")
     whole, lacking = (Detected(sample.scene.ground, sample.scene.objects[:n]) for n in (2, 1))
     latents = torch.arange(float(len(right))).view(-1, 1, 1).expand(-1, 16, 16)
     found = tuple(whole if good else lacking for good in right)
-    return Attempts(sample, codec.draw(sample.prompt), latents, found, right)
+    return RolloutGroup(sample, codec.draw(sample.prompt), latents, found, right)
 
 
 def test_only_prompts_drawn_right_and_wrong_make_pairs(codec: PromptCodec) -> None:
-    judgements = Judgements(Rounds(kept=2), side=4)
+    buffer = PreferenceBuffer(side=4, size=2)
     rng = generator("train", 3)
-    judgements.add([_attempts(codec, (True, True)), _attempts(codec, (False, False))], [])
-    assert not judgements.attempts
-    judgements.add([_attempts(codec, right) for right in ((True, False, False), (False, True))], [])
-    pairs = judgements.pairs(rng, 40)
+    buffer.add([_attempts(codec, (True, True)), _attempts(codec, (False, False))], [])
+    assert not buffer.groups
+    buffer.add([_attempts(codec, right) for right in ((True, False, False), (False, True))], [])
+    pairs = buffer.pairs(rng, 40)
     assert len(pairs.prompts) == 40
     assert set(pairs.right[:, 0, 0].tolist()) == {0.0, 1.0}
     assert set(pairs.wrong[:, 0, 0].tolist()) == {0.0, 1.0, 2.0}
     assert (pairs.right != pairs.wrong).all()
-    judgements.add([_attempts(codec, (False, False, False, True))] * 2, [])
-    assert set(judgements.pairs(rng, 9).right[:, 0, 0].tolist()) == {3.0}
+    buffer.add([_attempts(codec, (False, False, False, True))] * 2, [])
+    assert set(buffer.pairs(rng, 9).right[:, 0, 0].tolist()) == {3.0}
 
 
 def test_a_missing_object_is_the_empty_quadrants_fault(codec: PromptCodec) -> None:
-    judgements = Judgements(Rounds(), side=4)
+    buffer = PreferenceBuffer(side=4)
     tried = _attempts(codec, (False, True))
-    judgements.add([tried], [])
-    blamed = judgements.pairs(generator("train", 4), 1).blamed
+    buffer.add([tried], [])
+    blamed = buffer.pairs(generator("train", 4), 1).blamed
     free = [quadrant != tried.found[0].objects[0].quadrant for quadrant in range(4)]
     expected = torch.tensor(free).view(2, 2).repeat_interleave(2, 0).repeat_interleave(2, 1)
     assert torch.equal(blamed[0].view(4, 4), expected)
@@ -51,17 +54,17 @@ def _ring(colour: str, quadrant: int = 0) -> Detected:
 
 
 RING = Request((Wanted("ring"),))
-COLOUR, PLACE = (Choice(name, 1, "ring") for name in ("colour", "place"))
+COLOUR, PLACE = (Attribute(name, 1, "ring") for name in ("colour", "place"))
 RED_RING = Request((Wanted("ring", "red"),))
 
 
-def _rings(codec: PromptCodec, drawn: str, request: Request = RING) -> Attempts:
+def _rings(codec: PromptCodec, drawn: str, request: Request = RING) -> RolloutGroup:
     """Right drawings of a ring in these colours and quadrants; latents are their numbers."""
     sample = dataclasses.replace(draw_sample(generator("train", 0)), request=request)
     words = [word.split("@") for word in drawn.split()]
     found = tuple(_ring(colour, int(quadrant)) for colour, quadrant in words)
     latents = torch.arange(float(len(found))).view(-1, 1, 1).expand(-1, 16, 16)
-    return Attempts(sample, codec.draw(sample.prompt), latents, found, (True,) * len(found))
+    return RolloutGroup(sample, codec.draw(sample.prompt), latents, found, (True,) * len(found))
 
 
 def test_variety_is_that_of_what_prompts_leave_open() -> None:
@@ -76,8 +79,8 @@ def test_variety_is_that_of_what_prompts_leave_open() -> None:
         variety.add(RING, _ring("red"))
     assert 1 < variety.effective(COLOUR) < 3
     variety.add(Request((Wanted("ring", count=2),)), _ring("blue", 1))
-    assert variety.effective(Choice("colour", 2, "ring")) > 9 > variety.effective(COLOUR)
-    assert variety.effective(Choice("colour", 1, "star")) == pytest.approx(len(COLOURS))
+    assert variety.effective(Attribute("colour", 2, "ring")) > 9 > variety.effective(COLOUR)
+    assert variety.effective(Attribute("colour", 1, "star")) == pytest.approx(len(COLOURS))
     placed = Request((Wanted("ring"), Wanted("star")), relation="left of")
     before = variety.effective(PLACE)
     variety.add(placed, _ring("red", 2))
@@ -109,12 +112,12 @@ def test_rarity_is_that_of_a_mean_object() -> None:
 def test_right_drawings_in_rare_colours_and_places_are_preferred(
     codec: PromptCodec, rare: str
 ) -> None:
-    judgements = Judgements(Rounds(), side=4)
-    judgements.add([_rings(codec, "red@0 red@0 red@0 red@0")] * 20, [])
-    assert not judgements.varied  # there is nothing to choose between
-    judgements.add([_rings(codec, f"red@0 {rare} red@0")], [])
-    judgements.add([_attempts(codec, (True, False))], [])
-    pairs = judgements.pairs(generator("train", 1), 3, varied=5)
+    buffer = PreferenceBuffer(side=4)
+    buffer.add([_rings(codec, "red@0 red@0 red@0 red@0")] * 20, [])
+    assert not buffer.varied  # there is nothing to choose between
+    buffer.add([_rings(codec, f"red@0 {rare} red@0")], [])
+    buffer.add([_attempts(codec, (True, False))], [])
+    pairs = buffer.pairs(generator("train", 1), 3, varied=5)
     assert pairs.right[:, 0, 0].tolist() == [0.0] * 3 + [1.0] * 5
     assert pairs.blamed[3:].all()
     wrong = pairs.wrong[:, 0, 0].tolist()
@@ -123,26 +126,26 @@ def test_right_drawings_in_rare_colours_and_places_are_preferred(
 
 
 def test_colours_that_were_asked_for_are_nobodys_choice(codec: PromptCodec) -> None:
-    judgements = Judgements(Rounds(), side=4)
-    judgements.add([_rings(codec, "red@0 blue@0", RED_RING)] * 9, [])
-    assert not judgements.varied
+    buffer = PreferenceBuffer(side=4)
+    buffer.add([_rings(codec, "red@0 blue@0", RED_RING)] * 9, [])
+    assert not buffer.varied
 
 
 def test_wrong_drawings_are_not_preferred_for_their_colours(codec: PromptCodec) -> None:
-    judgements = Judgements(Rounds(), side=4)
-    judgements.add([_rings(codec, "red@0 red@0")] * 9, [])
-    judgements.add([_rings(codec, "red@0 blue@0")._replace(right=(True, False))], [])
-    assert not judgements.varied
+    buffer = PreferenceBuffer(side=4)
+    buffer.add([_rings(codec, "red@0 red@0")] * 9, [])
+    buffer.add([_rings(codec, "red@0 blue@0")._replace(right=(True, False))], [])
+    assert not buffer.varied
 
 
 def test_what_was_taken_back_as_far_is_learnt_from_together(codec: PromptCodec) -> None:
-    judgements = Judgements(Rounds(kept_retried=2), side=4)
+    buffer = PreferenceBuffer(side=4, continuations=2)
     prompt, latents = codec.draw("a ring"), torch.zeros(1, 16, 16)
     for kept in (1, 1, 1, 3):
-        judgements.add([], [Retried(prompt, kept, latents[0], latents)])
-    assert {kept: len(alike) for kept, alike in judgements.retried.items()} == {1: 2, 3: 1}
+        buffer.add([], [Continuations(prompt, kept, latents[0], latents)])
+    assert {kept: len(alike) for kept, alike in buffer.continuations.items()} == {1: 2, 3: 1}
     rng = generator("train", 2)
-    seen = [16 - int(judgements.misses(rng, 5).mask[0].sum()) for _ in range(200)]
+    seen = [16 - int(buffer.continuation_batch(rng, 5).mask[0].sum()) for _ in range(200)]
     assert {kept: seen.count(kept) / 200 for kept in (1, 3)} == pytest.approx(
         {1: 2 / 3, 3: 1 / 3}, abs=0.12
     )

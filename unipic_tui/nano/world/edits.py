@@ -6,13 +6,15 @@ from typing import Literal
 
 import numpy as np
 
-from unipic_tui.nano.world.drawing import related
+from unipic_tui.nano.world import phrases
+from unipic_tui.nano.world.phrases import article, as_sentence, worded
+from unipic_tui.nano.world.request import related
 from unipic_tui.nano.world.scene import (
     COLOURS,
     GROUNDS,
     KINDS,
     SIZE,
-    Picture,
+    AnyScene,
     Scene,
     Shape,
     choose,
@@ -22,30 +24,8 @@ from unipic_tui.nano.world.scene import (
     sample_colours,
     sample_scene,
 )
-from unipic_tui.nano.world.wording import (
-    ADD,
-    ADD_RELATED,
-    BACKGROUND,
-    MOVE_SIDE,
-    MOVE_UPRIGHT,
-    RECOLOUR,
-    REMOVE,
-    REPLACE,
-    article,
-    as_sentence,
-    worded,
-)
 
 EditKind = Literal["recolour", "replace", "remove", "add", "move", "background"]
-EDIT_MIX: dict[EditKind, float] = {
-    "recolour": 0.20,
-    "replace": 0.20,
-    "remove": 0.14,
-    "add": 0.18,
-    "move": 0.14,
-    "background": 0.14,
-}
-"""How often `edit_sample` gives each kind of instruction."""
 
 PLACE_TOLERANCE = 4.0
 """How far an object may stray, in pixels, and still be in its place."""
@@ -73,6 +53,10 @@ class EditSample:
     beside: tuple[str, Shape] | None = None
 
 
+class _DeadEndError(Exception):
+    """The scene has nothing that can be named, or no free place; another one will do."""
+
+
 def _source(rng: np.random.Generator, odds: tuple[float, ...], alone: float = 0.0) -> Scene:
     """A scene of 1 to 4 objects by ``odds``; a single one lies alone with probability ``alone``."""
     n = 1 + int(np.searchsorted(np.cumsum(odds), rng.random(), side="right"))
@@ -91,14 +75,14 @@ def _name(rng: np.random.Generator, scene: Scene, shape: Shape) -> str | None:
     return None
 
 
-def _pick(rng: np.random.Generator, scene: Scene) -> tuple[Shape, str] | None:
-    """An object that can be named, with its name; None when every one has a twin."""
+def _pick(rng: np.random.Generator, scene: Scene) -> tuple[Shape, str]:
+    """An object that can be named, with its name."""
     for i in rng.permutation(len(scene.objects)):
         shape = scene.objects[int(i)]
         name = _name(rng, scene, shape)
         if name is not None:
             return shape, name
-    return None
+    raise _DeadEndError
 
 
 def _swap(scene: Scene, old: Shape, *new: Shape) -> Scene:
@@ -107,40 +91,34 @@ def _swap(scene: Scene, old: Shape, *new: Shape) -> Scene:
     return Scene(scene.ground, tuple(shape for shapes in kept for shape in shapes))
 
 
-def _recolour(rng: np.random.Generator) -> EditSample | None:
+def _recolour(rng: np.random.Generator) -> EditSample:
     source = _source(rng, (0.35, 0.3, 0.2, 0.15), alone=0.5)
-    if (picked := _pick(rng, source)) is None:
-        return None
-    shape, name = picked
+    shape, name = _pick(rng, source)
     colour = choose(rng, [c for c in COLOURS if c not in (shape.colour, source.ground)])
-    text = worded(rng, RECOLOUR).format(name=name, colour=colour)
+    text = worded(rng, phrases.RECOLOUR).format(name=name, colour=colour)
     return EditSample("recolour", text, source, _swap(source, shape, replace(shape, colour=colour)))
 
 
-def _replace(rng: np.random.Generator) -> EditSample | None:
+def _replace(rng: np.random.Generator) -> EditSample:
     source = _source(rng, (0.35, 0.3, 0.2, 0.15), alone=0.5)
-    if (picked := _pick(rng, source)) is None:
-        return None
-    shape, name = picked
+    shape, name = _pick(rng, source)
     new = replace(shape, kind=choose(rng, [kind for kind in KINDS if kind != shape.kind]))
     thing = new.kind
     if rng.random() < 0.15:
         new = replace(new, colour=sample_colours(rng, 1, source.ground)[0])
         thing = f"{new.colour} {new.kind}"
-    text = worded(rng, REPLACE).format(name=name, a=article(thing))
+    text = worded(rng, phrases.REPLACE).format(name=name, a=article(thing))
     return EditSample("replace", text, source, _swap(source, shape, new))
 
 
-def _remove(rng: np.random.Generator) -> EditSample | None:
+def _remove(rng: np.random.Generator) -> EditSample:
     source = _source(rng, (0.08, 0.4, 0.3, 0.22))
-    if (picked := _pick(rng, source)) is None:
-        return None
-    shape, name = picked
-    text = worded(rng, REMOVE).format(name=name)
+    shape, name = _pick(rng, source)
+    text = worded(rng, phrases.REMOVE).format(name=name)
     return EditSample("remove", text, source, _swap(source, shape))
 
 
-def _add(rng: np.random.Generator) -> EditSample | None:
+def _add(rng: np.random.Generator) -> EditSample:
     source = _source(rng, (0.4, 0.35, 0.25))
     taken = {shape.quadrant for shape in source.objects}
     kind, colour = choose(rng, KINDS), sample_colours(rng, 1, source.ground)[0]
@@ -149,59 +127,57 @@ def _add(rng: np.random.Generator) -> EditSample | None:
         quadrant = choose(rng, [q for q in range(4) if q not in taken])
         new = place_in_quadrant(rng, kind, colour, quadrant)
         target = Scene(source.ground, (*source.objects, new))
-        return EditSample("add", worded(rng, ADD).format(a=thing), source, target)
-    if (picked := _pick(rng, source)) is None:
-        return None
-    reference, name = picked
+        return EditSample("add", worded(rng, phrases.ADD).format(a=thing), source, target)
+    reference, name = _pick(rng, source)
     # The spot next to the object that is named, in its row or column.
     spots = [(r, next_quadrant(reference.quadrant, *step)) for r, step in _BESIDE.items()]
     free = [(relation, q) for relation, q in spots if q is not None and q not in taken]
     if not free:
-        return None
+        raise _DeadEndError
     relation, quadrant = choose(rng, free)
     new = place_in_quadrant(rng, kind, colour, quadrant)
-    text = worded(rng, ADD_RELATED[relation]).format(a=thing, b=f"the {name}")
+    text = worded(rng, phrases.ADD_RELATED[relation]).format(a=thing, b=f"the {name}")
     target = Scene(source.ground, (*source.objects, new))
     return EditSample("add", text, source, target, (relation, reference))
 
 
-def _move(rng: np.random.Generator) -> EditSample | None:
+def _move(rng: np.random.Generator) -> EditSample:
     source = _source(rng, (0.35, 0.4, 0.25))
-    if (picked := _pick(rng, source)) is None:
-        return None
-    shape, name = picked
+    shape, name = _pick(rng, source)
     taken = {other.quadrant for other in source.objects}
     steps = {d: next_quadrant(shape.quadrant, *step) for d, step in _STEPS.items()}
     free = [d for d, quadrant in steps.items() if quadrant is not None and quadrant not in taken]
     if not free:
-        return None
+        raise _DeadEndError
     direction = choose(rng, free)
     across, down = _STEPS[direction]
     moved = replace(shape, x=shape.x + across * SIZE / 2, y=shape.y + down * SIZE / 2)
-    wordings = MOVE_SIDE if direction in {"left", "right"} else MOVE_UPRIGHT
+    wordings = phrases.MOVE_SIDE if direction in {"left", "right"} else phrases.MOVE_UPRIGHT
     text = worded(rng, wordings).format(name=name, direction=direction)
     return EditSample("move", text, source, _swap(source, shape, moved))
 
 
-def _background(rng: np.random.Generator) -> EditSample | None:
+def _background(rng: np.random.Generator) -> EditSample:
     source = _source(rng, (0.4, 0.3, 0.15, 0.15), alone=0.6)
     colours = {shape.colour for shape in source.objects}
     grounds = [g for g in GROUNDS if g != source.ground and g not in colours]
     if not grounds:
-        return None
+        raise _DeadEndError
     ground = choose(rng, grounds)
-    text = worded(rng, BACKGROUND).format(ground=ground)
+    text = worded(rng, phrases.BACKGROUND).format(ground=ground)
     return EditSample("background", text, source, Scene(ground, source.objects))
 
 
-_MAKERS: dict[EditKind, Callable[[np.random.Generator], EditSample | None]] = {
-    "recolour": _recolour,
-    "replace": _replace,
-    "remove": _remove,
-    "add": _add,
-    "move": _move,
-    "background": _background,
+_KINDS: dict[EditKind, tuple[float, Callable[[np.random.Generator], EditSample]]] = {
+    "recolour": (0.20, _recolour),
+    "replace": (0.20, _replace),
+    "remove": (0.14, _remove),
+    "add": (0.18, _add),
+    "move": (0.14, _move),
+    "background": (0.14, _background),
 }
+EDIT_MIX = {kind: share for kind, (share, _) in _KINDS.items()}
+"""How often `edit_sample` gives each kind of instruction."""
 
 
 def edit_sample(rng: np.random.Generator, kind: EditKind | None = None) -> EditSample:
@@ -211,12 +187,14 @@ def edit_sample(rng: np.random.Generator, kind: EditKind | None = None) -> EditS
         ValueError: if there is no such kind.
     """
     chosen = choose_by(rng, EDIT_MIX) if kind is None else kind
-    if chosen not in _MAKERS:
+    if chosen not in _KINDS:
         raise ValueError(f"no such kind of edit: {chosen!r}")
-    # A scene in which nothing can be named, or nothing is free, is drawn anew.
-    while (sample := _MAKERS[chosen](rng)) is None:
-        pass
-    return replace(sample, instruction=as_sentence(rng, sample.instruction))
+    while True:
+        try:
+            sample = _KINDS[chosen][1](rng)
+        except _DeadEndError:
+            continue
+        return replace(sample, instruction=as_sentence(rng, sample.instruction))
 
 
 def _find(shapes: list[Shape], like: Shape, place: float, size: float) -> Shape | None:
@@ -231,7 +209,7 @@ def _find(shapes: list[Shape], like: Shape, place: float, size: float) -> Shape 
     return shapes[index] if distance <= place else None
 
 
-def edit_followed(sample: EditSample, picture: Picture) -> tuple[bool, bool]:
+def edit_followed(sample: EditSample, picture: AnyScene) -> tuple[bool, bool]:
     """Whether the picture does what the instruction says, and whether the rest was left alone.
 
     The rest is left alone when every object that was not named is still there, of the same kind,

@@ -1,0 +1,1 @@
+"""Refines a trained model by preferences among its own rollouts, with the detector as reward."""

@@ -1,0 +1,1 @@
+"""Trains the embedded model: first the autoencoder, then everything else jointly on its latents."""
