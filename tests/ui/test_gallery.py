@@ -21,7 +21,7 @@ from textual.widgets import Input
 from unipic_tui.errors import InputError
 from unipic_tui.jobs import GenerateJob
 from unipic_tui.library.records import StoredPicture
-from unipic_tui.ui.pictures import thumbnails
+from unipic_tui.ui import thumbnail_cache
 from unipic_tui.ui.widgets.gallery import Gallery
 from unipic_tui.ui.widgets.tile import FAVOURITE
 from unipic_tui.ui.widgets.tiles import Tiles
@@ -268,7 +268,7 @@ async def test_a_thumbnail_is_read_once() -> None:
 async def test_thumbnails_that_were_not_seen_for_long_are_dropped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(thumbnails, "KEPT", 8)
+    monkeypatch.setattr(thumbnail_cache, "KEPT", 8)
     async with browsing(100, selected=0) as (app, pilot):
         await until(lambda: 0 in app.colours())
         await pilot.press("end")

@@ -14,7 +14,7 @@ from unipic_tui.ui.widgets.composer import Composer, ModeBar
 from unipic_tui.ui.widgets.details import Details
 from unipic_tui.ui.widgets.gallery import Gallery
 from unipic_tui.ui.widgets.history import HistoryTree
-from unipic_tui.ui.widgets.picture import PictureView
+from unipic_tui.ui.widgets.picture_view import PictureView
 from unipic_tui.ui.widgets.settings import Choice, FieldBox
 
 

@@ -18,9 +18,9 @@ from textual.widgets import Static
 
 from unipic_tui.jobs import EditJob, GenerateJob
 from unipic_tui.library.records import StoredPicture
-from unipic_tui.ui.pictures.canvas import Canvas
-from unipic_tui.ui.pictures.rendering import renderer
-from unipic_tui.ui.pictures.sixel import MAX_BANDS
+from unipic_tui.terminal.canvas import Canvas
+from unipic_tui.terminal.rendering import renderer
+from unipic_tui.terminal.sixel import MAX_BANDS
 from unipic_tui.ui.screens.viewer import Pane, ViewerScreen
 
 Colour = tuple[int, int, int]
@@ -341,7 +341,7 @@ async def test_flipping_keeps_both_in_a_kitty_terminal(
     async def deliver(_: object, data: str, written: int = 0) -> None:
         sent.append(data)
 
-    monkeypatch.setattr("unipic_tui.ui.pictures.line.Line._deliver", deliver)
+    monkeypatch.setattr("unipic_tui.terminal.throttle.TerminalWriter._deliver", deliver)
     async with looking(pictures, 1, "kitty") as (app, pilot):
         await until(lambda: app.shown >= 1)
         await pilot.press("c", "space")

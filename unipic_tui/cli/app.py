@@ -35,7 +35,7 @@ def open_app(args: argparse.Namespace, context: Context) -> int:
             "The app needs a terminal: in scripts and pipes use a command, such as "
             'unipic-tui generate "a red circle".'
         )
-    from unipic_tui.ui.pictures.terminal import prepare_terminal
+    from unipic_tui.terminal.capabilities import prepare_terminal
 
     prepare_terminal()  # before Textual is imported, which reads the environment then
     from unipic_tui.ui.app import run_app

@@ -292,7 +292,7 @@ def check_terminal(images: str) -> Check:
     """How pictures would be shown here."""
     if not sys.stdout.isatty():
         return Check("Terminal", "note", "The output is no terminal: pictures are not shown in it.")
-    from unipic_tui.ui.pictures.terminal import cell_size, detect_protocol, in_tmux
+    from unipic_tui.terminal.capabilities import cell_size, detect_protocol, in_tmux
 
     protocol = detect_protocol(images)
     size = shutil.get_terminal_size()

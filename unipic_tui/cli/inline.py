@@ -9,15 +9,15 @@ from collections.abc import Iterator
 
 from PIL import Image
 
-from unipic_tui.ui.pictures import kitty
-from unipic_tui.ui.pictures.geometry import fit_cells
-from unipic_tui.ui.pictures.sixel import encode_band, reduce_colours
-from unipic_tui.ui.pictures.terminal import (
+from unipic_tui.terminal import kitty
+from unipic_tui.terminal.capabilities import (
     cell_size,
     detect_protocol,
     in_tmux,
     terminal_answers,
 )
+from unipic_tui.terminal.geometry import fit_cells
+from unipic_tui.terminal.sixel import encode_band, reduce_colours
 
 _MOST_COLUMNS = 64
 _SMALLEST_EDGE = 256

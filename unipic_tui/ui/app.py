@@ -25,10 +25,10 @@ from unipic_tui.events import BackendFactory, BackendOptions, Failed, Notice
 from unipic_tui.library import Library
 from unipic_tui.library.records import Entry
 from unipic_tui.settings import Settings
+from unipic_tui.terminal.capabilities import detect_protocol
 from unipic_tui.text import one_line, printable
 from unipic_tui.ui.commands import COMMANDS, bindings, keys_of, remapping, shown_key
 from unipic_tui.ui.messages import Stored, Trouble, Worked
-from unipic_tui.ui.pictures.terminal import detect_protocol
 from unipic_tui.ui.screens.dialogs import Answer, Question
 from unipic_tui.ui.screens.help import LOG_NAME
 from unipic_tui.ui.screens.main import MainScreen

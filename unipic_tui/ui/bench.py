@@ -140,7 +140,7 @@ def _run_child(
         os.environ |= {"UNIPIC_DATA": str(folder)}
         while os.get_terminal_size(0).columns != size[0]:
             time.sleep(0.01)
-        from unipic_tui.ui.pictures.terminal import prepare_terminal
+        from unipic_tui.terminal.capabilities import prepare_terminal
 
         prepare_terminal(folder / "terminal.log")
         from unipic_tui.ui.app import UnipicApp

@@ -14,7 +14,7 @@ from unipic_tui.ui.studio import Studio
 from unipic_tui.ui.widgets.details import Details
 from unipic_tui.ui.widgets.gallery import Gallery
 from unipic_tui.ui.widgets.greeting import Greeting
-from unipic_tui.ui.widgets.picture import PictureView
+from unipic_tui.ui.widgets.picture_view import PictureView
 
 TILE_WIDTH = 12
 """Cells that a picture of the gallery takes, roughly."""

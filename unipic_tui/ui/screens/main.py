@@ -33,7 +33,7 @@ from unipic_tui.ui.widgets.composer import Composer
 from unipic_tui.ui.widgets.gallery import Gallery
 from unipic_tui.ui.widgets.greeting import Greeting, Starters
 from unipic_tui.ui.widgets.history import HistoryTree, SearchInput, Sidebar
-from unipic_tui.ui.widgets.picture import PictureView
+from unipic_tui.ui.widgets.picture_view import PictureView
 from unipic_tui.ui.widgets.prompt import PromptArea
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ from textual.widgets import Footer, Static
 
 from unipic_tui.job_settings import caption
 from unipic_tui.library.records import StoredPicture
+from unipic_tui.terminal.geometry import FITTED, Zoom
+from unipic_tui.terminal.sources import DifferenceSource, FileSource
 from unipic_tui.text import one_line
-from unipic_tui.ui.pictures.geometry import FITTED, Zoom
-from unipic_tui.ui.pictures.sources import DifferenceSource, FileSource
-from unipic_tui.ui.widgets.picture import PictureView
+from unipic_tui.ui.widgets.picture_view import PictureView
 
 Comparison = Literal["none", "side", "flip", "difference"]
 ActionName = Literal["remix", "seed", "prompt", "all", "favourite", "trash"]

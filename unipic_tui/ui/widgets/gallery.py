@@ -21,10 +21,10 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from unipic_tui.library.records import StoredPicture
-from unipic_tui.ui.pictures.rendering import renderer
-from unipic_tui.ui.pictures.strips import JoinedStrip
-from unipic_tui.ui.pictures.terminal import cell_size
-from unipic_tui.ui.pictures.thumbnails import Loader, Thumbnails, load_small
+from unipic_tui.terminal.capabilities import cell_size
+from unipic_tui.terminal.rendering import renderer
+from unipic_tui.terminal.strips import JoinedStrip
+from unipic_tui.ui.thumbnail_cache import Loader, ThumbnailCache, load_small
 from unipic_tui.ui.widgets.tile import TileLook, tile_lines
 from unipic_tui.ui.widgets.tiles import Tiles
 
@@ -102,7 +102,7 @@ class Gallery(ScrollView, can_focus=True):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._pictures: Sequence[StoredPicture] = ()
-        self._thumbnails = Thumbnails(load)
+        self._thumbnails = ThumbnailCache(load)
         self._tiles = Tiles.fitted(1, 1, 0, text=False)
         self._look: TileLook | None = None
         self._drawn: dict[int, list[Strip]] = {}

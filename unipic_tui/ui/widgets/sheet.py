@@ -18,9 +18,9 @@ from textual.strip import Strip
 
 from unipic_tui.jobs import DrawingJob
 from unipic_tui.library.records import StoredPicture
+from unipic_tui.terminal.halfblocks import half_block_pixels, half_block_strips
 from unipic_tui.text import one_line
 from unipic_tui.ui.iterate import Sheet, contact_sheet
-from unipic_tui.ui.pictures.halfblocks import half_block_pixels, half_block_strips
 
 SMALLEST, USUAL, LARGEST = 12, 20, 40
 """Cells across a picture: at least, where not all are in sight, and at most."""

@@ -12,8 +12,8 @@ from rich.style import Style
 from textual.strip import Strip
 
 from unipic_tui.library.records import StoredPicture
+from unipic_tui.terminal.strips import JoinedStrip
 from unipic_tui.text import one_line, printable
-from unipic_tui.ui.pictures.strips import JoinedStrip
 from unipic_tui.ui.widgets.tiles import Tiles
 
 FAVOURITE = "★"

@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from unipic_tui.ui.pictures.strips import Band, PictureStrip
+from unipic_tui.terminal.strips import Band, PictureStrip
 
 
 class Canvas(Widget, can_focus=False):

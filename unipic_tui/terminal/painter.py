@@ -9,24 +9,21 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+import numpy as np
 from PIL.Image import Image
-from rich.console import Console
 from textual.strip import Strip
 
 from unipic_tui.errors import UnipicError
-from unipic_tui.events import Progress
-from unipic_tui.jobs import Region
-from unipic_tui.ui.pictures import kitty, sixel
-from unipic_tui.ui.pictures.canvas import Canvas
-from unipic_tui.ui.pictures.geometry import FITTED, Pair, Zoom, fit_cells
-from unipic_tui.ui.pictures.halfblocks import half_block_strips
-from unipic_tui.ui.pictures.line import line_of
-from unipic_tui.ui.pictures.live import LivePictures
-from unipic_tui.ui.pictures.overlays import known_alone, known_over, region_over
-from unipic_tui.ui.pictures.rendering import Look, Shot, renderer
-from unipic_tui.ui.pictures.sources import ImageSource, Source
-from unipic_tui.ui.pictures.strips import Band
-from unipic_tui.ui.pictures.terminal import cell_size, in_tmux, terminal_answers
+from unipic_tui.terminal import kitty, sixel
+from unipic_tui.terminal.canvas import Canvas
+from unipic_tui.terminal.capabilities import cell_size, in_tmux, terminal_answers
+from unipic_tui.terminal.geometry import FITTED, Pair, Zoom, fit_cells
+from unipic_tui.terminal.halfblocks import half_block_strips
+from unipic_tui.terminal.kitty_images import KittyImages
+from unipic_tui.terminal.rendering import Look, Shot, renderer
+from unipic_tui.terminal.sources import ImageSource, PictureSource
+from unipic_tui.terminal.strips import Band
+from unipic_tui.terminal.throttle import writer_of
 
 _T = TypeVar("_T")
 
@@ -35,37 +32,37 @@ _UNNOTICED = 4_096
 _FEW_COLOURS = 64
 """For a slow line: half the bytes of 256."""
 _NOT_SHOWN = "Pictures are turned off."
-_HINT = "{region} · Enter takes · Esc leaves · arrows move · Shift+arrows resize"
+
+
+Overlay = Callable[[np.ndarray], np.ndarray]
+"""Draws over the pixels of half blocks: (height, width, 3), uint8, to the same."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What shall be seen.
+class PaintRequest:
+    """What to show.
 
     Attributes:
         source: the picture; ``None`` for none.
         protocol: ``kitty``, ``sixel``, ``blocks`` or ``none``.
         zoom: the part of it.
-        progress: tokens that are known: drawn over the picture if there is one, alone if not.
-        region: the tokens that are being chosen.
-        grid: rows and columns of the token grid that the region lies in.
+        overlay: drawn over the picture, or over black where there is none. It makes the picture
+            one of half blocks on every terminal, because it changes with every key.
+        shape: width and height that the overlay has without a picture, in any unit; only their
+            ratio counts.
+        note: a line of text below the picture.
     """
 
-    source: Source | None = None
+    source: PictureSource | None = None
     protocol: str = "blocks"
     zoom: Zoom = FITTED
-    progress: Progress | None = None
-    region: Region | None = None
-    grid: tuple[int, int] = (1, 1)
-
-    @property
-    def plain(self) -> bool:
-        """Whether it is drawn as half blocks in any case, because it changes with every key."""
-        return self.region is not None or self.progress is not None
+    overlay: Overlay | None = None
+    shape: Pair | None = None
+    note: str = ""
 
 
 class Painter:
-    """Fulfils the latest wish; of wishes that come while one is being fulfilled, only the last.
+    """Fulfils the latest request; of wishes that come while one is being fulfilled, only the last.
 
     Everything that takes time happens in the renderer's thread, and what is sent is sent in parts
     that leave room for typing.
@@ -79,39 +76,35 @@ class Painter:
     def __init__(self, canvas: Canvas, shown: Callable[[Pair], None], keep: int = 1) -> None:
         self._canvas = canvas
         self._shown = shown
-        self._line = line_of(canvas.app)
-        self._live = LivePictures(self._line, in_tmux(), keep)
-        self._wish = Wish()
+        self._writer = writer_of(canvas.app)
+        self._kitty_images = KittyImages(self._writer, in_tmux(), keep)
+        self._request = PaintRequest()
         self._shot: Shot | None = None
         self._wake = asyncio.Event()
         self._version = 0
 
-    def ask(self, wish: Wish, *, give_up: bool = True) -> None:
+    def ask(self, request: PaintRequest, *, give_up: bool = True) -> None:
         """Have something painted.
 
         Args:
-            wish: what.
+            request: what.
             give_up: leave unfinished what is being painted now, instead of finishing it first.
         """
-        self._wish = wish
+        self._request = request
         if give_up:
             self._version += 1
         self._wake.set()
 
-    def again(self) -> None:
-        """Paint the same anew, at the size the canvas has now."""
-        self.ask(self._wish)
-
     def free(self) -> None:
         """Have the terminal forget the pictures."""
-        self._live.forget()
+        self._kitty_images.forget()
         for band in self._canvas.bands:
             if band.erases:  # placeholders of pictures that are no more
                 band.shown = False
 
     def forget_sent(self) -> None:
-        """The whole screen will be written anew: on a slow line, with half blocks at first."""
-        if self._line.slow:
+        """The whole screen will be written again: on a slow line, with half blocks at first."""
+        if self._writer.slow:
             for band in self._canvas.bands:
                 band.shown = band.shown and band.erases
 
@@ -123,35 +116,36 @@ class Painter:
             if not self._canvas.size or not self._canvas.is_on_screen:
                 continue
             try:
-                await self._paint(self._wish, self._version)
+                await self._paint(self._request, self._version)
             except UnipicError as error:
                 self._shot = None
                 self._canvas.say(error.message)
 
-    async def _paint(self, wish: Wish, version: int) -> None:
-        if wish.protocol == "none":
-            self._canvas.say(_NOT_SHOWN if wish.source else "")
+    async def _paint(self, request: PaintRequest, version: int) -> None:
+        if request.protocol == "none":
+            self._canvas.say(_NOT_SHOWN if request.source else "")
             return
-        if wish.source is None:
-            await self._paint_tokens(wish, version)
+        if request.source is None:
+            await self._paint_alone(request, version)
             return
         cell = cell_size()
-        zoom = FITTED if wish.region else wish.zoom
         console = self._canvas.app.console
         shot = await self._run(
-            partial(renderer().shoot, wish.source, self._room(wish), cell, zoom, console)
+            partial(
+                renderer().shoot, request.source, self._room(request), cell, request.zoom, console
+            )
         )
         if self._outdated(version):
             return
-        if wish.plain:
-            strips = await self._run(partial(_overlaid, shot, wish, console))
-            await self._show(shot, strips, [], version, _note(wish))
-        elif self._line.slow and not shot.source.lasting:
+        if overlay := request.overlay:
+            strips = await self._run(lambda: half_block_strips(overlay(shot.pixels), console))
+            await self._show(shot, strips, [], version, request.note)
+        elif self._writer.slow and not shot.source.lasting:
             # Several previews of half blocks tell more than one that is sharp.
             await self._show(shot, shot.strips, [], version)
-        elif wish.protocol == "kitty" and max(shot.columns, shot.rows) <= kitty.MAX_LINES:
+        elif request.protocol == "kitty" and max(shot.columns, shot.rows) <= kitty.MAX_LINES:
             await self._paint_kitty(shot, cell, version)
-        elif wish.protocol == "sixel":
+        elif request.protocol == "sixel":
             await self._paint_sixels(shot, cell, version)
         else:
             await self._show(shot, shot.strips, [], version)
@@ -164,13 +158,13 @@ class Painter:
     def _outdated(self, version: int) -> bool:
         return version != self._version
 
-    def _room(self, wish: Wish) -> Pair:
-        """Cells for the picture; a line is left for what is said of a region."""
+    def _room(self, request: PaintRequest) -> Pair:
+        """Cells for the picture; a line is left for the note."""
         width, height = self._canvas.size
         limit = terminal_answers().sixel_width
-        if wish.protocol == "sixel" and limit and not wish.plain:
+        if request.protocol == "sixel" and limit and request.overlay is None:
             width = max(1, min(width, limit // cell_size()[0]))
-        return width, max(1, height - 1 if wish.region else height)
+        return width, max(1, height - 1 if request.note else height)
 
     async def _show(
         self,
@@ -189,7 +183,7 @@ class Painter:
         for y, weight in changed:
             unsent.append(y)
             size += weight
-            if size < self._line.part and y != changed[-1][0]:
+            if size < self._writer.part and y != changed[-1][0]:
                 continue
             for line in unsent:
                 self._canvas.write(line, 1)
@@ -197,29 +191,28 @@ class Painter:
             if self._outdated(version):
                 return
             if size > _UNNOTICED:
-                await self._line.settle(size)
+                await self._writer.settle(size)
             unsent, size = [], 0
 
-    async def _paint_tokens(self, wish: Wish, version: int) -> None:
-        progress = wish.progress
-        if progress is None:
+    async def _paint_alone(self, request: PaintRequest, version: int) -> None:
+        overlay = request.overlay
+        if overlay is None or request.shape is None:
             self._shot = None
             self._canvas.say("")
             return
-        grid = (progress.columns, progress.rows)
-        columns, rows = fit_cells(grid, self._room(wish), cell_size())
+        columns, rows = fit_cells(request.shape, self._room(request), cell_size())
         console = self._canvas.app.console
 
         def draw() -> list[Strip]:
-            return half_block_strips(known_alone(2 * rows, columns, progress), console)
+            return half_block_strips(overlay(np.zeros((2 * rows, columns, 3), np.uint8)), console)
 
         await self._show(None, await self._run(draw), [], version)
 
     async def _paint_kitty(self, shot: Shot, cell: Pair, version: int) -> None:
-        picture = self._live.get(shot.key)
+        picture = self._kitty_images.get(shot.key)
         if picture is None:
             # A palette makes a quarter of the bytes.
-            look = Look("kitty", cell, 256 if self._line.slow else 0, dither=False)
+            look = Look("kitty", cell, 256 if self._writer.slow else 0, dither=False)
             encode = partial(renderer().png, shot, look)
             async with self._meanwhile(encode) as encoding:
                 if not self._replaces_preview(shot):
@@ -227,7 +220,7 @@ class Painter:
                 pieces = await encoding
             if self._outdated(version):
                 return
-            picture = await self._live.send(
+            picture = await self._kitty_images.send(
                 shot.key, pieces, shot.columns, shot.rows, lambda: self._outdated(version)
             )
             if picture is None:
@@ -238,7 +231,7 @@ class Painter:
             bands.append(self._canvas.band(row, 1, cells, erases=True))
             bands[-1].shown = True
         await self._show(shot, shot.strips, bands, version)
-        self._live.seen(shot.key)
+        self._kitty_images.seen(shot.key)
 
     @contextlib.asynccontextmanager
     async def _meanwhile(self, work: Callable[[], _T]) -> AsyncIterator[asyncio.Task[_T]]:
@@ -261,14 +254,14 @@ class Painter:
 
     async def _paint_sixels(self, shot: Shot, cell: Pair, version: int) -> None:
         colours = terminal_answers().colours
-        if self._line.slow:
+        if self._writer.slow:
             colours = min(colours, _FEW_COLOURS)
         beside = [canvas for canvas in self._canvas.screen.query(Canvas) if canvas.is_on_screen]
         look = Look(
             "sixel",
             cell,
             colours,
-            dither=shot.source.lasting and not self._line.slow,
+            dither=shot.source.lasting and not self._writer.slow,
             bands=sixel.MAX_BANDS // max(1, len(beside)),
         )
         bands = [
@@ -291,7 +284,7 @@ class Painter:
             if self._outdated(version):
                 return
             unsent.append(band)
-            if sum(len(band.sequence) for band in unsent) >= self._line.part or band is bands[-1]:
+            if sum(len(band.sequence) for band in unsent) >= self._writer.part or band is bands[-1]:
                 await self._send(unsent)
                 unsent = []
         sequences = [band.sequence for band in bands]
@@ -302,7 +295,7 @@ class Painter:
             band.shown = True
             self._canvas.write_band(band)
         await self._displayed()
-        await self._line.settle(sum(len(band.sequence) for band in bands))
+        await self._writer.settle(sum(len(band.sequence) for band in bands))
 
     async def _displayed(self) -> None:
         """Wait until what was changed has been written."""
@@ -316,20 +309,3 @@ def _begun(shot: Shot, look: Look) -> tuple[list[str] | None, Image | None]:
     """The bands as they were made before, or what to make them from."""
     kept = renderer().kept(shot, look)
     return kept, None if kept else renderer().scaled_for_sixels(shot, look)
-
-
-def _overlaid(shot: Shot, wish: Wish, console: Console) -> list[Strip]:
-    pixels = shot.pixels
-    if wish.progress:
-        pixels = known_over(pixels, wish.progress)
-    if wish.region:
-        pixels = region_over(pixels, wish.region, *wish.grid)
-    return half_block_strips(pixels, console)
-
-
-def _note(wish: Wish) -> str:
-    region = wish.region
-    if region is None:
-        return ""
-    tokens = f"{region.width}×{region.height} tokens at {region.x},{region.y}"
-    return _HINT.format(region=tokens)

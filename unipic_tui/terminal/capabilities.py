@@ -12,7 +12,7 @@ from typing import Literal, TextIO, get_args
 
 from unipic_tui import paths
 from unipic_tui.errors import InputError
-from unipic_tui.ui.pictures.probe import QUERY_ID, Answers, ask_terminal
+from unipic_tui.terminal.probe import QUERY_ID, Answers, ask_terminal
 
 Protocol = Literal["kitty", "sixel", "blocks", "none"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)

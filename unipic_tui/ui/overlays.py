@@ -27,12 +27,13 @@ def known_over(pixels: np.ndarray, progress: Progress) -> np.ndarray:
     return covered
 
 
-def known_alone(height: int, width: int, progress: Progress) -> np.ndarray:
+def known_alone(pixels: np.ndarray, progress: Progress) -> np.ndarray:
     """The token grid without a picture: known tokens in one colour, the others in grey.
 
-    Returns:
-        Colours, (height, width, 3), uint8.
+    Args:
+        pixels: colours, (height, width, 3), uint8; only their size counts.
     """
+    height, width = pixels.shape[:2]
     known = _known(height, width, progress)[..., None]
     chequers = _chequers(height, width, progress.rows, progress.columns)
     colours: np.ndarray = np.where(known, _KNOWN[chequers], _UNKNOWN[chequers])

@@ -17,10 +17,10 @@ from PIL import Image
 from rich.console import Console
 from textual.strip import Strip
 
-from unipic_tui.ui.pictures import kitty, sixel
-from unipic_tui.ui.pictures.geometry import Box, Pair, Zoom, visible_part
-from unipic_tui.ui.pictures.halfblocks import half_block_pixels, half_block_strips
-from unipic_tui.ui.pictures.sources import Source
+from unipic_tui.terminal import kitty, sixel
+from unipic_tui.terminal.geometry import Box, Pair, Zoom, visible_part
+from unipic_tui.terminal.halfblocks import half_block_pixels, half_block_strips
+from unipic_tui.terminal.sources import PictureSource
 
 _T = TypeVar("_T")
 
@@ -108,7 +108,7 @@ class Shot:
         strips: the half blocks.
     """
 
-    source: Source
+    source: PictureSource
     identity: Hashable
     columns: int
     rows: int
@@ -151,7 +151,9 @@ class Renderer:
         self._decoded: ByteCache[Image.Image] = ByteCache(DECODED_BYTES)
         self._encoded: ByteCache[list[str]] = ByteCache(ENCODED_BYTES)
 
-    def shoot(self, source: Source, area: Pair, cell: Pair, zoom: Zoom, console: Console) -> Shot:
+    def shoot(
+        self, source: PictureSource, area: Pair, cell: Pair, zoom: Zoom, console: Console
+    ) -> Shot:
         """The part of a picture that a view of ``area`` cells shows.
 
         Raises:
@@ -193,7 +195,7 @@ class Renderer:
         if shot.source.lasting:
             self._encoded.put((shot.key, look), parts, sum(map(len, parts)))
 
-    def _image(self, source: Source, identity: Hashable) -> Image.Image:
+    def _image(self, source: PictureSource, identity: Hashable) -> Image.Image:
         if not source.lasting:
             return source.load()
         image = self._decoded.get(identity)

@@ -8,17 +8,17 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.ui.pty_terminal import PtyTerminal
+from tests.terminal.pty_terminal import PtyTerminal
 from unipic_tui.errors import InputError
-from unipic_tui.ui.pictures import terminal
-from unipic_tui.ui.pictures.probe import Answers
+from unipic_tui.terminal import capabilities
+from unipic_tui.terminal.probe import Answers
 
 ESCAPES = re.compile(rb"\x1b[P_][^\x1b]*\x1b\\|\x1b\[[0-9;?<>=]*[a-zA-Z]")
 
 REPORT = """
 import os
 {before}
-from unipic_tui.ui.pictures.terminal import *
+from unipic_tui.terminal.capabilities import *
 prepare_terminal()
 print("<", detect_protocol("auto"), cell_size(), terminal_answers(), ">")
 """
@@ -27,12 +27,12 @@ APP = """
 import os
 from pathlib import Path
 {before}
-from unipic_tui.ui.pictures.terminal import prepare_terminal, detect_protocol
+from unipic_tui.terminal.capabilities import prepare_terminal, detect_protocol
 prepare_terminal()
 protocol = detect_protocol({requested!r})
 from textual.app import App
 from textual.widgets import Input
-from unipic_tui.ui.widgets.picture import PictureView
+from unipic_tui.ui.widgets.picture_view import PictureView
 
 class Showing(App):
     BINDINGS = [("f2", "next", ""), ("f3", "leave", "")]
@@ -118,7 +118,7 @@ def test_the_terminal_itself_is_asked_for_its_cells(tmp_path: Path) -> None:
     text = report(
         tmp_path,
         pixels=False,
-        before="import unipic_tui.ui.pictures.terminal as t\nt.DEFAULT_CELL = (1, 1)",
+        before="import unipic_tui.terminal.capabilities as t\nt.DEFAULT_CELL = (1, 1)",
     )
     assert "< blocks (10, 20)" in text
 
@@ -137,26 +137,26 @@ def test_few_colours_are_raised(tmp_path: Path) -> None:
 
 
 def test_a_terminal_that_is_no_terminal_is_not_asked(capsys: pytest.CaptureFixture[str]) -> None:
-    assert terminal.detect_protocol("kitty") == "kitty"
-    assert terminal.detect_protocol("none") == "none"
+    assert capabilities.detect_protocol("kitty") == "kitty"
+    assert capabilities.detect_protocol("none") == "none"
     assert capsys.readouterr() == ("", "")
 
 
 def test_an_unknown_protocol_is_refused() -> None:
     with pytest.raises(InputError, match="auto, kitty, sixel, blocks, none"):
-        terminal.detect_protocol("iterm")
+        capabilities.detect_protocol("iterm")
 
 
 def test_cells_fall_back_to_what_the_terminal_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(terminal, "_measured_cell", lambda: None)
-    monkeypatch.setattr(terminal._Terminal, "answers", Answers(cell=(7, 15)))
-    assert terminal.cell_size() == (7, 15)
-    monkeypatch.setattr(terminal._Terminal, "answers", None)
+    monkeypatch.setattr(capabilities, "_measured_cell", lambda: None)
+    monkeypatch.setattr(capabilities._Terminal, "answers", Answers(cell=(7, 15)))
+    assert capabilities.cell_size() == (7, 15)
+    monkeypatch.setattr(capabilities._Terminal, "answers", None)
     monkeypatch.setenv("TEXTUAL_CELL_WIDTH", "8")
     monkeypatch.setenv("TEXTUAL_CELL_HEIGHT", "16")
-    assert terminal.cell_size() == (8, 16)
+    assert capabilities.cell_size() == (8, 16)
     monkeypatch.setenv("TEXTUAL_CELL_HEIGHT", "high")
-    assert terminal.cell_size() == terminal.DEFAULT_CELL
+    assert capabilities.cell_size() == capabilities.DEFAULT_CELL
 
 
 # what is prepared
@@ -236,7 +236,7 @@ def test_sixel_colours_are_defined_before_the_first_pixel(tmp_path: Path, noise:
 
 def test_late_answers_are_not_typed(tmp_path: Path, plain: Path) -> None:
     impatient = (
-        "from unipic_tui.ui.pictures import probe\nprobe.ask_terminal.__kwdefaults__['wait'] = 0.2"
+        "from unipic_tui.terminal import probe\nprobe.ask_terminal.__kwdefaults__['wait'] = 0.2"
     )
     with PtyTerminal(
         app(plain, before=impatient), kitty=True, delay=1.5, pixels=False, home=tmp_path

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
 
-from unipic_tui.ui.pictures import kitty
-from unipic_tui.ui.pictures.line import Line
+from unipic_tui.terminal import kitty
+from unipic_tui.terminal.throttle import TerminalWriter
 
 
-class LivePictures:
+class KittyImages:
     """What was sent and not freed.
 
     Args:
-        line: the line to the terminal.
+        writer: writes to the terminal.
         in_tmux: wrap what is sent, so that tmux passes it on.
         keep: how many to hold; those seen last.
     """
 
-    def __init__(self, line: Line, in_tmux: bool, keep: int = 1) -> None:
+    def __init__(self, writer: TerminalWriter, in_tmux: bool, keep: int = 1) -> None:
         self.keep = keep
-        self._line = line
+        self._writer = writer
         self._wrap = in_tmux
         self._ids: OrderedDict[Hashable, int] = OrderedDict()
 
@@ -58,15 +58,15 @@ class LivePictures:
                 yield self._sequence(sequence)
             complete = True
 
-        async with self._line.transmission():
+        async with self._writer.transmission():
             try:
-                await self._line.send(sequences())
+                await self._writer.send(sequences())
             except BaseException:
                 complete = False
                 raise
             finally:
                 if not complete:
-                    self._line.write(self._sequence(kitty.abandon(picture)), now=True)
+                    self._writer.write(self._sequence(kitty.abandon(picture)), now=True)
         if not complete:
             return None
         self._ids[key] = picture
@@ -84,7 +84,7 @@ class LivePictures:
             self._free(self._ids.popitem()[1])
 
     def _free(self, picture: int) -> None:
-        self._line.write(self._sequence(kitty.free(picture)))
+        self._writer.write(self._sequence(kitty.free(picture)))
 
     def _sequence(self, sequence: str) -> str:
         return kitty.wrapped_for_tmux(sequence) if self._wrap else sequence

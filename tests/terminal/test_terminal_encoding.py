@@ -14,14 +14,11 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from unipic_tui.events import Progress
-from unipic_tui.jobs import Region
-from unipic_tui.ui.pictures import kitty, sixel
-from unipic_tui.ui.pictures.geometry import FITTED, MAX_ZOOM, Zoom, fit_cells, visible_part
-from unipic_tui.ui.pictures.halfblocks import half_block_pixels, half_block_strips
-from unipic_tui.ui.pictures.overlays import known_alone, known_over, region_over
-from unipic_tui.ui.pictures.rendering import ByteCache
-from unipic_tui.ui.pictures.strips import Band, JoinedStrip, PictureStrip
+from unipic_tui.terminal import kitty, sixel
+from unipic_tui.terminal.geometry import FITTED, MAX_ZOOM, Zoom, fit_cells, visible_part
+from unipic_tui.terminal.halfblocks import half_block_pixels, half_block_strips
+from unipic_tui.terminal.rendering import ByteCache
+from unipic_tui.terminal.strips import Band, JoinedStrip, PictureStrip
 
 CELL = (10, 20)
 TRUECOLOR = Console(color_system="truecolor", file=io.StringIO())
@@ -336,48 +333,6 @@ def test_joined_strips_keep_their_own_writing_where_they_are_cut_between() -> No
     assert [piece.render(TRUECOLOR) for piece in line.divide([5])] == ["<stamp>12"]
     pieces = line.divide([2, 4, 8])
     assert [piece.render(TRUECOLOR) for piece in pieces] == ["ab", "c1", "2abc"]
-
-
-# overlays
-
-
-def progress(rows: int, columns: int, known: set[int]) -> Progress:
-    flags = tuple(index in known for index in range(rows * columns))
-    return Progress(0, 1, 1, 8, flags, rows, columns, None)
-
-
-def test_unknown_tokens_are_covered() -> None:
-    pixels = np.full((8, 8, 3), 255, dtype=np.uint8)
-    shown = known_over(pixels, progress(2, 2, {3}))
-    assert (shown[4:, 4:] == 255).all()
-    assert (shown[:4] < 100).all()
-    assert (shown[:, :4] < 100).all()
-    assert (shown[0, 0] != shown[0, 7]).any(), "neighbouring tokens look different"
-    assert (pixels == 255).all(), "the picture itself is not changed"
-
-
-def test_tokens_alone_are_a_map() -> None:
-    shown = known_alone(4, 6, progress(2, 3, {0, 5}))
-    assert shown.shape == (4, 6, 3)
-    assert shown[0, 0, 2] > 180
-    assert shown[3, 5, 2] > 180
-    assert shown[0, 5, 2] < 100
-
-
-def test_a_region_is_framed_and_the_rest_dimmed() -> None:
-    pixels = np.full((16, 16, 3), 200, dtype=np.uint8)
-    shown = region_over(pixels, Region(1, 1, 2, 2), rows=4, columns=4)
-    assert (shown[0, 0] < 100).all()
-    assert tuple(shown[4, 4]) == (255, 214, 64)
-    assert (shown[6, 6] == 200).all()
-    assert (shown[12, 12] < 100).all()
-
-
-def test_a_region_smaller_than_a_cell_is_still_seen() -> None:
-    pixels = np.zeros((8, 8, 3), dtype=np.uint8)
-    shown = region_over(pixels, Region(63, 63, 1, 1), rows=64, columns=64)
-    assert shown[7, 7].any()
-    assert not shown[:7].any()
 
 
 # caches

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 from PIL.Image import Image
 from textual import events
 from textual.app import ComposeResult
@@ -16,11 +18,14 @@ from textual.widget import Widget
 
 from unipic_tui.events import Progress
 from unipic_tui.jobs import Region
-from unipic_tui.ui.pictures.canvas import Canvas
-from unipic_tui.ui.pictures.geometry import FITTED, Pair, Zoom
-from unipic_tui.ui.pictures.painter import Painter, Wish
-from unipic_tui.ui.pictures.sources import FileSource, ImageSource, Source
+from unipic_tui.terminal.canvas import Canvas
+from unipic_tui.terminal.geometry import FITTED, Pair, Zoom
+from unipic_tui.terminal.painter import Painter, PaintRequest
+from unipic_tui.terminal.sources import FileSource, ImageSource, PictureSource
+from unipic_tui.ui.overlays import known_alone, known_over, region_over
 from unipic_tui.ui.widgets.selection import Selection
+
+_HINT = "{} · Enter takes · Esc leaves · arrows move · Shift+arrows resize"
 
 
 def _region_keys(action: str, way: str, keys: str, right: int, down: int) -> list[Binding]:
@@ -90,7 +95,7 @@ class PictureView(Widget):
         super().__init__(name=name, id=id, classes=classes)
         self._keep = keep
         self._canvas = Canvas()
-        self._source: Source | None = None
+        self._source: PictureSource | None = None
         self._progress: Progress | None = None
         self._selection: Selection | None = None
         self._pressed: tuple[int, int] | None = None
@@ -109,7 +114,7 @@ class PictureView(Widget):
         self._source = ImageSource(image)
         self._ask(give_up=not drawing_preview)
 
-    def show_source(self, source: Source | None) -> None:
+    def show_source(self, source: PictureSource | None) -> None:
         """Show a picture from anywhere, or nothing."""
         if source is not None and source == self._source:
             return
@@ -123,7 +128,7 @@ class PictureView(Widget):
             self._ask(give_up=False)
 
     def redraw(self) -> None:
-        """Send the picture anew, for a terminal that lost it."""
+        """Send the picture again, for a terminal that lost it."""
         self._free()
         self._ask()
 
@@ -287,9 +292,28 @@ class PictureView(Widget):
     def _ask(self, give_up: bool = True) -> None:
         if self._painter is None:
             return
-        wish = Wish(self._source, self.protocol, self.zoom)
-        if self.overlay or self._source is None:
-            wish = replace(wish, progress=self._progress)
-        if chosen := self._selection:
-            wish = replace(wish, region=chosen.region, grid=(chosen.rows, chosen.columns))
-        self._painter.ask(wish, give_up=give_up)
+        request = PaintRequest(self._source, self.protocol, self.zoom)
+        progress, chosen = self._progress, self._selection
+        if not self.overlay and self._source is not None:
+            progress = None
+        if chosen is not None:
+            request = replace(request, zoom=FITTED, note=self._region_note(chosen.region))
+        if progress is not None or chosen is not None:
+            shape = (progress.columns, progress.rows) if progress is not None else None
+            alone = self._source is None
+            overlay = partial(_overlaid, progress=progress, selection=chosen, alone=alone)
+            request = replace(request, overlay=overlay, shape=shape)
+        self._painter.ask(request, give_up=give_up)
+
+    def _region_note(self, region: Region) -> str:
+        return _HINT.format(f"{region.width}×{region.height} tokens at {region.x},{region.y}")
+
+
+def _overlaid(
+    pixels: np.ndarray, *, progress: Progress | None, selection: Selection | None, alone: bool
+) -> np.ndarray:
+    if progress is not None:
+        pixels = known_alone(pixels, progress) if alone else known_over(pixels, progress)
+    if selection is not None:
+        pixels = region_over(pixels, selection.region, selection.rows, selection.columns)
+    return pixels

@@ -31,8 +31,8 @@ _BLIND_RATE = 500_000
 _WHERE_IS_THE_CURSOR = "\x1b[6n"
 
 
-class Line:
-    """Writes to the terminal of one app; get it from `line_of`.
+class TerminalWriter:
+    """Writes to the terminal of one app; get it from `writer_of`.
 
     Attributes:
         slow: whether the line was found to carry well under a megabyte a second.
@@ -168,12 +168,12 @@ class Line:
             self._waiting.set_result(None)
 
 
-_lines: WeakKeyDictionary[App[Any], Line] = WeakKeyDictionary()
+_writers: WeakKeyDictionary[App[Any], TerminalWriter] = WeakKeyDictionary()
 
 
-def line_of(app: App[Any]) -> Line:
-    """The line of an app; there is one."""
-    line = _lines.get(app)
-    if line is None:
-        line = _lines[app] = Line(app)
-    return line
+def writer_of(app: App[Any]) -> TerminalWriter:
+    """The writer of an app; there is one."""
+    writer = _writers.get(app)
+    if writer is None:
+        writer = _writers[app] = TerminalWriter(app)
+    return writer

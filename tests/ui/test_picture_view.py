@@ -22,13 +22,13 @@ from textual.screen import ModalScreen, Screen
 from textual.widgets import Input, Static
 
 from unipic_tui.events import Progress
-from unipic_tui.ui.pictures import kitty, painter, rendering, sixel, terminal
-from unipic_tui.ui.pictures.canvas import Canvas
-from unipic_tui.ui.pictures.geometry import Zoom
-from unipic_tui.ui.pictures.line import line_of
-from unipic_tui.ui.pictures.probe import Answers
-from unipic_tui.ui.pictures.rendering import renderer
-from unipic_tui.ui.widgets.picture import PictureView
+from unipic_tui.terminal import capabilities, kitty, painter, rendering, sixel
+from unipic_tui.terminal.canvas import Canvas
+from unipic_tui.terminal.geometry import Zoom
+from unipic_tui.terminal.probe import Answers
+from unipic_tui.terminal.rendering import renderer
+from unipic_tui.terminal.throttle import writer_of
+from unipic_tui.ui.widgets.picture_view import PictureView
 
 RED, BLUE = (200, 0, 0), (0, 0, 200)
 
@@ -120,13 +120,15 @@ def own_renderer() -> Iterator[None]:
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What would go to the terminal beside the screen's own updates."""
     sent: list[str] = []
-    monkeypatch.setattr("unipic_tui.ui.pictures.line.Line._put", lambda _, data: sent.append(data))
+    monkeypatch.setattr(
+        "unipic_tui.terminal.throttle.TerminalWriter._put", lambda _, data: sent.append(data)
+    )
 
     async def deliver(_: object, data: str, written: int = 0) -> None:
         if data:
             sent.append(data)
 
-    monkeypatch.setattr("unipic_tui.ui.pictures.line.Line._deliver", deliver)
+    monkeypatch.setattr("unipic_tui.terminal.throttle.TerminalWriter._deliver", deliver)
     return sent
 
 
@@ -382,8 +384,10 @@ async def test_kitty_gives_up_what_is_no_longer_wanted(
             started.set()
             await go_on.wait()
 
-    monkeypatch.setattr("unipic_tui.ui.pictures.line.Line._deliver", deliver)
-    monkeypatch.setattr("unipic_tui.ui.pictures.line.Line._put", lambda _, data: sent.append(data))
+    monkeypatch.setattr("unipic_tui.terminal.throttle.TerminalWriter._deliver", deliver)
+    monkeypatch.setattr(
+        "unipic_tui.terminal.throttle.TerminalWriter._put", lambda _, data: sent.append(data)
+    )
     large = tmp_path / "large.png"
     Image.effect_noise((600, 600), 90).convert("RGB").save(large)
     async with viewing() as (app, _):
@@ -483,7 +487,7 @@ async def test_a_sixel_picture_never_scrolls_the_screen(red: Path) -> None:
 async def test_sixels_are_no_wider_than_the_terminal_shows(
     red: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(terminal._Terminal, "answers", Answers(sixel=True, sixel_width=205))
+    monkeypatch.setattr(capabilities._Terminal, "answers", Answers(sixel=True, sixel_width=205))
     async with viewing() as (app, _):
         app.view.protocol = "sixel"
         app.view.show_file(red)
@@ -509,7 +513,7 @@ async def test_a_slow_line_gets_fewer_colours(
         app.view.protocol = "sixel"
         app.view.show_file(path)
         await times_shown(app, 1)
-        line_of(app).slow = True
+        writer_of(app).slow = True
         app.view.redraw()
         await times_shown(app, 2)
     assert asked == [-256, painter._FEW_COLOURS]
@@ -518,7 +522,7 @@ async def test_a_slow_line_gets_fewer_colours(
 async def test_on_a_slow_line_previews_are_half_blocks(red: Path, sent: list[str]) -> None:
     async with viewing() as (app, _):
         app.view.protocol = "kitty"
-        line_of(app).slow = True
+        writer_of(app).slow = True
         app.view.show_image(Image.new("RGB", (64, 64), BLUE))
         await times_shown(app, 1)
         assert BLUE in app.colours()

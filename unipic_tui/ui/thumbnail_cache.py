@@ -14,8 +14,8 @@ from textual.strip import Strip
 from unipic_tui.errors import UnipicError
 from unipic_tui.library.records import StoredPicture
 from unipic_tui.pictures import load_image
-from unipic_tui.ui.pictures.geometry import Pair, fit_cells
-from unipic_tui.ui.pictures.halfblocks import half_block_pixels, half_block_strips
+from unipic_tui.terminal.geometry import Pair, fit_cells
+from unipic_tui.terminal.halfblocks import half_block_pixels, half_block_strips
 
 Loader = Callable[[StoredPicture, int], Image]
 """A picture, and the longest side in pixels that is needed, to a small version of it, RGB."""
@@ -30,7 +30,7 @@ def load_small(picture: StoredPicture, side: int) -> Image:
     return load_image(picture.path, side)
 
 
-class Thumbnails:
+class ThumbnailCache:
     """What was made, by picture and size; used on the event loop.
 
     Args:
@@ -64,7 +64,7 @@ class Thumbnails:
     def make_some(
         self, pictures: Sequence[StoredPicture], size: Pair, cell: Pair, console: Console
     ) -> list[list[Strip]]:
-        """Thumbnails of the first pictures, as many as are quickly made, at least one.
+        """ThumbnailCache of the first pictures, as many as are quickly made, at least one.
 
         Args:
             size: columns and rows of each.

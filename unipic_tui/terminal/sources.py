@@ -21,7 +21,7 @@ MAX_SIDE = 4096
 _serials = count()
 
 
-class Source(Protocol):
+class PictureSource(Protocol):
     """A picture that can be shown.
 
     Attributes:
