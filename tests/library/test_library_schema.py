@@ -12,8 +12,7 @@ from tests.library.samples import png
 from unipic_tui.errors import StorageError
 from unipic_tui.jobs import GenerateJob
 from unipic_tui.library import Library, schema
-from unipic_tui.library.check import check
-from unipic_tui.library.rows import job_text
+from unipic_tui.library.records import job_text
 
 
 def first_version(folder: Path) -> None:
@@ -54,21 +53,17 @@ def first_version(folder: Path) -> None:
 def test_a_library_of_version_1_is_brought_up_to_date(folder: Path) -> None:
     first_version(folder)
     library = Library.open(folder)
-    (session,) = library.sessions()
-    (picture,) = library.pictures(session.id)
+    (session,) = library.sessions.all()
+    (picture,) = library.pictures.of_session(session.id)
     assert (session.name, picture.tags, picture.favourite) == ("Old", ("sea",), True)
     assert (picture.created.year, picture.origin, picture.job.seed) == (2024, "", 7)
-    assert [entry.id for entry in library.search("fox tag:sea fav: seed:7")] == [1]
-    assert [entry.id for entry in library.queue()] == [2]
-    # The second version's own: content is hashed when duplicates are asked for.
-    copy = library.import_file(session.id, picture.path)
-    assert [[each.id for each in group] for group in library.duplicates()] == [
-        [picture.id, copy.id]
-    ]
-    library.trash_picture(copy.id)
-    assert library.undo_trash() is not None
-    assert [problem.mended for problem in check(library, repair=True)] == [True] * 3
-    assert list(check(library, deep=True)) == []
+    assert [entry.id for entry in library.search.find("fox tag:sea fav: seed:7")] == [1]
+    assert [entry.id for entry in library.queue.entries()] == [2]
+    copy = library.importing.file(session.id, picture.path)
+    library.trash.put_picture(copy.id)
+    assert library.trash.undo() is not None
+    assert [problem.repaired for problem in library.health.check(repair=True)] == [True] * 3
+    assert list(library.health.check(deep=True)) == []
     assert library.database.number("PRAGMA user_version") == schema.VERSION
     library.close()
     Library.open(folder).close()
@@ -121,8 +116,8 @@ def test_a_newer_database_is_a_sentence_and_stays_as_it_is(folder: Path) -> None
 
 
 def test_rows_of_a_newer_job_are_read_as_far_as_they_go(library: Library) -> None:
-    session = library.create_session("x")
-    entry = library.add_entry(session.id, GenerateJob(prompt="a fox", seed=3))
+    session = library.sessions.create("x")
+    entry = library.entries.add(session.id, GenerateJob(prompt="a fox", seed=3))
     texts = [
         '{"mode": "generate", "prompt": "kept", "seed": 5, "magic": 1, "guidance": -4}',
         '{"mode": "video", "prompt": "kept"}',
@@ -135,7 +130,7 @@ def test_rows_of_a_newer_job_are_read_as_far_as_they_go(library: Library) -> Non
     for text in texts:
         with library.database.write() as transaction:
             transaction.execute("UPDATE entries SET job = ?", (text,))
-        prompts.append(library.entry(entry.id).job.prompt)
+        prompts.append(library.entries.get(entry.id).job.prompt)
     assert prompts == ["kept"] * 4 + ["?"] * 2
 
 
@@ -161,15 +156,15 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(
 def test_a_rebuild_in_another_window_is_waited_for(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from unipic_tui.library import base
+    from unipic_tui.library import storage
     from unipic_tui.library.locks import FileLock
 
     Library.open(folder).close()
     lock = FileLock(folder / "locks" / "open")
     assert lock.take()
-    monkeypatch.setattr(base, "_ENTER_TRIES", 2)
-    monkeypatch.setattr(base, "_ENTER_PAUSE", 0.01)
-    with pytest.raises(StorageError, match="is being made anew by another program"):
+    monkeypatch.setattr(storage, "_ENTER_TRIES", 2)
+    monkeypatch.setattr(storage, "_ENTER_PAUSE", 0.01)
+    with pytest.raises(StorageError, match="is being rebuilt by another program"):
         Library.open(folder)
     lock.release()
     Library.open(folder).close()
