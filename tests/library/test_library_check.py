@@ -102,7 +102,12 @@ def leave_entry(_: Library, session: Session, __: StoredPicture) -> None:
         (forget_session, "session.json is missing or damaged: --repair rewrites it", False, True),
         (leave_part, "is left from a write that was cut off: --repair removes it", False, True),
         (leave_state, "belongs to a job that is gone: --repair removes it", False, True),
-        (leave_entry, "is of a job that is not in the database: --repair imports it", False, True),
+        (
+            leave_entry,
+            "is a job's file that is not in the database: --repair imports it",
+            False,
+            True,
+        ),
     ],
 )
 def test_harm_is_found_and_repaired(

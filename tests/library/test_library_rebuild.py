@@ -117,7 +117,13 @@ def test_pictures_alone_are_enough_for_jobs_and_parents(left: Path) -> None:
     library = Library.open(left)
     (session,) = [each for each in library.sessions.all() if each.name == "first one"]
     pictures = library.pictures.of_session(session.id)
-    assert [picture.path.name[:4] for picture in pictures] == ["0001", "0002", "0003", "0004", "0005"]
+    assert [picture.path.name[:4] for picture in pictures] == [
+        "0001",
+        "0002",
+        "0003",
+        "0004",
+        "0005",
+    ]
     assert pictures[0].job.prompt == "A réd fox"
     assert pictures[0].job.seed == 42
     assert library.entries.get(pictures[3].entry).parent == pictures[1].id

@@ -30,6 +30,8 @@ _LONGEST_WRITE = 60.0
 _MOST_COMPARED = 1000
 """Files of entries that are compared when a library opens, not to keep anybody waiting."""
 
+_PICTURES = "SELECT id, entry, path, width, height, hash FROM pictures ORDER BY id"
+
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
@@ -64,10 +66,10 @@ class Health:
                 No picture is ever deleted.
         """
         orphans = Orphans(self._storage.folder, self._database)
-        found: set[str] = set()
         yield from self._check_database()
-        yield from self._check_pictures(orphans, found, deep, repair)
-        yield from self._check_orphans(orphans, found, repair)
+        yield from self._check_unknown_entries(orphans, repair)
+        yield from self._check_pictures(orphans, deep, repair)
+        yield from self._check_unknown_pictures(orphans, repair)
         yield from self._check_sidecars(repair)
         yield from self._check_leftovers(repair)
 
@@ -83,8 +85,8 @@ class Health:
             with contextlib.suppress(OSError):
                 left.unlink()
         orphans = Orphans(folder, self._database)
-        for _ in self._check_pictures(orphans, set(), deep=False, repair=True):
-            pass
+        for row in self._database.rows(_PICTURES):
+            self._look_for(orphans, row, repair=True)
         latest = self._latest_sidecars()
         for entry, file in latest:
             with contextlib.suppress(UnipicError), self._database.write() as transaction:
@@ -165,34 +167,25 @@ class Health:
         except sqlite3.DatabaseError as error:
             yield Mismatch("", f"The search index is damaged ({error}): run `library rebuild`.")
 
-    def _check_pictures(
-        self, orphans: Orphans, found: set[str], deep: bool, repair: bool
-    ) -> Iterator[Mismatch]:
-        """Look at the pictures' files; ``found`` gets the places of those that are elsewhere."""
-        for row in self._database.rows(
-            "SELECT id, entry, path, width, height, hash FROM pictures ORDER BY id"
-        ):
+    def _check_pictures(self, orphans: Orphans, deep: bool, repair: bool) -> Iterator[Mismatch]:
+        for row in self._database.rows(_PICTURES):
             try:
                 problem = self._picture_problem(row, deep)
             except UnipicError as error:
                 problem = error.message
-            if not problem:
-                continue
-            if self._is_missing(row["path"]):
-                place = orphans.find(row["hash"], row["path"].rpartition("/")[2])
-                if place is not None:
-                    found.add(place)
-                    yield self._renamed(row, place, repair)
-                    continue
-            yield Mismatch(row["path"], problem)
+            if problem:
+                yield self._look_for(orphans, row, repair) or Mismatch(row["path"], problem)
 
-    def _is_missing(self, path: str) -> bool:
+    def _look_for(self, orphans: Orphans, row: sqlite3.Row, repair: bool) -> Mismatch | None:
+        """Find a picture again that is missing at its place; `None` where it is not to be found."""
         try:
-            return not self._storage.path(path).exists()
+            if self._storage.path(row["path"]).exists():
+                return None
         except (StorageError, OSError):
-            return False
-
-    def _renamed(self, row: sqlite3.Row, place: str, repair: bool) -> Mismatch:
+            return None
+        place = orphans.find(row["hash"], row["path"].rpartition("/")[2])
+        if place is None:
+            return None
         what = f"{shown_path(row['path'])} was renamed or moved to {shown_path(place)}"
         if not repair:
             return Mismatch(row["path"], f"{what}: --repair notes its new place.")
@@ -215,11 +208,11 @@ class Health:
             return f"{name} shows something else than what was saved: it was changed."
         return ""
 
-    def _check_orphans(self, orphans: Orphans, found: set[str], repair: bool) -> Iterator[Mismatch]:
+    def _check_unknown_entries(self, orphans: Orphans, repair: bool) -> Iterator[Mismatch]:
         for path in orphans.entries():
             if path.startswith(f"{TRASH}/"):
                 continue
-            what = f"{shown_path(path)} is of a job that is not in the database"
+            what = f"{shown_path(path)} is a job's file that is not in the database"
             if not repair:
                 yield Mismatch(path, f"{what}: --repair imports it.")
                 continue
@@ -233,9 +226,11 @@ class Health:
                 yield Mismatch(path, error.message)
             else:
                 yield Mismatch(path, f"{what}: {done}.", repaired=True)
+
+    def _check_unknown_pictures(self, orphans: Orphans, repair: bool) -> Iterator[Mismatch]:
         orphans.adopt_lost()
         for path in orphans.pictures():
-            if path in found or path.startswith(f"{TRASH}/"):
+            if path in orphans.found or path.startswith(f"{TRASH}/"):
                 continue
             what = f"{shown_path(path)} is not in the database"
             if not repair:
@@ -280,7 +275,7 @@ class Health:
         """Files that nothing needs: of interrupted writes, and of jobs that are gone."""
         known = {snapshot_name(row["id"]) for row in self._database.rows("SELECT id FROM entries")}
         left = dict.fromkeys(self._temporary(), "is left from a write that was cut off")
-        for path in self._storage.path(SNAPSHOTS).iterdir():
+        for path in self._storage.path(SNAPSHOTS).glob("*"):
             if path.name not in known and not is_temporary(path.name):
                 left[path] = "belongs to a job that is gone"
         for path, what in left.items():

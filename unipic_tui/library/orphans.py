@@ -49,6 +49,8 @@ class Orphans:
         self._database = database
         self._sessions: dict[str, SessionSidecar | None] = {}
         self._shown: dict[str, list[str]] | None = None
+        self.found: set[str] = set()
+        """The orphans that `find` gave."""
         self._parents: dict[int, str] = {}
         self.lost: list[tuple[int, PictureSidecar, str]] = []
         """Pictures that adopted entries name and that were not found: entry, picture, path."""
@@ -94,8 +96,12 @@ class Orphans:
             for path in self.pictures():
                 for key in (self._hash(path), path.rpartition("/")[2]):
                     self._shown.setdefault(key, []).append(path)
-        found = self._shown.get(name if digest is None else digest, [])
-        return found.pop(0) if found else None
+        taken = "SELECT 1 FROM pictures WHERE path = ?"
+        for path in self._shown.get(name if digest is None else digest, []):
+            if path not in self.found and self._database.row(taken, (path,)) is None:
+                self.found.add(path)
+                return path
+        return None
 
     def _hash(self, path: str) -> str:
         try:
@@ -165,23 +171,21 @@ class Orphans:
         data = sidecars.read_entry(inside(self.folder, file))
         home = file.rsplit("/", 2)[0]
         with self._database.write() as transaction:
-            known = self._database.row(
-                "SELECT id, session, file FROM entries WHERE uid = ?", (data.uid,)
-            )
-            if known is not None and not inside(self.folder, known["file"]).exists():
+            known = self._database.row("SELECT id, file FROM entries WHERE uid = ?", (data.uid,))
+            session = None
+            if known is None:
+                own = self._session_sidecar(home)
+                if own is None or own.uid != data.session:
+                    session = self._session_row("uid", data.session)
+            elif not inside(self.folder, known["file"]).exists():
                 values = (file, known["id"])
                 transaction.execute("UPDATE entries SET file = ? WHERE id = ?", values)
                 transaction.touch(known["id"])
                 return int(known["id"])
-            session = None
-            own = self._session_sidecar(home)
-            if known is None and (own is None or own.uid != data.session):
-                session = self._session_row("uid", data.session)
             if session is None:
                 session = self.session_of(home)
-            if known is not None and (
-                session == known["session"] or known["file"].startswith(f"{home}/")
-            ):
+            # In another session's folder it is a copy, which is an entry of its own.
+            if known is not None and session == self.session_of(known["file"].rsplit("/", 2)[0]):
                 return None
             marked = _marked(data, self._old_mark(file))
             entry = insert_entry(transaction, marked, session, folder=home, file=file)

@@ -93,6 +93,9 @@ class Sessions:
     def _there(self) -> set[str]:
         return {path.name for path in self._storage.path(SESSIONS).iterdir()}
 
+    def _is_there(self, path: str) -> bool:
+        return self._storage.path(path).exists()
+
     # folders that a person renamed
 
     def find_renamed_folders(self) -> None:
@@ -101,32 +104,28 @@ class Sessions:
         The rows of the files in them follow.
         """
         rows = self._database.rows("SELECT id, uid, folder FROM sessions")
-        lost = {
-            row["uid"]: row
-            for row in rows
-            if not self._storage.path(f"{SESSIONS}/{row['folder']}/{SESSION_FILE}").is_file()
-        }
-        if not lost:
-            return
+        by_uid = {row["uid"]: row for row in rows}
         for name in sorted(self._there() - {row["folder"] for row in rows}):
             with contextlib.suppress(StorageError):
                 file = self._storage.path(f"{SESSIONS}/{name}/{SESSION_FILE}")
-                found = lost.pop(sidecars.read_session(file).uid, None)
+                found = by_uid.get(sidecars.read_session(file).uid)
                 if found is not None:
                     self._follow(found["id"], found["folder"], name)
 
     def _follow(self, session: int, before: str, after: str) -> None:
+        """Change the rows of what lies in another folder of a session now; a copy changes none."""
         old, new = f"{SESSIONS}/{before}/", f"{SESSIONS}/{after}/"
         with self._database.write() as transaction:
-            transaction.execute("UPDATE sessions SET folder = ? WHERE id = ?", (after, session))
-            transaction.execute("INSERT OR IGNORE INTO names VALUES (?)", (before,))
+            if not self._is_there(old + SESSION_FILE):
+                transaction.execute("UPDATE sessions SET folder = ? WHERE id = ?", (after, session))
+                transaction.execute("INSERT OR IGNORE INTO names VALUES (?)", (before,))
             for table, column in (("pictures", "path"), ("entries", "file")):
                 for row in transaction.execute(
                     f"SELECT id, {column} FROM {table} WHERE substr({column}, 1, ?) = ?",
                     (len(old), old),
                 ).fetchall():
                     path = new + row[column][len(old) :]
-                    if self._storage.path(path).exists():
+                    if self._is_there(path) and not self._is_there(row[column]):
                         transaction.execute(
                             f"UPDATE {table} SET {column} = ? WHERE id = ?", (path, row["id"])
                         )
