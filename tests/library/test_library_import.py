@@ -170,6 +170,9 @@ def test_a_picture_that_says_nothing_is_called_after_its_file(
     assert (picture.width, picture.height) == (100, 50)
     assert picture.path.name == "0001-holiday-photo.png"
     assert "Holiday photo" not in library.search.prompts()
+    # What is not known is not 0.
+    assert picture.seed is None
+    assert library.search.find("seed:0") == []
 
 
 def test_an_upright_picture_comes_out_of_a_turned_one(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,10 @@ from tests.library.samples import png
 from unipic_tui.errors import StorageError
 from unipic_tui.jobs import GenerateJob
 from unipic_tui.library import Library, schema
+from unipic_tui.library.rebuild import rebuild
 from unipic_tui.library.records import job_text
+
+DATA = Path(__file__).parent.parent / "data"
 
 
 def first_version(folder: Path) -> None:
@@ -67,6 +71,77 @@ def test_a_library_of_version_1_is_brought_up_to_date(folder: Path) -> None:
     assert library.database.number("PRAGMA user_version") == schema.VERSION
     library.close()
     Library.open(folder).close()
+
+
+@pytest.fixture
+def second_version(folder: Path) -> Path:
+    """A library that the program of version 2 wrote, with things in its trash folder.
+
+    "Renamed" has three foxes (the second deleted), an edit, a question and a deleted job; "Second"
+    a moved picture and an imported one; "Gone" was deleted with one picture, after another one.
+    """
+    with zipfile.ZipFile(DATA / "library-2.zip") as archive:
+        archive.extractall(folder)
+    return folder
+
+
+@pytest.mark.parametrize("database", ["kept", "lost"])
+def test_a_library_of_version_2_keeps_its_trash_without_a_folder(
+    second_version: Path, database: str
+) -> None:
+    if database == "lost":
+        (second_version / "library.db").unlink()
+    library = Library.open(second_version)
+    assert not (second_version / "trash").exists()
+    assert list(library.health.check(deep=True)) == []
+    assert [(each.id, each.pictures) for each in library.trash.deletions()] == [
+        *((4, 1), (3, 1), (2, 1), (1, 1))
+    ]
+    assert {each.name: each.pictures for each in library.sessions.all()} == {
+        "Renamed": 3,
+        "Second": 2,
+    }
+    # A file that told nothing was given the seed 0.
+    assert [entry.origin for entry in library.search.find("seed:0")] == []
+    library.trash.purge(1)
+    while library.trash.undo() is not None:
+        pass
+    library.close()
+    rebuild(second_version)
+    library = Library.open(second_version)
+    assert {each.name: each.pictures for each in library.sessions.all()} == {
+        "Renamed": 4,
+        "Second": 2,
+        "Gone": 2,
+    }
+    assert list(library.health.check(deep=True)) == []
+    assert all((second_version / name).is_file() for name in paths(library))
+    library.close()
+
+
+def test_leaving_the_trash_folder_can_be_cut_off(second_version: Path) -> None:
+    # The first of the files was moved, and the process killed before its row was written.
+    target = second_version / "sessions/2026-11-26-renamed/0002-a-red-fox-s6.png"
+    (second_version / "trash/0001-a-red-fox/2026-11-26-renamed" / target.name).rename(target)
+    # Another one's place is taken.
+    taken = second_version / "sessions/2026-11-26-renamed/0006-thrown-s8.png"
+    taken.write_text("mine")
+    library = Library.open(second_version)
+    assert [row for row in paths(library) if row.startswith("trash")] == [
+        "trash/0002-thrown/2026-11-26-renamed/0006-thrown-s8.png"
+    ]
+    assert taken.read_text() == "mine"
+    taken.unlink()
+    library.close()
+    library = Library.open(second_version)
+    assert taken.is_file()
+    assert not (second_version / "trash").exists()
+    assert list(library.health.check(deep=True)) == []
+    library.close()
+
+
+def paths(library: Library) -> list[str]:
+    return [row["path"] for row in library.database.rows("SELECT path FROM pictures")]
 
 
 def test_a_migrated_database_has_the_tables_of_a_new_one(folder: Path, tmp_path: Path) -> None:

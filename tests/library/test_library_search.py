@@ -10,8 +10,11 @@ from tests.fakes import gradient
 from tests.library.samples import HOSTILE, ask, draw, edit
 from unipic_tui.errors import InputError
 from unipic_tui.events import Picture
-from unipic_tui.jobs import GenerateJob
+from unipic_tui.jobs import GenerateJob, job_to_dict
 from unipic_tui.library import Library
+from unipic_tui.library.rebuild import rebuild
+from unipic_tui.library.sidecars import PictureSidecar
+from unipic_tui.metadata import encode_png
 
 
 @pytest.fixture
@@ -117,6 +120,30 @@ def test_queries(shared: Library, query: str, found: list[int]) -> None:
     assert [entry.id for entry in shared.search.find(query)] == found
 
 
+@pytest.mark.parametrize("seed", [0, 7, 2**63 - 1, 2**63, 2**64 - 1, None])
+def test_a_seed_is_kept_whole_or_as_unknown(library: Library, seed: int | None) -> None:
+    session = library.sessions.create("x")
+    entry = library.entries.add(session.id, GenerateJob(prompt="a fox"))
+    image = gradient(64, 64, "x")
+    data = PictureSidecar(job=job_to_dict(entry.job), seed=seed, model="")
+    with library.database.write() as changes:
+        file = encode_png(image, GenerateJob(prompt="a fox"), "")
+        library.pictures.insert(changes, entry.id, data, file, (64, 64), ("a fox", None))
+
+    def check(library: Library) -> None:
+        assert [picture.seed for picture in library.pictures.of_session(session.id)] == [seed]
+        for wanted in (0, 7, 2**63 - 1, 2**63, 2**64 - 1):
+            found = library.search.find(f"seed:{wanted}")
+            assert [each.id for each in found] == [entry.id] * (wanted == seed), wanted
+
+    check(library)
+    library.close()
+    rebuild(library.folder)
+    again = Library.open(library.folder)
+    check(again)
+    again.close()
+
+
 def test_entries_come_as_the_app_knows_them(filled: Library) -> None:
     (entry,) = filled.search.find("dog")
     assert entry == filled.entries.get(3)
@@ -131,7 +158,7 @@ def test_no_more_than_asked_for_the_latest_first(filled: Library) -> None:
     [
         ("mode:paint", "mode:paint is unknown: use mode:draw, mode:edit or mode:describe"),
         ("seed:x", "seed:x is no seed: write a whole number"),
-        ("seed:99999999999999999999", "is no seed"),
+        ("seed:18446744073709551616", "is no seed"),
         ("size:big", "size:big is no size: write size:1024 or size:1024x768"),
         ("size:1x2x3", "is no size"),
         ("after:yesterday", "after:yesterday is no date: write after:2026, after:2026-11"),

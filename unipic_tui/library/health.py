@@ -124,8 +124,9 @@ class Health:
 
     def _rewrite_entry(self, entry: int, file: str, repair: bool = True) -> str:
         """What is wrong with an entry's file, a few words or ""; ``repair`` rewrites it then."""
-        if not self._sidecar_problem(entry, file):
-            return ""
+        problem = self._sidecar_problem(entry, file)
+        if not problem or self._storage.read_only:
+            return problem
         with self._database.write() as transaction:
             # Looked at again while nobody writes: it may just have been on its way.
             problem = self._sidecar_problem(entry, file)
@@ -244,7 +245,8 @@ class Health:
             except UnipicError as error:
                 message = error.message
             yield Mismatch(path, message)
-        orphans.link_parents()
+        if repair:
+            orphans.link_parents()
 
     def _check_sidecars(self, repair: bool) -> Iterator[Mismatch]:
         remedy = "it was rewritten" if repair else "--repair rewrites it"
