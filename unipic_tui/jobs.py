@@ -147,6 +147,10 @@ class Job:
     def _check(self) -> None:
         """What must hold between fields; raises `InputError`."""
 
+    def replace(self, **fields: Any) -> Self:
+        """The same job with other fields."""
+        return cast("Self", dataclasses.replace(cast("Any", self), **fields))
+
     @property
     def done(self) -> str:
         """What became of it, in a word or two."""

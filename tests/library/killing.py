@@ -25,8 +25,7 @@ from unipic_tui.events import Picture
 from unipic_tui.files import is_temporary
 from unipic_tui.jobs import EditJob, GenerateJob
 from unipic_tui.library import Library, database
-from unipic_tui.library.check import check
-from unipic_tui.library.content import content_hash, png_size
+from unipic_tui.library.pixels import content_hash, png_size
 
 LONGEST = 0.07
 FSYNC = os.fsync
@@ -42,8 +41,8 @@ class Child:
             # Most moments are then within a write; else they spread over all that is done.
             os.fsync, database.SYNCHRONOUS = FSYNC, "FULL"
         self.library = Library.open(folder)
-        if not self.library.sessions():
-            self.library.create_session("first")
+        if not self.library.sessions.all():
+            self.library.sessions.create("first")
 
     def say(self, **facts: Any) -> None:
         os.write(self.pipe, (json.dumps(facts) + "\n").encode())
@@ -63,26 +62,26 @@ class Child:
 
     def draw(self) -> None:
         parent = self.picture() if self.random.random() < 0.4 else None
-        session = self.random.choice(self.library.sessions()).id
+        session = self.random.choice(self.library.sessions.all()).id
         seed = self.random.randrange(10**6)
         job = (
             GenerateJob(prompt="a thing", seed=seed, count=2)
             if parent is None
             else EditJob(prompt="a change", seed=seed, source="?", count=2)
         )
-        entry = self.library.add_entry(session, job, parent)
+        entry = self.library.entries.add(session, job, parent)
         self.say(entry=entry.id)
-        self.library.set_state(entry.id, "running")
+        self.library.entries.set_state(entry.id, "running")
         for index in range(2):
-            self.library.save_state(entry.id, self.random.randbytes(2000))
+            self.library.snapshots.save(entry.id, self.random.randbytes(2000))
             colour = tuple(self.random.randbytes(3))
             image = Image.new("RGB", (64, 64), colour)
             image.putpixel((self.random.randrange(64), self.random.randrange(64)), (1, 2, 3))
             picture = Picture(index, image, job, "fake", 0.1)
-            stored = self.library.add_picture(entry.id, picture)
+            stored = self.library.pictures.add(entry.id, picture)
             self.say(saved=stored.id, hash=content_hash(image), index=index)
-        self.library.set_state(entry.id, "done", seconds=0.2)
-        self.library.drop_state(entry.id)
+        self.library.entries.set_state(entry.id, "done", seconds=0.2)
+        self.library.snapshots.drop(entry.id)
         self.say(done=entry.id)
 
     def mark(self) -> None:
@@ -90,51 +89,51 @@ class Child:
         if picture is not None:
             tags = sorted({f"t{self.random.randrange(50)}" for _ in range(3)})
             self.say(tagging=picture, tags=tags)
-            self.library.set_tags(picture, tags)
+            self.library.pictures.set_tags(picture, tags)
             self.say(tagged=picture, tags=tags)
 
     def ask(self) -> None:
-        self.library.search("thing t1")
-        self.library.queue()
+        self.library.search.find("thing t1")
+        self.library.queue.entries()
 
     def throw(self) -> None:
         picture = self.picture()
         if picture is None:
             return
         try:
-            if self.random.random() < 0.1 and len(self.library.sessions()) > 1:
-                self.library.trash_session(self.library.picture(picture).session)
+            if self.random.random() < 0.1 and len(self.library.sessions.all()) > 1:
+                self.library.trash.put_session(self.library.pictures.get(picture).session)
             else:
-                self.library.trash_picture(picture)
+                self.library.trash.put_picture(picture)
         except StorageError:
             pass
 
     def undo(self) -> None:
-        self.library.undo_trash()
+        self.library.trash.undo()
 
     def purge(self) -> None:
-        found = self.library.trashed()
+        found = self.library.trash.deletions()
         if len(found) > 3:
             rows = self.library.database.rows("SELECT id FROM pictures WHERE trash IS NOT NULL")
             self.say(purging=[row["id"] for row in rows])
-            self.library.purge(found[-1].id)
+            self.library.trash.purge(found[-1].id)
 
     def move(self) -> None:
         picture = self.picture()
-        sessions = self.library.sessions()
+        sessions = self.library.sessions.all()
         if len(sessions) < 4:
-            sessions.append(self.library.create_session(f"Number {len(sessions)}"))
+            sessions.append(self.library.sessions.create(f"Number {len(sessions)}"))
         if picture is not None:
-            self.library.move_picture(picture, self.random.choice(sessions).id)
+            self.library.pictures.move(picture, self.random.choice(sessions).id)
 
     def rename(self) -> None:
-        session = self.random.choice(self.library.sessions())
-        self.library.rename_session(session.id, f"Name {self.random.randrange(1000)}")
+        session = self.random.choice(self.library.sessions.all())
+        self.library.sessions.rename(session.id, f"Name {self.random.randrange(1000)}")
 
     def thumbnail(self) -> None:
         picture = self.picture()
         if picture is not None:
-            self.library.thumbnail(picture, 32)
+            self.library.thumbnails.get(picture, 32)
 
 
 @dataclass
@@ -229,7 +228,7 @@ class Parent:
             if thorough:
                 self.faults += [
                     problem.message
-                    for problem in check(library, deep=True)
+                    for problem in library.health.check(deep=True)
                     if not problem.path.startswith("states/")
                 ]
         finally:

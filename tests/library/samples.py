@@ -28,13 +28,13 @@ def draw(
     library: Library, session: int, prompt: str = "a red fox", seed: int = 1, count: int = 1
 ) -> tuple[Entry, list[StoredPicture]]:
     """A job that was run to its end, with its pictures."""
-    entry = library.add_entry(session, GenerateJob(prompt=prompt, seed=seed, count=count))
-    library.set_state(entry.id, "running")
+    entry = library.entries.add(session, GenerateJob(prompt=prompt, seed=seed, count=count))
+    library.entries.set_state(entry.id, "running")
     pictures = [
-        library.add_picture(entry.id, finished(prompt, seed + index, index))
+        library.pictures.add(entry.id, finished(prompt, seed + index, index))
         for index in range(count)
     ]
-    return library.set_state(entry.id, "done", seconds=1.5), pictures
+    return library.entries.set_state(entry.id, "done", seconds=1.5), pictures
 
 
 def edit(
@@ -42,10 +42,10 @@ def edit(
 ) -> tuple[Entry, StoredPicture]:
     """An edit of a picture that was run to its end."""
     job = EditJob(prompt=prompt, seed=seed, source=str(source.path))
-    entry = library.add_entry(source.session, job, source.id)
+    entry = library.entries.add(source.session, job, source.id)
     image = gradient(64, 64, f"{prompt} {seed}")
-    picture = library.add_picture(entry.id, Picture(0, image, job, "fake", 0.5))
-    return library.set_state(entry.id, "done"), picture
+    picture = library.pictures.add(entry.id, Picture(0, image, job, "fake", 0.5))
+    return library.entries.set_state(entry.id, "done"), picture
 
 
 def ask(
@@ -53,8 +53,8 @@ def ask(
 ) -> Entry:
     """A question about a picture with its answer."""
     job = DescribeJob(source=str(source.path), prompt=question)
-    entry = library.add_entry(source.session, job, source.id)
-    return library.set_state(entry.id, "done", answer=answer)
+    entry = library.entries.add(source.session, job, source.id)
+    return library.entries.set_state(entry.id, "done", answer=answer)
 
 
 def png(path: Path, texts: dict[str, str] | None = None, key: str = "x", side: int = 64) -> Path:
@@ -80,9 +80,16 @@ def files(folder: Path) -> set[str]:
 def everything(library: Library) -> list[Any]:
     """All that an app shows of a library, in its order."""
     shown: list[Any] = []
-    for session in library.sessions():
-        shown += [session, library.entries(session.id), library.pictures(session.id)]
-    shown += [library.queue(), [(t.id, t.pictures, t.bytes) for t in library.trashed()]]
+    for session in library.sessions.all():
+        shown += [
+            session,
+            library.entries.of_session(session.id),
+            library.pictures.of_session(session.id),
+        ]
+    shown += [
+        library.queue.entries(),
+        [(t.id, t.pictures, t.bytes) for t in library.trash.deletions()],
+    ]
     return shown
 
 

@@ -1,4 +1,4 @@
-"""What `library check` finds and mends, and what opening mends after a kill."""
+"""What `library check` finds and repairs, and what opening repairs after a kill."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.library.samples import draw, edit, everything, files, finished, png
 from unipic_tui.files import TEMPORARY_PREFIX, TEMPORARY_SUFFIX
 from unipic_tui.jobs import GenerateJob
 from unipic_tui.library import Library
-from unipic_tui.library.check import check
+from unipic_tui.library.health import Health
 from unipic_tui.library.records import Session, StoredPicture
 from unipic_tui.library.sidecars import read_entry
 
@@ -22,11 +22,11 @@ Harm = Callable[[Library, Session, StoredPicture], None]
 
 @pytest.fixture
 def session(library: Library) -> Session:
-    session = library.create_session("x")
+    session = library.sessions.create("x")
     _, (picture,) = draw(library, session.id)
     edit(library, picture)
-    library.trash_picture(draw(library, session.id, "thrown")[1][0].id)
-    assert list(check(library, deep=True)) == []
+    library.trash.put_picture(draw(library, session.id, "thrown")[1][0].id)
+    assert list(library.health.check(deep=True)) == []
     return session
 
 
@@ -88,47 +88,52 @@ def leave_entry(_: Library, session: Session, __: StoredPicture) -> None:
 
 
 @pytest.mark.parametrize(
-    ("harm", "sentence", "deep", "mended"),
+    ("harm", "sentence", "deep", "repaired"),
     [
         (cut, "is damaged or cut short: bring it back from a backup", False, False),
         (lose, "is missing: bring it back from a backup, or delete it", False, False),
         (resize, "is 32×32 pixels, not the picture that was saved", False, False),
         (repaint, "shows something else than what was saved", True, False),
         (scratch, "is not a picture that can be read here", True, False),
-        (drop_in, "found.png is not in the database: --repair takes it in", False, True),
+        (drop_in, "found.png is not in the database: --repair imports it", False, True),
         (drop_rubbish, "rubbish.png is not in the database", False, False),
-        (forget_entry, "is missing or damaged: --repair writes it anew", False, True),
-        (blur_entry, "does not say what the database does: --repair writes it", False, True),
-        (forget_session, "session.json is missing or damaged: --repair writes it", False, True),
+        (forget_entry, "is missing or damaged: --repair rewrites it", False, True),
+        (blur_entry, "does not say what the database does: --repair rewrites it", False, True),
+        (forget_session, "session.json is missing or damaged: --repair rewrites it", False, True),
         (leave_part, "is left from a write that was cut off: --repair removes it", False, True),
         (leave_state, "belongs to a job that is gone: --repair removes it", False, True),
-        (leave_entry, "is of a job that is not in the database: --repair takes it in", False, True),
+        (
+            leave_entry,
+            "is a job's file that is not in the database: --repair imports it",
+            False,
+            True,
+        ),
     ],
 )
-def test_harm_is_found_and_mended(
-    library: Library, session: Session, harm: Harm, sentence: str, deep: bool, mended: bool
+def test_harm_is_found_and_repaired(
+    library: Library, session: Session, harm: Harm, sentence: str, deep: bool, repaired: bool
 ) -> None:
-    harm(library, session, library.pictures(session.id)[0])
+    harm(library, session, library.pictures.of_session(session.id)[0])
     there = files(library.folder)
     if deep:
-        assert list(check(library)) == []
-    found = list(check(library, deep=deep))
-    assert [each.mended for each in found] == [False]
+        assert list(library.health.check()) == []
+    found = list(library.health.check(deep=deep))
+    assert [each.repaired for each in found] == [False]
     assert sentence in found[0].message
     assert files(library.folder) == there
-    repaired = list(check(library, deep=deep, repair=True))
-    assert [each.mended for each in repaired] == [mended]
-    assert (list(check(library, deep=deep)) == []) is mended
+    done = list(library.health.check(deep=deep, repair=True))
+    assert [each.repaired for each in done] == [repaired]
+    assert (list(library.health.check(deep=deep)) == []) is repaired
     assert {path for path in there if path.endswith(".png")} <= files(library.folder) | {
         each.path for each in found if harm is lose
     }
 
 
 def test_a_picture_that_was_taken_in_shows_in_the_app(library: Library, session: Session) -> None:
-    drop_in(library, session, library.pictures(session.id)[0])
-    list(check(library, repair=True))
-    (entry,) = library.search("found")
-    (picture,) = library.pictures_of(entry.id)
+    drop_in(library, session, library.pictures.of_session(session.id)[0])
+    list(library.health.check(repair=True))
+    (entry,) = library.search.find("found")
+    (picture,) = library.pictures.of_entry(entry.id)
     assert (picture.path.name, picture.origin) == ("found.png", "file")
 
 
@@ -141,22 +146,22 @@ def killed(library: Library, folder: Path) -> Library:
 
 
 def test_a_picture_whose_row_was_not_written_is_entered(library: Library, folder: Path) -> None:
-    session = library.create_session("x")
-    entry = library.add_entry(session.id, GenerateJob(prompt="a fox"))
-    library.set_state(entry.id, "running")
-    picture = library.add_picture(entry.id, finished("a fox"))
+    session = library.sessions.create("x")
+    entry = library.entries.add(session.id, GenerateJob(prompt="a fox"))
+    library.entries.set_state(entry.id, "running")
+    picture = library.pictures.add(entry.id, finished("a fox"))
     with library.database.write() as transaction:
         transaction.execute("DELETE FROM pictures")
     after = killed(library, folder)
-    (found,) = after.pictures(session.id)
+    (found,) = after.pictures.of_session(session.id)
     assert (found.entry, found.path.name) == (entry.id, picture.path.name)
-    assert after.entry(entry.id).state == "interrupted"
-    assert list(check(after)) == []
+    assert after.entries.get(entry.id).state == "interrupted"
+    assert list(after.health.check()) == []
     after.close()
 
 
 def test_a_picture_that_nothing_names_gets_an_entry(library: Library, folder: Path) -> None:
-    session = library.create_session("x")
+    session = library.sessions.create("x")
     entry, (picture,) = draw(library, session.id)
     (session.folder / "entries" / f"{entry.id:06d}.json").unlink()
     png(session.folder / "not-ours.png")
@@ -165,17 +170,17 @@ def test_a_picture_that_nothing_names_gets_an_entry(library: Library, folder: Pa
         transaction.execute("DELETE FROM entries")
         transaction.execute("DELETE FROM words")
     after = killed(library, folder)
-    (found,) = after.pictures(session.id)
+    (found,) = after.pictures.of_session(session.id)
     assert (found.path.name, found.job, found.origin) == (picture.path.name, picture.job, "")
-    assert after.entry(found.entry).state == "done"
-    assert [each.path for each in check(after)] == [
+    assert after.entries.get(found.entry).state == "done"
+    assert [each.path for each in after.health.check()] == [
         found.path.parent.relative_to(after.folder).joinpath("not-ours.png").as_posix()
     ]
     after.close()
 
 
 def test_a_job_whose_row_was_not_written_is_entered(library: Library, folder: Path) -> None:
-    session = library.create_session("x")
+    session = library.sessions.create("x")
     entry, _ = draw(library, session.id)
     shown = everything(library)
     with library.database.write() as transaction:
@@ -183,36 +188,13 @@ def test_a_job_whose_row_was_not_written_is_entered(library: Library, folder: Pa
         transaction.execute("DELETE FROM words WHERE rowid = ?", (entry.id,))
         transaction.execute("DELETE FROM entries WHERE id = ?", (entry.id,))
     after = killed(library, folder)
-    assert after.entries(session.id) == shown[1]
-    assert [each.id for each in after.search("fox")] == [entry.id]
-    after.close()
-
-
-@pytest.mark.parametrize("moved", [0, 1, 2, 3])
-def test_files_that_were_half_moved_go_where_the_rows_say(
-    library: Library, folder: Path, moved: int
-) -> None:
-    session = library.create_session("x")
-    _, (picture,) = draw(library, session.id)
-    edit(library, picture)
-    there = files(folder)
-    pictures = sorted(path for path in there if path.endswith(".png"))
-    moves = [(path, f"trash/0001-x/{path.removeprefix('sessions/')}") for path in pictures]
-    moves.append((f"sessions/{session.folder.name}", "sessions/elsewhere"))
-    with library.database.write() as transaction:
-        transaction.executemany("INSERT INTO moves (source, target) VALUES (?, ?)", moves)
-    for source, target in moves[:moved]:
-        (folder / target).parent.mkdir(parents=True, exist_ok=True)
-        (folder / source).rename(folder / target)
-    after = killed(library, folder)
-    assert files(after.folder) == there
-    assert list(check(after)) == []
-    assert list((after.folder / "trash").iterdir()) == []
+    assert after.entries.of_session(session.id) == shown[1]
+    assert [each.id for each in after.search.find("fox")] == [entry.id]
     after.close()
 
 
 def test_what_a_cut_off_write_left_is_removed(library: Library, folder: Path) -> None:
-    session = library.create_session("x")
+    session = library.sessions.create("x")
     draw(library, session.id)
     there = files(folder)
     places = [session.folder, session.folder / "entries", folder / "states", folder / "cache"]
@@ -226,29 +208,29 @@ def test_what_a_cut_off_write_left_is_removed(library: Library, folder: Path) ->
 def test_entries_that_ran_ahead_of_their_rows_are_brought_back(
     library: Library, folder: Path
 ) -> None:
-    session = library.create_session("x")
+    session = library.sessions.create("x")
     entry, (picture,) = draw(library, session.id)
     path = session.folder / "entries" / f"{entry.id:06d}.json"
     path.write_text(path.read_text().replace('"favourite": false', '"favourite": true'))
     assert read_entry(path).pictures[0].favourite
     after = killed(library, folder)
-    assert not after.picture(picture.id).favourite
-    assert list(check(after)) == []
+    assert not after.pictures.get(picture.id).favourite
+    assert list(after.health.check()) == []
     after.close()
 
 
 def test_a_kill_is_remembered_until_all_have_left(library: Library, folder: Path) -> None:
-    session = library.create_session("x")
+    session = library.sessions.create("x")
     other = Library.open(folder)
     draw(other, session.id)
     part = session.folder / f"{TEMPORARY_PREFIX}1{TEMPORARY_SUFFIX}"
     part.write_text("half")
     # The other one is killed: its locks go, and it says nothing.
     other.database._close_all()
-    other._open_lock.release()
-    other._queue_lock.release()
+    other._storage._lock.release()
+    other.queue._lock.release()
     third = Library.open(folder)
-    third.set_favourite(1, True)
+    third.pictures.set_favourite(1, True)
     third.close()
     library.close()
     assert part.exists()
@@ -260,11 +242,11 @@ def test_a_library_that_was_closed_is_not_searched_when_it_opens(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library = Library.open(folder)
-    draw(library, library.create_session("x").id)
+    draw(library, library.sessions.create("x").id)
     library.close()
 
-    def recover(_: Library) -> None:
+    def recover(_: Health) -> None:
         raise AssertionError
 
-    monkeypatch.setattr("unipic_tui.library.store.recover", recover)
+    monkeypatch.setattr(Health, "recover", recover)
     Library.open(folder).close()

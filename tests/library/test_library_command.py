@@ -51,7 +51,7 @@ def command(
 @pytest.fixture
 def filled(folder: Path, command: Command) -> Command:
     library = Library.open(folder)
-    session = library.create_session(f"Trip {HOSTILE}")
+    session = library.sessions.create(f"Trip {HOSTILE}")
     _, (picture,) = draw(library, session.id, f"a red fox {HOSTILE}", seed=42)
     _, edited = edit(library, picture)
     ask(library, edited, "What?", f"A dog {HOSTILE}")
@@ -89,14 +89,14 @@ def test_jobs_are_found(filled: Command) -> None:
     assert filled("search", "x", "--limit", "0")[0] == 2
 
 
-def test_checking_and_mending(filled: Command, folder: Path) -> None:
+def test_checking_and_repairing(filled: Command, folder: Path) -> None:
     assert filled("check")[0] == 0
     png(next((folder / "sessions").iterdir()) / "found.png")
     code, out, err = filled("check", "--deep")
     assert (code, "1 problem found." in err) == (1, True)
     assert "found.png is not in the database" in out
     code, out, err = filled("check", "--repair")
-    assert (code, "1 problem found, 1 mended." in err) == (0, True)
+    assert (code, "1 problem found, 1 repaired." in err) == (0, True)
     assert filled.records("check") == []
 
 
@@ -119,9 +119,9 @@ def test_importing(command: Command, folder: Path, tmp_path: Path) -> None:
     code, out, err = command("import", str(source))
     assert code == 2
     assert "c.png is not a picture" in out
-    assert "2 pictures taken into 'Holiday', 1 could not be read." in err
+    assert "2 pictures imported into 'Holiday', 1 could not be read." in err
     code, _, err = command("import", str(source / "a.png"), "--session", "New")
-    assert (code, "0 pictures taken into 'New', 1 was there already" in err) == (0, True)
+    assert (code, "0 pictures imported into 'New', 1 was there already" in err) == (0, True)
     assert [record["name"] for record in command.records("list")] == ["Holiday"]
     (record,) = command.records("import", str(png(tmp_path / "d.png", key="d")), "--session", "Two")
     assert (record["origin"], record["duplicate"], record["problem"]) == ("file", False, "")
@@ -143,7 +143,7 @@ def test_exporting(filled: Command, tmp_path: Path) -> None:
 
 def test_the_trash(filled: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     library = Library.open(folder)
-    library.trash_picture(1)
+    library.trash.put_picture(1)
     library.close()
     code, out, _ = filled("trash")
     assert code == 0
@@ -154,13 +154,13 @@ def test_the_trash(filled: Command, folder: Path, monkeypatch: pytest.MonkeyPatc
     assert (code, "is back" in err) == (0, True)
     assert filled("trash", "--undo")[0] == 1
     library = Library.open(folder)
-    library.trash_picture(1)
-    number = library.trashed()[0].id
+    library.trash.put_picture(1)
+    number = library.trash.deletions()[0].id
     library.close()
     assert filled("trash", "--restore", str(number))[0] == 0
     assert filled("trash", "--restore", "99")[0] == 2
     library = Library.open(folder)
-    library.trash_picture(1)
+    library.trash.put_picture(1)
     library.close()
 
     code, _, err = filled("trash", "--older-than", "3")
@@ -212,7 +212,7 @@ def test_the_benchmark_prints_times(
     for word in ("open and close", "search lighthouse", "scroll: a page", "insert: a job"):
         assert word in out
     library = Library.open(place)
-    assert sum(session.pictures for session in library.sessions()) == 140
+    assert sum(session.pictures for session in library.sessions.all()) == 140
     library.close()
     assert main(["bench", "library", "--folder", str(place)]) == 2
     assert main(["bench", "library", "--pictures", "0"]) == 2

@@ -25,14 +25,14 @@ from unipic_tui.metadata import read_metadata
 @pytest.fixture
 def pictures(library: Library) -> list[StoredPicture]:
     """Session 1 with three pictures, one made from another and asked about."""
-    session = library.create_session("My <Trip> & more")
+    session = library.sessions.create("My <Trip> & more")
     _, drawn = draw(library, session.id, count=2)
     _, edited = edit(library, drawn[0], HOSTILE)
     ask(library, edited, "What is it?", f"Perhaps a dog.\n{HOSTILE}")
-    library.set_tags(drawn[0].id, ["sea", HOSTILE])
-    library.set_note(edited.id, HOSTILE)
-    library.set_favourite(edited.id, True)
-    return library.pictures(session.id)
+    library.pictures.set_tags(drawn[0].id, ["sea", HOSTILE])
+    library.pictures.set_note(edited.id, HOSTILE)
+    library.pictures.set_favourite(edited.id, True)
+    return library.pictures.of_session(session.id)
 
 
 def test_a_folder_holds_the_pictures_and_all_that_is_known(
@@ -62,10 +62,10 @@ def test_an_exported_folder_can_be_taken_in_again(
 ) -> None:
     export_session(library, 1, tmp_path / "out")
     other = Library.open(tmp_path / "other")
-    session = other.create_session("again")
-    found = list(other.import_paths(session.id, [tmp_path / "out"]))
+    session = other.sessions.create("again")
+    found = list(other.importing.paths(session.id, [tmp_path / "out"]))
     assert [result.problem for result in found] == [""] * 3
-    assert [picture.job for picture in other.pictures(session.id)][:2] == [
+    assert [picture.job for picture in other.pictures.of_session(session.id)][:2] == [
         picture.job for picture in pictures[:2]
     ]
     other.close()
@@ -145,9 +145,9 @@ def test_a_page_needs_nothing_and_runs_nothing(
 
 
 def test_a_page_shows_large_pictures_smaller(library: Library, tmp_path: Path) -> None:
-    session = library.create_session("x")
+    session = library.sessions.create("x")
     gradient(3000, 1000, "x").save(tmp_path / "x.png")
-    library.import_file(session.id, tmp_path / "x.png")
+    library.importing.file(session.id, tmp_path / "x.png")
     export_session(library, session.id, tmp_path / "out.html")
     assert "data:image/jpeg" in (tmp_path / "out.html").read_text()
 
@@ -246,7 +246,7 @@ def test_the_library_itself_is_no_place_to_export_to(
 
 
 def test_an_empty_session_has_no_sheet(library: Library, tmp_path: Path) -> None:
-    session = library.create_session("empty")
+    session = library.sessions.create("empty")
     with pytest.raises(InputError, match="has no pictures"):
         export_session(library, session.id, tmp_path / "x.png")
     assert export_session(library, session.id, tmp_path / "x.html") == 0

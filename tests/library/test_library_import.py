@@ -16,7 +16,6 @@ from tests.library.samples import HOSTILE, draw, files, png
 from unipic_tui.errors import InputError, StorageError, UnipicError
 from unipic_tui.jobs import GenerateJob
 from unipic_tui.library import Library
-from unipic_tui.library.check import check
 from unipic_tui.library.rebuild import rebuild
 from unipic_tui.metadata import encode_picture
 
@@ -88,7 +87,7 @@ FLUX = {
 
 @pytest.fixture
 def session(library: Library) -> int:
-    return library.create_session("x").id
+    return library.sessions.create("x").id
 
 
 @pytest.mark.parametrize(
@@ -106,15 +105,15 @@ def test_other_tools_jobs_are_read(
     library: Library, session: int, tmp_path: Path, texts: dict[str, str], origin: str,
     negative: str | None,
 ) -> None:  # fmt: skip
-    picture = library.import_file(session, png(tmp_path / "in.png", texts))
+    picture = library.importing.file(session, png(tmp_path / "in.png", texts))
     model = "" if "Dream" in texts and len(texts) == 1 else "dreamshaper"
     assert (picture.origin, picture.model) == (origin, model)
     assert picture.job == GenerateJob(
         prompt="a red fox", seed=123456, iterations=20, guidance=7.5, width=512, height=768,
         unconditional=negative,
     )  # fmt: skip
-    assert library.entry(picture.entry).state == "done"
-    assert [entry.id for entry in library.search("fox seed:123456")] == [picture.entry]
+    assert library.entries.get(picture.entry).state == "done"
+    assert [entry.id for entry in library.search.find("fox seed:123456")] == [picture.entry]
     # The file is as it was, so that its maker's tool reads it still.
     assert picture.path.read_bytes() == (tmp_path / "in.png").read_bytes()
     assert picture.path.name == "0001-in.png"
@@ -131,7 +130,7 @@ def test_parameters_are_read_from_every_format(
         exif = Image.Exif()
         exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + A1111.encode("utf-16-be")
         gradient(64, 64, "x").save(path, exif=exif)
-    picture = library.import_file(session, path)
+    picture = library.importing.file(session, path)
     assert (picture.origin, picture.model) == ("A1111", "sd, v1:5")
     assert picture.job == GenerateJob(
         prompt="a red fox, (best:1.2)\nby the sea", unconditional="ugly, bad", seed=123456,
@@ -144,7 +143,7 @@ def test_parameters_are_read_from_every_format(
         sidecar.unlink()
     rebuild(library.folder)
     again = Library.open(library.folder)
-    assert again.pictures(1)[0].job == picture.job
+    assert again.pictures.of_session(1)[0].job == picture.job
     again.close()
 
 
@@ -155,10 +154,10 @@ def test_our_own_pictures_keep_their_whole_job(
     job = GenerateJob(prompt="a lamp", seed=8, width=64, height=64, iterations=4, temperature=0.5)
     path = tmp_path / f"x.{kind.lower()}"
     path.write_bytes(encode_picture(gradient(64, 64, "x"), job, "nano", kind))
-    picture = library.import_file(session, path)
+    picture = library.importing.file(session, path)
     assert (picture.job, picture.model, picture.origin) == (job, "nano", "unipic-tui")
     assert picture.path.name == "0001-a-lamp-s8.png"
-    assert list(check(library, deep=True)) == []
+    assert list(library.health.check(deep=True)) == []
 
 
 def test_a_picture_that_says_nothing_is_called_after_its_file(
@@ -166,11 +165,14 @@ def test_a_picture_that_says_nothing_is_called_after_its_file(
 ) -> None:
     path = tmp_path / "Holiday photo.jpg"
     gradient(100, 50, "x").save(path)
-    picture = library.import_file(session, path)
+    picture = library.importing.file(session, path)
     assert (picture.job.prompt, picture.origin, picture.model) == ("Holiday photo", "file", "")
     assert (picture.width, picture.height) == (100, 50)
     assert picture.path.name == "0001-holiday-photo.png"
-    assert "Holiday photo" not in library.prompts()
+    assert "Holiday photo" not in library.search.prompts()
+    # What is not known is not 0.
+    assert picture.seed is None
+    assert library.search.find("seed:0") == []
 
 
 def test_an_upright_picture_comes_out_of_a_turned_one(
@@ -179,7 +181,7 @@ def test_an_upright_picture_comes_out_of_a_turned_one(
     exif = Image.Exif()
     exif[0x0112] = 6
     gradient(100, 50, "x").save(tmp_path / "x.jpg", exif=exif)
-    picture = library.import_file(session, tmp_path / "x.jpg")
+    picture = library.importing.file(session, tmp_path / "x.jpg")
     with Image.open(picture.path) as image:
         assert image.size == (picture.width, picture.height) == (50, 100)
 
@@ -207,14 +209,14 @@ def test_an_upright_picture_comes_out_of_a_turned_one(
 def test_texts_of_the_wrong_shape_are_passed_over(
     library: Library, session: int, tmp_path: Path, texts: dict[str, str]
 ) -> None:
-    picture = library.import_file(session, png(tmp_path / "in.png", texts))
+    picture = library.importing.file(session, png(tmp_path / "in.png", texts))
     assert picture.path.is_file()
     assert picture.job.seed == 0
 
 
 def test_values_out_of_range_are_left_out(library: Library, session: int, tmp_path: Path) -> None:
     text = "a fox\nSteps: 9999999, CFG scale: nan, Seed: -1, Size: 513x1e9, Model: x"
-    picture = library.import_file(session, png(tmp_path / "in.png", {"parameters": text}))
+    picture = library.importing.file(session, png(tmp_path / "in.png", {"parameters": text}))
     assert picture.job == GenerateJob(prompt="a fox")
 
 
@@ -223,8 +225,8 @@ def test_hostile_names_and_texts_stay_in_the_library(
 ) -> None:
     text = f"{HOSTILE}\nSteps: 20, CFG scale: 7, Seed: 5"
     for name in ("\u202egnp.exe.png", "-rf.png", "con.png", "a b\n.png", "n" * 240 + ".png"):
-        picture = library.import_file(session, png(tmp_path / name, {"parameters": text}))
-        assert picture.path.parent == library.session(session).folder
+        picture = library.importing.file(session, png(tmp_path / name, {"parameters": text}))
+        assert picture.path.parent == library.sessions.get(session).folder
         assert picture.path.name.isprintable()
         assert "\u202e" not in picture.path.name
 
@@ -259,9 +261,9 @@ def test_bombs_are_refused_with_a_sentence(
     path = bomb(tmp_path / "bomb.png", width, height)
     before = files(library.folder)
     with pytest.raises(InputError, match=sentence):
-        library.import_file(session, path)
+        library.importing.file(session, path)
     assert files(library.folder) == before
-    assert library.entries(session) == []
+    assert library.entries.of_session(session) == []
 
 
 @pytest.mark.parametrize(
@@ -274,11 +276,11 @@ def test_what_is_no_picture_is_refused(
     path.write_bytes(content)
     before = files(library.folder)
     with pytest.raises(UnipicError):
-        library.import_file(session, path)
+        library.importing.file(session, path)
     with pytest.raises(StorageError, match="there is no such file"):
-        library.import_file(session, tmp_path / "missing.png")
+        library.importing.file(session, tmp_path / "missing.png")
     assert files(library.folder) == before
-    assert library.entries(session) == []
+    assert library.entries.of_session(session) == []
 
 
 def test_a_folder_is_taken_in_but_for_bad_files_and_duplicates(
@@ -294,7 +296,7 @@ def test_a_folder_is_taken_in_but_for_bad_files_and_duplicates(
     (source / "loop").symlink_to(source)
     _, (known,) = draw(library, session)
     (source / "c.png").write_bytes(known.path.read_bytes())
-    results = list(library.import_paths(session, [source, tmp_path / "missing.png"]))
+    results = list(library.importing.paths(session, [source, tmp_path / "missing.png"]))
     told = {
         result.path.name: (
             result.duplicate,
@@ -311,19 +313,19 @@ def test_a_folder_is_taken_in_but_for_bad_files_and_duplicates(
         "2.png": (False, False, known.id + 2),
         "missing.png": (False, True, None),
     }
-    again = list(library.import_paths(session, [source]))
+    again = list(library.importing.paths(session, [source]))
     assert not any(result.picture and not result.duplicate for result in again)
 
 
 def test_duplicates_are_found_by_what_they_show(
     library: Library, session: int, tmp_path: Path
 ) -> None:
-    _, (first, other) = draw(library, session, count=2)
+    _, (first,) = draw(library, session)
     with Image.open(first.path) as image:
         image.convert("RGBA").save(tmp_path / "copy.png", compress_level=1)
-    copy = library.import_file(session, tmp_path / "copy.png")
-    assert copy.path.read_bytes() != first.path.read_bytes()
-    assert library.duplicates() == [[first, copy]]
-    library.trash_picture(copy.id)
-    assert library.duplicates() == []
-    assert other.id not in {first.id, copy.id}
+    (found,) = library.importing.paths(session, [tmp_path / "copy.png"])
+    assert (found.picture, found.duplicate) == (first, True)
+    # One that is in the trash is no reason not to import it.
+    library.trash.put_picture(first.id)
+    (found,) = library.importing.paths(session, [tmp_path / "copy.png"])
+    assert not found.duplicate

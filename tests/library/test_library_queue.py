@@ -17,15 +17,15 @@ from unipic_tui.library import Library
 
 
 def queued(library: Library, session: int, *prompts: str) -> list[int]:
-    return [library.add_entry(session, GenerateJob(prompt=prompt)).id for prompt in prompts]
+    return [library.entries.add(session, GenerateJob(prompt=prompt)).id for prompt in prompts]
 
 
 def in_queue(library: Library) -> list[str]:
-    return [entry.job.prompt for entry in library.queue()]
+    return [entry.job.prompt for entry in library.queue.entries()]
 
 
 def test_jobs_wait_in_the_order_they_came_across_sessions(library: Library) -> None:
-    first, second = library.create_session("1"), library.create_session("2")
+    first, second = library.sessions.create("1"), library.sessions.create("2")
     queued(library, first.id, "a")
     queued(library, second.id, "b")
     queued(library, first.id, "c")
@@ -33,90 +33,92 @@ def test_jobs_wait_in_the_order_they_came_across_sessions(library: Library) -> N
 
 
 def test_waiting_jobs_are_moved(library: Library) -> None:
-    session = library.create_session("x")
+    session = library.sessions.create("x")
     numbers = queued(library, session.id, "a", "b", "c", "d")
-    library.move_in_queue(numbers[3], -2)
+    library.queue.move(numbers[3], -2)
     assert in_queue(library) == ["a", "d", "b", "c"]
-    library.move_in_queue(numbers[0], 1)
+    library.queue.move(numbers[0], 1)
     assert in_queue(library) == ["d", "a", "b", "c"]
-    library.move_in_queue(numbers[3], 99)
+    library.queue.move(numbers[3], 99)
     assert in_queue(library) == ["a", "b", "c", "d"]
-    library.move_in_queue(numbers[3], -99)
+    library.queue.move(numbers[3], -99)
     assert in_queue(library) == ["d", "a", "b", "c"]
 
 
 def test_moving_passes_a_running_job_by(library: Library) -> None:
-    session = library.create_session("x")
+    session = library.sessions.create("x")
     numbers = queued(library, session.id, "a", "b", "c")
-    library.set_state(numbers[0], "running")
-    library.move_in_queue(numbers[2], -5)
+    library.entries.set_state(numbers[0], "running")
+    library.queue.move(numbers[2], -5)
     assert in_queue(library) == ["a", "c", "b"]
     with pytest.raises(StorageError, match="does not wait in the queue any more"):
-        library.move_in_queue(numbers[0], 1)
+        library.queue.move(numbers[0], 1)
 
 
 def test_states_answers_and_errors_are_kept(library: Library) -> None:
-    session = library.create_session("x")
+    session = library.sessions.create("x")
     (entry,) = queued(library, session.id, "a")
-    library.set_state(entry, "running", answer="so")
-    library.set_state(entry, "running", answer="so far")
-    assert library.entry(entry).answer == "so far"
-    failed = library.set_state(entry, "failed", error="The device ran out of memory.", seconds=2.5)
-    assert failed == library.entry(entry)
+    library.entries.set_state(entry, "running", answer="so")
+    library.entries.set_state(entry, "running", answer="so far")
+    assert library.entries.get(entry).answer == "so far"
+    failed = library.entries.set_state(
+        entry, "failed", error="The device ran out of memory.", seconds=2.5
+    )
+    assert failed == library.entries.get(entry)
     assert (failed.state, failed.error, failed.answer, failed.seconds) == (
         *("failed", "The device ran out of memory.", "so far", 2.5),
     )
-    assert library.queue() == []
+    assert library.queue.entries() == []
 
 
 def test_a_retried_job_goes_to_the_end(library: Library) -> None:
-    session = library.create_session("x")
+    session = library.sessions.create("x")
     numbers = queued(library, session.id, "a", "b", "c")
-    library.set_state(numbers[0], "failed", error="no")
-    retried = library.set_state(numbers[0], "queued")
+    library.entries.set_state(numbers[0], "failed", error="no")
+    retried = library.entries.set_state(numbers[0], "queued")
     assert retried.error == ""
     assert in_queue(library) == ["b", "c", "a"]
     # One that merely waited keeps its place.
-    library.set_state(numbers[1], "paused")
-    library.set_state(numbers[1], "queued")
+    library.entries.set_state(numbers[1], "paused")
+    library.entries.set_state(numbers[1], "queued")
     assert in_queue(library) == ["b", "c", "a"]
 
 
 def test_what_ran_when_the_library_was_left_is_offered_again(folder: Path) -> None:
     library = Library.open(folder)
-    session = library.create_session("x")
+    session = library.sessions.create("x")
     running, _ = queued(library, session.id, "a", "b")
-    library.set_state(running, "running")
-    library.add_picture(running, finished("a"))
+    library.entries.set_state(running, "running")
+    library.pictures.add(running, finished("a"))
     library.close()
     library = Library.open(folder)
-    assert [entry.state for entry in library.queue()] == ["interrupted", "queued"]
-    assert len(library.pictures_of(running)) == 1
-    assert library.queue_owner() is None
+    assert [entry.state for entry in library.queue.entries()] == ["interrupted", "queued"]
+    assert len(library.pictures.of_entry(running)) == 1
+    assert library.queue.owner() is None
     library.close()
 
 
 def test_the_first_window_owns_the_queue(library: Library, folder: Path) -> None:
-    session = library.create_session("x")
+    session = library.sessions.create("x")
     (entry,) = queued(library, session.id, "a")
     second = Library.open(folder)
     try:
-        assert library.claim_queue()
-        assert library.claim_queue()
-        assert not second.claim_queue()
-        owner, seen = library.queue_owner(), second.queue_owner()
+        assert library.queue.claim()
+        assert library.queue.claim()
+        assert not second.queue.claim()
+        owner, seen = library.queue.owner(), second.queue.owner()
         assert owner is not None
         assert seen is not None
         assert (owner.here, seen.here, seen.pid) == (True, False, os.getpid())
-        library.set_state(entry, "running")
+        library.entries.set_state(entry, "running")
         with pytest.raises(StorageError, match="Another window runs this library's queue"):
-            second.set_state(entry, "running")
+            second.entries.set_state(entry, "running")
         # Looking at the queue from there does not disturb the running job.
-        assert [each.state for each in second.queue()] == ["running"]
+        assert [each.state for each in second.queue.entries()] == ["running"]
         library.close()
-        assert second.queue_owner() is None
-        assert [each.state for each in second.queue()] == ["interrupted"]
-        assert second.claim_queue()
+        assert second.queue.owner() is None
+        assert [each.state for each in second.queue.entries()] == ["interrupted"]
+        assert second.queue.claim()
     finally:
         second.close()
 
@@ -126,20 +128,20 @@ def test_a_second_window_sees_what_the_first_does(library: Library, folder: Path
     try:
         seen = second.changes()
         assert seen == library.changes()
-        session = library.create_session("x")
+        session = library.sessions.create("x")
         assert second.changes() > seen
         entry, pictures = draw(library, session.id)
-        assert second.pictures(session.id) == pictures
+        assert second.pictures.of_session(session.id) == pictures
         seen = library.changes()
-        second.set_favourite(pictures[0].id, True)
+        second.pictures.set_favourite(pictures[0].id, True)
         assert library.changes() > seen
-        assert library.picture(pictures[0].id).favourite
+        assert library.pictures.get(pictures[0].id).favourite
         seen = library.changes()
-        second.rename_session(session.id, "y")
-        assert library.pictures(session.id)[0].path.is_file()
+        second.sessions.rename(session.id, "y")
+        assert library.pictures.of_session(session.id)[0].path.is_file()
         # What nobody looks at makes no noise.
         seen = second.changes()
-        library.save_state(entry.id, b"1")
+        library.snapshots.save(entry.id, b"1")
         assert second.changes() == seen
     finally:
         second.close()
@@ -151,21 +153,21 @@ from pathlib import Path
 from unipic_tui.library import Library
 from tests.library.samples import draw
 library = Library.open(Path(sys.argv[1]))
-session = library.create_session("theirs")
+session = library.sessions.create("theirs")
 entry, pictures = draw(library, session.id, "theirs")
-library.set_state(entry.id, "running")
+library.entries.set_state(entry.id, "running")
 print("ready", flush=True)
 for number in range(12):
     draw(library, session.id, f"theirs {number}")
-    library.trash_picture(pictures[0].id)
-    library.undo_trash()
+    library.trash.put_picture(pictures[0].id)
+    library.trash.undo()
 print("done", flush=True)
 time.sleep(60)
 """
 
 
 def test_two_processes_write_side_by_side_and_one_dies(library: Library, folder: Path) -> None:
-    session = library.create_session("mine")
+    session = library.sessions.create("mine")
     other = subprocess.Popen(
         [sys.executable, "-c", OTHER_WINDOW, str(folder)],
         stdout=subprocess.PIPE,
@@ -175,42 +177,42 @@ def test_two_processes_write_side_by_side_and_one_dies(library: Library, folder:
     assert other.stdout is not None
     try:
         assert other.stdout.readline() == "ready\n"
-        assert not library.claim_queue()
-        entry = library.add_entry(session.id, GenerateJob(prompt="mine"))
+        assert not library.queue.claim()
+        entry = library.entries.add(session.id, GenerateJob(prompt="mine"))
         for number in range(8):
-            picture = library.add_picture(entry.id, finished("mine", number))
-            library.trash_picture(picture.id)
-            library.undo_trash()
+            picture = library.pictures.add(entry.id, finished("mine", number))
+            library.trash.put_picture(picture.id)
+            library.trash.undo()
         assert other.stdout.readline() == "done\n"
-        owner = library.queue_owner()
+        owner = library.queue.owner()
         assert owner is not None
         assert owner.pid == other.pid
     finally:
         other.kill()
         other.wait()
-    assert library.claim_queue()
-    theirs = next(each for each in library.sessions() if each.name == "theirs")
-    assert len(library.pictures(theirs.id)) == 13
-    assert len(library.pictures(session.id)) == 8
-    assert [each.job.prompt for each in library.queue() if each.state == "interrupted"] == [
+    assert library.queue.claim()
+    theirs = next(each for each in library.sessions.all() if each.name == "theirs")
+    assert len(library.pictures.of_session(theirs.id)) == 13
+    assert len(library.pictures.of_session(session.id)) == 8
+    assert [each.job.prompt for each in library.queue.entries() if each.state == "interrupted"] == [
         "theirs"
     ]
-    assert all(each.path.is_file() for each in library.pictures(theirs.id))
+    assert all(each.path.is_file() for each in library.pictures.of_session(theirs.id))
 
 
 def test_many_threads_may_use_one_library(library: Library) -> None:
-    session = library.create_session("x")
+    session = library.sessions.create("x")
     faults: list[BaseException] = []
 
     def work(name: str) -> None:
         try:
             for number in range(8):
                 _, (picture,) = draw(library, session.id, f"{name} {number}")
-                library.set_tags(picture.id, [name])
-                library.search(name)
-                library.thumbnail(picture.id, 16)
+                library.pictures.set_tags(picture.id, [name])
+                library.search.find(name)
+                library.thumbnails.get(picture.id, 16)
                 if number % 2:
-                    library.trash_picture(picture.id)
+                    library.trash.put_picture(picture.id)
         except BaseException as error:
             faults.append(error)
 
@@ -220,26 +222,28 @@ def test_many_threads_may_use_one_library(library: Library) -> None:
     for thread in threads:
         thread.join()
     assert faults == []
-    assert library.picture_count(session.id) == 16
-    names = [picture.path.name.partition("-")[0] for picture in library.pictures(session.id)]
+    assert library.pictures.count(session.id) == 16
+    names = [
+        picture.path.name.partition("-")[0] for picture in library.pictures.of_session(session.id)
+    ]
     assert len(set(names)) == 16
-    assert library.tags() == [(f"t{n}", 4) for n in range(4)]
+    assert library.pictures.tags() == [(f"t{n}", 4) for n in range(4)]
 
 
 def test_a_sampler_state_is_kept_until_it_is_dropped(library: Library, folder: Path) -> None:
-    session = library.create_session("x")
+    session = library.sessions.create("x")
     (entry,) = queued(library, session.id, "a")
-    assert library.load_state(entry) is None
-    library.save_state(entry, b"\0first")
-    library.save_state(entry, b"\0second")
+    assert library.snapshots.load(entry) is None
+    library.snapshots.save(entry, b"\0first")
+    library.snapshots.save(entry, b"\0second")
     library.close()
     library = Library.open(folder)
-    assert library.load_state(entry) == b"\0second"
-    library.drop_state(entry)
-    library.drop_state(entry)
-    assert library.load_state(entry) is None
+    assert library.snapshots.load(entry) == b"\0second"
+    library.snapshots.drop(entry)
+    library.snapshots.drop(entry)
+    assert library.snapshots.load(entry) is None
     with pytest.raises(StorageError, match="has no entry 99"):
-        library.save_state(99, b"x")
+        library.snapshots.save(99, b"x")
     library.close()
 
 
@@ -247,4 +251,4 @@ def test_a_closed_library_says_so(library: Library) -> None:
     library.close()
     library.close()
     with pytest.raises(StorageError, match="The library is closed"):
-        library.sessions()
+        library.sessions.all()

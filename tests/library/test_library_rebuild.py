@@ -1,4 +1,4 @@
-"""The database made anew from the files alone."""
+"""The database rebuilt from the files alone."""
 
 from __future__ import annotations
 
@@ -13,39 +13,38 @@ from tests.library.samples import HOSTILE, ask, draw, edit, everything, files, f
 from unipic_tui.errors import StorageError
 from unipic_tui.jobs import GenerateJob, Region
 from unipic_tui.library import Library
-from unipic_tui.library.check import check
 from unipic_tui.library.rebuild import rebuild
 
 
 def fill(library: Library) -> None:
     """Something of everything."""
-    first, second = library.create_session("First one!"), library.create_session(HOSTILE)
+    first, second = library.sessions.create("First one!"), library.sessions.create(HOSTILE)
     _, pictures = draw(library, first.id, "A réd fox", seed=42, count=3)
     _, edited = edit(library, pictures[1], HOSTILE)
     ask(library, edited, "What is it?", f"Perhaps a dog.\n{HOSTILE}")
     region = GenerateJob(prompt="again", source=str(edited.path), region=Region(0, 0, 2, 2))
-    library.add_entry(first.id, region, edited.id)
-    library.set_tags(pictures[0].id, ["sea", HOSTILE])
-    library.set_note(pictures[2].id, HOSTILE)
-    library.set_favourite(edited.id, True)
+    library.entries.add(first.id, region, edited.id)
+    library.pictures.set_tags(pictures[0].id, ["sea", HOSTILE])
+    library.pictures.set_note(pictures[2].id, HOSTILE)
+    library.pictures.set_favourite(edited.id, True)
     _, (moved,) = draw(library, first.id, "moved")
-    library.move_picture(moved.id, second.id)
-    library.move_picture(pictures[2].id, second.id)
-    library.rename_session(first.id, "Renamed")
+    library.pictures.move(moved.id, second.id)
+    library.pictures.move(pictures[2].id, second.id)
+    library.sessions.rename(first.id, "Renamed")
     running, failed, last = (
-        library.add_entry(second.id, GenerateJob(prompt=prompt)) for prompt in ("a", "b", "c")
+        library.entries.add(second.id, GenerateJob(prompt=prompt)) for prompt in ("a", "b", "c")
     )
-    library.set_state(running.id, "running")
-    library.add_picture(running.id, finished("a"))
-    library.set_state(failed.id, "failed", error="It failed.")
-    library.move_in_queue(last.id, -1)
+    library.entries.set_state(running.id, "running")
+    library.pictures.add(running.id, finished("a"))
+    library.entries.set_state(failed.id, "failed", error="It failed.")
+    library.queue.move(last.id, -1)
     for prompt in ("thrown 1", "thrown 2"):
-        library.trash_picture(draw(library, second.id, prompt)[1][0].id)
-    third = library.create_session("third")
+        library.trash.put_picture(draw(library, second.id, prompt)[1][0].id)
+    third = library.sessions.create("third")
     _, (picture, _) = draw(library, third.id, "in a deleted session", count=2)
-    library.trash_picture(picture.id)
-    library.trash_session(third.id)
-    library.rename_session(second.id, "Renamed later")
+    library.trash.put_picture(picture.id)
+    library.trash.put_session(third.id)
+    library.sessions.rename(second.id, "Renamed later")
 
 
 @pytest.fixture
@@ -59,30 +58,34 @@ def left(folder: Path) -> Path:
 
 def test_everything_comes_back(left: Path) -> None:
     library = Library.open(left)
-    shown, there, words = everything(library), files(left), library.search("fox")
-    prompts, tags = library.prompts(), library.tags()
+    shown, there, words = everything(library), files(left), library.search.find("fox")
+    prompts, tags = library.search.prompts(), library.pictures.tags()
     library.close()
     found = rebuild(left)
     assert found.problems == []
     library = Library.open(left)
     assert everything(library) == shown
-    assert (library.search("fox"), library.prompts(), library.tags()) == (words, prompts, tags)
+    assert (library.search.find("fox"), library.search.prompts(), library.pictures.tags()) == (
+        words,
+        prompts,
+        tags,
+    )
     assert files(left) == there
-    assert list(check(library, deep=True)) == []
+    assert list(library.health.check(deep=True)) == []
     assert (left / "library.db.old").is_file()
     # The trash is as good as before, to the last deletion.
-    labels = [each.label for each in library.trashed()]
-    assert labels == ["third 1 picture", "in a deleted session", "thrown 2", "thrown 1"]
+    labels = [each.label for each in library.trash.deletions()]
+    assert labels == ["third (1 picture)", "in a deleted session", "thrown 2", "thrown 1"]
     for _ in labels:
-        library.undo_trash()
-    assert len(library.sessions()) == 3
-    assert len(library.search("deleted session")) == 1
-    assert library.picture_count(3) == 2
-    assert list(check(library, deep=True)) == []
+        library.trash.undo()
+    assert len(library.sessions.all()) == 3
+    assert len(library.search.find("deleted session")) == 1
+    assert library.pictures.count(3) == 2
+    assert list(library.health.check(deep=True)) == []
     library.close()
 
 
-def test_a_missing_database_is_made_anew_when_the_library_is_opened(left: Path) -> None:
+def test_a_missing_database_is_rebuilt_when_the_library_is_opened(left: Path) -> None:
     library = Library.open(left)
     shown = everything(library)
     library.close()
@@ -93,13 +96,13 @@ def test_a_missing_database_is_made_anew_when_the_library_is_opened(left: Path) 
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a database" * 700], ids=["zeros", "text"])
-def test_a_damaged_database_is_a_sentence_and_can_be_made_anew(left: Path, damage: bytes) -> None:
+def test_a_damaged_database_is_a_sentence_and_can_be_rebuilt(left: Path, damage: bytes) -> None:
     library = Library.open(left)
     shown = everything(library)
     library.close()
     database = left / "library.db"
     database.write_bytes(damage + database.read_bytes()[len(damage) :] if damage else b"\1" * 9000)
-    with pytest.raises(StorageError, match="is damaged: `unipic-tui library rebuild` makes it"):
+    with pytest.raises(StorageError, match="is damaged: `unipic-tui library rebuild` rebuilds it"):
         Library.open(left)
     rebuild(left)
     library = Library.open(left)
@@ -108,21 +111,26 @@ def test_a_damaged_database_is_a_sentence_and_can_be_made_anew(left: Path, damag
 
 
 def test_pictures_alone_are_enough_for_jobs_and_parents(left: Path) -> None:
-    shutil.rmtree(left / "trash")
     for path in left.rglob("*.json"):
         path.unlink()
     assert rebuild(left).problems == []
     library = Library.open(left)
-    (session,) = [each for each in library.sessions() if each.name == "renamed"]
-    pictures = library.pictures(session.id)
-    assert [picture.path.name[:4] for picture in pictures] == ["0001", "0002", "0004"]
+    (session,) = [each for each in library.sessions.all() if each.name == "first one"]
+    pictures = library.pictures.of_session(session.id)
+    assert [picture.path.name[:4] for picture in pictures] == [
+        "0001",
+        "0002",
+        "0003",
+        "0004",
+        "0005",
+    ]
     assert pictures[0].job.prompt == "A réd fox"
     assert pictures[0].job.seed == 42
-    assert library.entry(pictures[2].entry).parent == pictures[1].id
-    assert [entry.id for entry in library.search("seed:42")] == [pictures[0].entry]
-    assert list(check(library)) == []
+    assert library.entries.get(pictures[3].entry).parent == pictures[1].id
+    assert [entry.id for entry in library.search.find("seed:42")] == [pictures[0].entry]
+    assert list(library.health.check()) == []
     # Numbers of files that were there go on from the highest.
-    assert draw(library, session.id)[1][0].path.name.startswith("0005-")
+    assert draw(library, session.id)[1][0].path.name.startswith("0006-")
     library.close()
 
 
@@ -138,30 +146,31 @@ def test_pictures_that_a_person_put_there_are_taken_in(left: Path) -> None:
     found = rebuild(left)
     assert found.problems == ["The picture sessions/holiday/cut.png is cut short."]
     library = Library.open(left)
-    (session,) = [each for each in library.sessions() if each.name == "holiday"]
-    pictures = library.pictures(session.id)
+    (session,) = [each for each in library.sessions.all() if each.name == "holiday"]
+    pictures = library.pictures.of_session(session.id)
     assert [picture.job.prompt for picture in pictures] == ["a beach", "plain"]
     assert [picture.origin for picture in pictures] == ["A1111", "file"]
-    assert all(session.folder.name != "linked" for session in library.sessions())
+    assert all(session.folder.name != "linked" for session in library.sessions.all())
     library.close()
 
 
 def test_a_copied_session_gets_numbers_of_its_own(left: Path) -> None:
     library = Library.open(left)
-    original = library.find_session("Renamed")
+    original = library.sessions.find("Renamed")
     assert original is not None
-    before = library.pictures(original.id)
+    before = library.pictures.of_session(original.id)
     library.close()
     shutil.copytree(original.folder, original.folder.parent / "zz-copy")
     assert rebuild(left).problems == []
     library = Library.open(left)
-    assert library.pictures(original.id) == before
-    (copy,) = [each for each in library.sessions() if each.folder.name == "zz-copy"]
-    copied = library.pictures(copy.id)
-    assert [picture.path.name for picture in copied] == [picture.path.name for picture in before]
+    assert library.pictures.of_session(original.id) == before
+    (copy,) = [each for each in library.sessions.all() if each.folder.name == "zz-copy"]
+    copied = library.pictures.of_session(copy.id)
+    # All that lies in the folder, what was moved to another session, too.
+    assert {picture.path for picture in copied} == set(copy.folder.glob("*.png"))
     assert copied[0].tags == before[0].tags
     assert {picture.id for picture in copied}.isdisjoint(picture.id for picture in before)
-    assert list(check(library)) == []
+    assert list(library.health.check()) == []
     library.close()
 
 
@@ -185,7 +194,7 @@ HOSTILE_FILES: list[object] = [
 def test_hostile_files_harm_nothing(left: Path, content: object) -> None:
     library = Library.open(left)
     shown = everything(library)
-    sessions = library.sessions()
+    sessions = library.sessions.all()
     library.close()
     evil = sessions[0].folder / "entries" / "666666.json"
     evil.write_text(json.dumps(content))
@@ -196,7 +205,7 @@ def test_hostile_files_harm_nothing(left: Path, content: object) -> None:
     library = Library.open(left)
     kept = everything(library)
     assert all(
-        picture in library.pictures(session.id)
+        picture in library.pictures.of_session(session.id)
         for session in sessions
         for picture in shown[shown.index(session) + 2]
     )
@@ -214,13 +223,13 @@ def test_a_library_that_is_open_is_not_rebuilt(library: Library, folder: Path) -
 def test_a_log_of_the_old_database_is_not_read_into_the_new_one(left: Path) -> None:
     library = Library.open(left)
     shown = everything(library)
-    draw(library, library.sessions()[0].id, "only in the log")
+    draw(library, library.sessions.all()[0].id, "only in the log")
     copy = left / "copy"
     for ending in ("-wal", "-shm"):
         shutil.copy(left / f"library.db{ending}", f"{copy}{ending}")
-    newest = library.pictures(library.sessions()[0].id)[-1]
-    library.trash_picture(newest.id)
-    library.empty_trash()
+    newest = library.pictures.of_session(library.sessions.all()[0].id)[-1]
+    library.trash.put_picture(newest.id)
+    library.trash.empty()
     library.close()
     (left / "library.db").unlink()
     for ending in ("-wal", "-shm"):

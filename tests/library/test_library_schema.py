@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ from tests.library.samples import png
 from unipic_tui.errors import StorageError
 from unipic_tui.jobs import GenerateJob
 from unipic_tui.library import Library, schema
-from unipic_tui.library.check import check
-from unipic_tui.library.rows import job_text
+from unipic_tui.library.rebuild import rebuild
+from unipic_tui.library.records import job_text
+
+DATA = Path(__file__).parent.parent / "data"
 
 
 def first_version(folder: Path) -> None:
@@ -54,24 +57,91 @@ def first_version(folder: Path) -> None:
 def test_a_library_of_version_1_is_brought_up_to_date(folder: Path) -> None:
     first_version(folder)
     library = Library.open(folder)
-    (session,) = library.sessions()
-    (picture,) = library.pictures(session.id)
+    (session,) = library.sessions.all()
+    (picture,) = library.pictures.of_session(session.id)
     assert (session.name, picture.tags, picture.favourite) == ("Old", ("sea",), True)
     assert (picture.created.year, picture.origin, picture.job.seed) == (2024, "", 7)
-    assert [entry.id for entry in library.search("fox tag:sea fav: seed:7")] == [1]
-    assert [entry.id for entry in library.queue()] == [2]
-    # The second version's own: content is hashed when duplicates are asked for.
-    copy = library.import_file(session.id, picture.path)
-    assert [[each.id for each in group] for group in library.duplicates()] == [
-        [picture.id, copy.id]
-    ]
-    library.trash_picture(copy.id)
-    assert library.undo_trash() is not None
-    assert [problem.mended for problem in check(library, repair=True)] == [True] * 3
-    assert list(check(library, deep=True)) == []
+    assert [entry.id for entry in library.search.find("fox tag:sea fav: seed:7")] == [1]
+    assert [entry.id for entry in library.queue.entries()] == [2]
+    copy = library.importing.file(session.id, picture.path)
+    library.trash.put_picture(copy.id)
+    assert library.trash.undo() is not None
+    assert [problem.repaired for problem in library.health.check(repair=True)] == [True] * 3
+    assert list(library.health.check(deep=True)) == []
     assert library.database.number("PRAGMA user_version") == schema.VERSION
     library.close()
     Library.open(folder).close()
+
+
+@pytest.fixture
+def second_version(folder: Path) -> Path:
+    """A library that the program of version 2 wrote, with things in its trash folder.
+
+    "Renamed" has three foxes (the second deleted), an edit, a question and a deleted job; "Second"
+    a moved picture and an imported one; "Gone" was deleted with one picture, after another one.
+    """
+    with zipfile.ZipFile(DATA / "library-2.zip") as archive:
+        archive.extractall(folder)
+    return folder
+
+
+@pytest.mark.parametrize("database", ["kept", "lost"])
+def test_a_library_of_version_2_keeps_its_trash_without_a_folder(
+    second_version: Path, database: str
+) -> None:
+    if database == "lost":
+        (second_version / "library.db").unlink()
+    library = Library.open(second_version)
+    assert not (second_version / "trash").exists()
+    assert list(library.health.check(deep=True)) == []
+    assert [(each.id, each.pictures) for each in library.trash.deletions()] == [
+        *((4, 1), (3, 1), (2, 1), (1, 1))
+    ]
+    assert {each.name: each.pictures for each in library.sessions.all()} == {
+        "Renamed": 3,
+        "Second": 2,
+    }
+    # A file that told nothing was given the seed 0.
+    assert [entry.origin for entry in library.search.find("seed:0")] == []
+    library.trash.purge(1)
+    while library.trash.undo() is not None:
+        pass
+    library.close()
+    rebuild(second_version)
+    library = Library.open(second_version)
+    assert {each.name: each.pictures for each in library.sessions.all()} == {
+        "Renamed": 4,
+        "Second": 2,
+        "Gone": 2,
+    }
+    assert list(library.health.check(deep=True)) == []
+    assert all((second_version / name).is_file() for name in paths(library))
+    library.close()
+
+
+def test_leaving_the_trash_folder_can_be_cut_off(second_version: Path) -> None:
+    # The first of the files was moved, and the process killed before its row was written.
+    target = second_version / "sessions/2026-11-26-renamed/0002-a-red-fox-s6.png"
+    (second_version / "trash/0001-a-red-fox/2026-11-26-renamed" / target.name).rename(target)
+    # Another one's place is taken.
+    taken = second_version / "sessions/2026-11-26-renamed/0006-thrown-s8.png"
+    taken.write_text("mine")
+    library = Library.open(second_version)
+    assert [row for row in paths(library) if row.startswith("trash")] == [
+        "trash/0002-thrown/2026-11-26-renamed/0006-thrown-s8.png"
+    ]
+    assert taken.read_text() == "mine"
+    taken.unlink()
+    library.close()
+    library = Library.open(second_version)
+    assert taken.is_file()
+    assert not (second_version / "trash").exists()
+    assert list(library.health.check(deep=True)) == []
+    library.close()
+
+
+def paths(library: Library) -> list[str]:
+    return [row["path"] for row in library.database.rows("SELECT path FROM pictures")]
 
 
 def test_a_migrated_database_has_the_tables_of_a_new_one(folder: Path, tmp_path: Path) -> None:
@@ -121,8 +191,8 @@ def test_a_newer_database_is_a_sentence_and_stays_as_it_is(folder: Path) -> None
 
 
 def test_rows_of_a_newer_job_are_read_as_far_as_they_go(library: Library) -> None:
-    session = library.create_session("x")
-    entry = library.add_entry(session.id, GenerateJob(prompt="a fox", seed=3))
+    session = library.sessions.create("x")
+    entry = library.entries.add(session.id, GenerateJob(prompt="a fox", seed=3))
     texts = [
         '{"mode": "generate", "prompt": "kept", "seed": 5, "magic": 1, "guidance": -4}',
         '{"mode": "video", "prompt": "kept"}',
@@ -135,7 +205,7 @@ def test_rows_of_a_newer_job_are_read_as_far_as_they_go(library: Library) -> Non
     for text in texts:
         with library.database.write() as transaction:
             transaction.execute("UPDATE entries SET job = ?", (text,))
-        prompts.append(library.entry(entry.id).job.prompt)
+        prompts.append(library.entries.get(entry.id).job.prompt)
     assert prompts == ["kept"] * 4 + ["?"] * 2
 
 
@@ -161,15 +231,15 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(
 def test_a_rebuild_in_another_window_is_waited_for(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from unipic_tui.library import base
+    from unipic_tui.library import storage
     from unipic_tui.library.locks import FileLock
 
     Library.open(folder).close()
     lock = FileLock(folder / "locks" / "open")
     assert lock.take()
-    monkeypatch.setattr(base, "_ENTER_TRIES", 2)
-    monkeypatch.setattr(base, "_ENTER_PAUSE", 0.01)
-    with pytest.raises(StorageError, match="is being made anew by another program"):
+    monkeypatch.setattr(storage, "_ENTER_TRIES", 2)
+    monkeypatch.setattr(storage, "_ENTER_PAUSE", 0.01)
+    with pytest.raises(StorageError, match="is being rebuilt by another program"):
         Library.open(folder)
     lock.release()
     Library.open(folder).close()

@@ -10,8 +10,11 @@ from tests.fakes import gradient
 from tests.library.samples import HOSTILE, ask, draw, edit
 from unipic_tui.errors import InputError
 from unipic_tui.events import Picture
-from unipic_tui.jobs import GenerateJob
+from unipic_tui.jobs import GenerateJob, job_to_dict
 from unipic_tui.library import Library
+from unipic_tui.library.rebuild import rebuild
+from unipic_tui.library.sidecars import PictureSidecar
+from unipic_tui.metadata import encode_png
 
 
 @pytest.fixture
@@ -29,22 +32,22 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
 
 def fill(library: Library) -> Library:
     """Entries 1 fox, 2 its edit, 3 a question about that, 4 wide castle, 5 灯塔, 6 failed."""
-    session = library.create_session("Animals & more")
+    session = library.sessions.create("Animals & more")
     _, (fox,) = draw(library, session.id, "A réd fox by the sea", seed=42)
     _, edited = edit(library, fox, "make it blue", seed=7)
     ask(library, edited, "What is it?", "A blue animal, maybe a dog")
-    entry = library.add_entry(session.id, GenerateJob(prompt="a castle"))
+    entry = library.entries.add(session.id, GenerateJob(prompt="a castle"))
     job = GenerateJob(prompt="a castle", width=128, height=64, seed=42)
-    wide = library.add_picture(
+    wide = library.pictures.add(
         entry.id, Picture(0, gradient(128, 64, "c"), job, "UniPic-1.5B", 1.0)
     )
-    library.set_state(entry.id, "done")
-    draw(library, library.create_session("中文").id, "海边的红色灯塔", seed=3)
-    failed = library.add_entry(session.id, GenerateJob(prompt="nothing came of it"))
-    library.set_state(failed.id, "failed", error="no")
-    library.set_favourite(wide.id, True)
-    library.set_tags(fox.id, ["poster", "two words"])
-    library.set_note(edited.id, "send to Alma")
+    library.entries.set_state(entry.id, "done")
+    draw(library, library.sessions.create("中文").id, "海边的红色灯塔", seed=3)
+    failed = library.entries.add(session.id, GenerateJob(prompt="nothing came of it"))
+    library.entries.set_state(failed.id, "failed", error="no")
+    library.pictures.set_favourite(wide.id, True)
+    library.pictures.set_tags(fox.id, ["poster", "two words"])
+    library.pictures.set_note(edited.id, "send to Alma")
     return library
 
 
@@ -114,16 +117,40 @@ def fill(library: Library) -> Library:
     ],
 )
 def test_queries(shared: Library, query: str, found: list[int]) -> None:
-    assert [entry.id for entry in shared.search(query)] == found
+    assert [entry.id for entry in shared.search.find(query)] == found
+
+
+@pytest.mark.parametrize("seed", [0, 7, 2**63 - 1, 2**63, 2**64 - 1, None])
+def test_a_seed_is_kept_whole_or_as_unknown(library: Library, seed: int | None) -> None:
+    session = library.sessions.create("x")
+    entry = library.entries.add(session.id, GenerateJob(prompt="a fox"))
+    image = gradient(64, 64, "x")
+    data = PictureSidecar(job=job_to_dict(entry.job), seed=seed, model="")
+    with library.database.write() as changes:
+        file = encode_png(image, GenerateJob(prompt="a fox"), "")
+        library.pictures.insert(changes, entry.id, data, file, (64, 64), ("a fox", None))
+
+    def check(library: Library) -> None:
+        assert [picture.seed for picture in library.pictures.of_session(session.id)] == [seed]
+        for wanted in (0, 7, 2**63 - 1, 2**63, 2**64 - 1):
+            found = library.search.find(f"seed:{wanted}")
+            assert [each.id for each in found] == [entry.id] * (wanted == seed), wanted
+
+    check(library)
+    library.close()
+    rebuild(library.folder)
+    again = Library.open(library.folder)
+    check(again)
+    again.close()
 
 
 def test_entries_come_as_the_app_knows_them(filled: Library) -> None:
-    (entry,) = filled.search("dog")
-    assert entry == filled.entry(3)
+    (entry,) = filled.search.find("dog")
+    assert entry == filled.entries.get(3)
 
 
 def test_no_more_than_asked_for_the_latest_first(filled: Library) -> None:
-    assert [entry.id for entry in filled.search("a", limit=2)] == [4, 3]
+    assert [entry.id for entry in filled.search.find("a", limit=2)] == [4, 3]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +158,7 @@ def test_no_more_than_asked_for_the_latest_first(filled: Library) -> None:
     [
         ("mode:paint", "mode:paint is unknown: use mode:draw, mode:edit or mode:describe"),
         ("seed:x", "seed:x is no seed: write a whole number"),
-        ("seed:99999999999999999999", "is no seed"),
+        ("seed:18446744073709551616", "is no seed"),
         ("size:big", "size:big is no size: write size:1024 or size:1024x768"),
         ("size:1x2x3", "is no size"),
         ("after:yesterday", "after:yesterday is no date: write after:2026, after:2026-11"),
@@ -142,7 +169,7 @@ def test_no_more_than_asked_for_the_latest_first(filled: Library) -> None:
 )
 def test_filters_that_cannot_be_are_a_sentence(shared: Library, query: str, sentence: str) -> None:
     with pytest.raises(InputError, match=sentence):
-        shared.search(query)
+        shared.search.find(query)
 
 
 @pytest.mark.parametrize(
@@ -150,36 +177,36 @@ def test_filters_that_cannot_be_are_a_sentence(shared: Library, query: str, sent
     [HOSTILE, "'; DROP TABLE entries; --", '"""', "-", "--", ":::", "\ud800", "*", "x" * 10_000],
 )
 def test_anything_may_be_typed(shared: Library, query: str) -> None:
-    shared.search(query)
-    assert len(shared.search("")) == 6
+    shared.search.find(query)
+    assert len(shared.search.find("")) == 6
 
 
 def test_changes_are_found_at_once(filled: Library) -> None:
-    assert filled.search("tag:new") == []
-    picture = filled.pictures_of(4)[0]
-    filled.set_tags(picture.id, ["new"])
-    assert [entry.id for entry in filled.search("tag:new")] == [4]
-    filled.set_tags(picture.id, ["other"])
-    assert filled.search("new") == []
-    filled.trash_picture(picture.id)
-    assert filled.search("castle") == []
-    filled.undo_trash()
-    assert [entry.id for entry in filled.search("castle other fav:")] == [4]
-    filled.set_state(3, "done", answer="A purple animal")
-    assert filled.search("dog") == []
-    assert [entry.id for entry in filled.search("purple")] == [3]
+    assert filled.search.find("tag:new") == []
+    picture = filled.pictures.of_entry(4)[0]
+    filled.pictures.set_tags(picture.id, ["new"])
+    assert [entry.id for entry in filled.search.find("tag:new")] == [4]
+    filled.pictures.set_tags(picture.id, ["other"])
+    assert filled.search.find("new") == []
+    filled.trash.put_picture(picture.id)
+    assert filled.search.find("castle") == []
+    filled.trash.undo()
+    assert [entry.id for entry in filled.search.find("castle other fav:")] == [4]
+    filled.entries.set_state(3, "done", answer="A purple animal")
+    assert filled.search.find("dog") == []
+    assert [entry.id for entry in filled.search.find("purple")] == [3]
 
 
 def test_hostile_text_is_found(library: Library) -> None:
-    session = library.create_session("x")
+    session = library.sessions.create("x")
     entry, _ = draw(library, session.id, HOSTILE + " needle")
-    assert [each.id for each in library.search("needle egnp")] == []
-    assert [each.id for each in library.search("needle gnp.exe")] == [entry.id]
+    assert [each.id for each in library.search.find("needle egnp")] == []
+    assert [each.id for each in library.search.find("needle gnp.exe")] == [entry.id]
 
 
 def test_prompts_are_told_once_the_latest_first(filled: Library) -> None:
-    session = filled.create_session("y")
+    session = filled.sessions.create("y")
     draw(filled, session.id, "a castle")
-    assert filled.prompts()[:3] == ["a castle", "nothing came of it", "海边的红色灯塔"]
-    assert filled.prompts(1) == ["a castle"]
-    assert len(filled.prompts()) == 6
+    assert filled.search.prompts()[:3] == ["a castle", "nothing came of it", "海边的红色灯塔"]
+    assert filled.search.prompts(1) == ["a castle"]
+    assert len(filled.search.prompts()) == 6

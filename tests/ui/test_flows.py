@@ -204,7 +204,7 @@ async def test_a_session_is_named_after_its_first_prompt(tmp_path: Path) -> None
         await driver.settle()
         assert [session.name for session in driver.studio.sessions] == ["rings", "a red circle"]
     library = Library.open(tmp_path)
-    assert {session.pictures for session in library.sessions()} == {1}
+    assert {session.pictures for session in library.sessions.all()} == {1}
     library.close()
 
 

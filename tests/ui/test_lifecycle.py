@@ -56,8 +56,8 @@ def kept_states(folder: Path) -> dict[str, State]:
     library = Library.open(folder)
     found = {
         entry.job.prompt: entry.state
-        for session in library.sessions()
-        for entry in library.entries(session.id)
+        for session in library.sessions.all()
+        for entry in library.entries.of_session(session.id)
     }
     library.close()
     return found
@@ -195,7 +195,7 @@ async def test_a_job_that_goes_on_draws_only_what_is_missing(tmp_path: Path) -> 
         await driver.settle()
         assert states(driver) == {"a star": "cancelled"}
         entry = driver.studio.entry_id or 0
-        await driver.app.store.write(lambda library: library.drop_state(entry))
+        await driver.app.store.write(lambda library: library.snapshots.drop(entry))
         driver.screen.history.focus()
         await driver.press("R")
         await driver.settle()
@@ -462,14 +462,14 @@ async def test_another_window_adds_to_the_library(tmp_path: Path) -> None:
         await driver.press("ctrl+r")
         await driver.settle()
         other = Library.open(tmp_path)
-        session = other.sessions()[0]
-        entry = other.add_entry(session.id, GenerateJob(prompt="from elsewhere"))
+        session = other.sessions.all()[0]
+        entry = other.entries.add(session.id, GenerateJob(prompt="from elsewhere"))
         backend = FakeBackend()
         list(backend.load())
         for event in backend.run(entry.job):
             if isinstance(event, Picture):
-                other.add_picture(entry.id, event)
-        other.set_state(entry.id, "cancelled")
+                other.pictures.add(entry.id, event)
+        other.entries.set_state(entry.id, "cancelled")
         other.close()
         await driver.until(lambda: len(driver.studio.desk.pictures) == 2)
         await driver.settle()
@@ -478,7 +478,7 @@ async def test_another_window_adds_to_the_library(tmp_path: Path) -> None:
 
 async def test_a_second_window_leaves_the_queue_to_the_first(tmp_path: Path) -> None:
     first = Library.open(tmp_path)
-    assert first.claim_queue()
+    assert first.queue.claim()
     async with running_app(tmp_path) as driver:
         assert "Another window runs the queue" in driver.text()
         await driver.write("a star")

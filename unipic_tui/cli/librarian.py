@@ -30,7 +30,7 @@ def _existing(folder: Path) -> Library:
 
 
 def _session(library: Library, name: str) -> Session:
-    found = library.find_session(name)
+    found = library.sessions.find(name)
     if found is None:
         raise InputError(
             f"There is no session {one_line(name, 100)!r}: see `unipic-tui library list`."
@@ -42,7 +42,7 @@ def list_sessions(args: argparse.Namespace, folder: Path) -> int:
     """Print the sessions."""
     library = _existing(folder)
     try:
-        for session in library.sessions():
+        for session in library.sessions.all():
             if args.json:
                 write_json(
                     {
@@ -69,8 +69,8 @@ def search(args: argparse.Namespace, folder: Path) -> int:
         raise InputError(f"The limit {args.limit} is not positive: use 1 or more.")
     library = _existing(folder)
     try:
-        for entry in library.search(" ".join(args.query), args.limit):
-            pictures = library.pictures_of(entry.id)
+        for entry in library.search.find(" ".join(args.query), args.limit):
+            pictures = library.pictures.of_entry(entry.id)
             if args.json:
                 write_json(
                     {
@@ -96,20 +96,18 @@ def search(args: argparse.Namespace, folder: Path) -> int:
 
 def check_library(args: argparse.Namespace, folder: Path) -> int:
     """Print what does not match; exit code 1 where something is left."""
-    from unipic_tui.library.check import check
-
     library = _existing(folder)
     found = open_problems = 0
     try:
-        for problem in check(library, deep=args.deep, repair=args.repair):
+        for problem in library.health.check(deep=args.deep, repair=args.repair):
             found += 1
-            open_problems += not problem.mended
+            open_problems += not problem.repaired
             if args.json:
                 write_json(
                     {
                         "path": problem.path,
                         "message": problem.message,
-                        "mended": problem.mended,
+                        "repaired": problem.repaired,
                     }
                 )
             else:
@@ -117,13 +115,15 @@ def check_library(args: argparse.Namespace, folder: Path) -> int:
     finally:
         library.close()
     if not args.json:
-        mended = f", {found - open_problems} mended" if found > open_problems else ""
-        say(f"{found} problem{'s' * (found != 1)} found{mended}." if found else "All is in order.")
+        repaired = f", {found - open_problems} repaired" if found > open_problems else ""
+        say(
+            f"{found} problem{'s' * (found != 1)} found{repaired}." if found else "All is in order."
+        )
     return 1 if open_problems else 0
 
 
 def rebuild_library(args: argparse.Namespace, folder: Path) -> int:
-    """Make the database anew; exit code 1 where files were left out."""
+    """Rebuild the database; exit code 1 where files were left out."""
     from unipic_tui.library.rebuild import OLD, has_files, rebuild
 
     if not has_files(folder):
@@ -152,7 +152,7 @@ def rebuild_library(args: argparse.Namespace, folder: Path) -> int:
 
 
 def import_pictures(args: argparse.Namespace, folder: Path) -> int:
-    """Take in pictures; exit code 2 where some could not be read."""
+    """Import pictures; exit code 2 where some could not be read."""
     from unipic_tui.library import Library
 
     sources = [paths.absolute(path) for path in args.paths]
@@ -160,8 +160,8 @@ def import_pictures(args: argparse.Namespace, folder: Path) -> int:
     taken = passed = bad = 0
     try:
         name = args.session or sources[0].stem
-        session = library.find_session(name) or library.create_session(name)
-        for imported in library.import_paths(session.id, sources):
+        session = library.sessions.find(name) or library.sessions.create(name)
+        for imported in library.importing.paths(session.id, sources):
             taken += imported.picture is not None and not imported.duplicate
             passed += imported.duplicate
             bad += bool(imported.problem)
@@ -177,8 +177,8 @@ def import_pictures(args: argparse.Namespace, folder: Path) -> int:
                 )
             elif imported.problem:
                 print(imported.problem)
-        if not taken and not session.pictures and not library.entries(session.id):
-            library.trash_session(session.id)
+        if not taken and not session.pictures and not library.entries.of_session(session.id):
+            library.trash.put_session(session.id)
     finally:
         library.close()
     if not args.json:
@@ -186,7 +186,7 @@ def import_pictures(args: argparse.Namespace, folder: Path) -> int:
         also = f", {passed} {were} there already" if passed else ""
         also += f", {bad} could not be read" if bad else ""
         into = one_line(session.name, 60)
-        say(f"{taken} picture{'s' * (taken != 1)} taken into {into!r}{also}.")
+        say(f"{taken} picture{'s' * (taken != 1)} imported into {into!r}{also}.")
     return 2 if bad else 0
 
 
@@ -213,7 +213,7 @@ def trash(args: argparse.Namespace, folder: Path) -> int:
     library = _existing(folder)
     try:
         if args.undo or args.restore is not None:
-            label = library.undo_trash() if args.undo else library.restore(args.restore)
+            label = library.trash.undo() if args.undo else library.trash.restore(args.restore)
             back = f"{one_line(label, 100)!r} is back." if label else "The trash is empty."
             say(back)
             return 0 if label else 1
@@ -221,7 +221,7 @@ def trash(args: argparse.Namespace, folder: Path) -> int:
             return _empty(args, library)
         if args.older_than is not None:
             raise InputError("--older-than goes with --empty.")
-        for item in library.trashed():
+        for item in library.trash.deletions():
             if args.json:
                 write_json(
                     {
@@ -248,7 +248,9 @@ def _empty(args: argparse.Namespace, library: Library) -> int:
         raise InputError(f"--older-than {args.older_than} is no number of days: use 0 to 36500.")
     age = None if args.older_than is None else timedelta(days=args.older_than)
     items = [
-        item for item in library.trashed() if age is None or item.created <= datetime.now(UTC) - age
+        item
+        for item in library.trash.deletions()
+        if age is None or item.created <= datetime.now(UTC) - age
     ]
     if not items:
         say("There is nothing to delete.")
@@ -263,7 +265,7 @@ def _empty(args: argparse.Namespace, library: Library) -> int:
         if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
             say("Nothing was deleted.")
             return 1
-    gone = library.empty_trash(age)
+    gone = library.trash.empty(age)
     if args.json:
         write_json({"pictures": gone})
     else:

@@ -36,9 +36,9 @@ def add_arguments(commands: Commands) -> None:
     parser.add_argument("-n", "--limit", type=int, default=50, metavar="N", help="at most (50)")
     parser = add("check", "compare the database with the files", "check_library")
     parser.add_argument("--deep", action="store_true", help="decode every picture")
-    parser.add_argument("--repair", action="store_true", help="mend what can be mended")
-    add("rebuild", "make the database anew from the files", "rebuild_library")
-    parser = add("import", "take in pictures and folders of pictures", "import_pictures")
+    parser.add_argument("--repair", action="store_true", help="repair what can be repaired")
+    add("rebuild", "rebuild the database from the files", "rebuild_library")
+    parser = add("import", "import pictures and folders of pictures", "import_pictures")
     parser.add_argument("paths", nargs="+", metavar="PATH", help="pictures or folders")
     parser.add_argument(
         "--session", metavar="NAME", help="into this session (default: one named after the path)"

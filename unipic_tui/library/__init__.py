@@ -1,5 +1,5 @@
 """Sessions, pictures and the queue, kept on disk."""
 
-from unipic_tui.library.store import Library
+from unipic_tui.library.library import Library
 
 __all__ = ["Library"]

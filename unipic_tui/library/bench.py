@@ -15,14 +15,12 @@ from PIL import Image, ImageDraw
 
 from unipic_tui.events import Picture
 from unipic_tui.jobs import EditJob, GenerateJob, job_to_dict
-from unipic_tui.library.content import content_hash
-from unipic_tui.library.filling import Place, insert_entry, insert_picture
+from unipic_tui.library import Library
+from unipic_tui.library.inserting import insert_entry, insert_picture
 from unipic_tui.library.layout import ENTRIES, SESSIONS, entry_name, picture_name
-from unipic_tui.library.rows import now
-from unipic_tui.library.sessions import new_uid
-from unipic_tui.library.sidecars import EntryFile, PictureFile, encode, entry_file
-from unipic_tui.library.store import Library
-from unipic_tui.library.words import index_entry
+from unipic_tui.library.pixels import content_hash
+from unipic_tui.library.search import index_entry
+from unipic_tui.library.sidecars import EntrySidecar, PictureSidecar, encode, entry_sidecar
 from unipic_tui.metadata import encode_png
 
 PAGE = 60
@@ -81,7 +79,7 @@ def _bench(folder: Path, pictures: int) -> Iterator[Timing]:
     library = Library.open(folder)
     try:
         yield _timed("fill with pictures (all, in bulk)", lambda _: _fill(library, pictures), 1)
-        largest = max(library.sessions(), key=lambda session: session.pictures)
+        largest = max(library.sessions.all(), key=lambda session: session.pictures)
         library.close()
 
         def reopen(_: int) -> None:
@@ -89,31 +87,33 @@ def _bench(folder: Path, pictures: int) -> Iterator[Timing]:
 
         yield _timed("open and close", reopen, 10)
         library = Library.open(folder)
-        yield _timed("list the sessions", lambda _: library.sessions(), 20)
+        yield _timed("list the sessions", lambda _: library.sessions.all(), 20)
         yield _timed("ask for changes", lambda _: library.changes(), 200)
         for query in QUERIES:
             yield _timed(f"search {query}", partial(_search, library, query), 10)
-        yield _timed("prompts, for the history", lambda _: library.prompts(), 5)
+        yield _timed("prompts, for the history", lambda _: library.search.prompts(), 5)
         count = largest.pictures
         chance = random.Random(1)
 
         def page(_: int) -> None:
-            library.pictures_page(largest.id, chance.randrange(count), PAGE)
+            library.pictures.page(largest.id, chance.randrange(count), PAGE)
 
         yield _timed(f"scroll: a page of {PAGE} of {count}", page, 50)
-        shown = library.pictures_page(largest.id, count // 2, PAGE)
+        shown = library.pictures.page(largest.id, count // 2, PAGE)
 
         def thumbnails(_: int) -> None:
             for picture in shown:
-                library.thumbnail(picture.id, 64)
+                library.thumbnails.get(picture.id, 64)
 
         yield _timed(f"scroll: {PAGE} thumbnails, new", thumbnails, 1)
         yield _timed(f"scroll: {PAGE} thumbnails, kept", thumbnails, 10)
-        yield _timed("list the whole largest session", lambda _: library.entries(largest.id), 3)
+        yield _timed(
+            "list the whole largest session", lambda _: library.entries.of_session(largest.id), 3
+        )
         yield _timed("insert: a job with a 1024 px picture", _inserter(library, largest.id), 20)
         favourite = shown[0].id
         yield _timed(
-            "mark as favourite", lambda n: library.set_favourite(favourite, n % 2 == 0), 20
+            "mark as favourite", lambda n: library.pictures.set_favourite(favourite, n % 2 == 0), 20
         )
         yield _timed("trash and undo", lambda _: _trash(library, favourite), 10)
     finally:
@@ -130,12 +130,12 @@ def _timed(name: str, act: Callable[[int], object], times: int) -> Timing:
 
 
 def _search(library: Library, query: str, _: int) -> None:
-    library.search(query)
+    library.search.find(query)
 
 
 def _trash(library: Library, picture: int) -> None:
-    library.trash_picture(picture)
-    library.undo_trash()
+    library.trash.put_picture(picture)
+    library.trash.undo()
 
 
 def _inserter(library: Library, session: int) -> Callable[[int], None]:
@@ -143,10 +143,10 @@ def _inserter(library: Library, session: int) -> Callable[[int], None]:
 
     def insert(number: int) -> None:
         job = GenerateJob(prompt=f"inserted {number}", seed=number, width=1024, height=1024)
-        entry = library.add_entry(session, job)
-        library.set_state(entry.id, "running")
-        library.add_picture(entry.id, Picture(0, image, job, "bench", 1.0))
-        library.set_state(entry.id, "done", seconds=1.0)
+        entry = library.entries.add(session, job)
+        library.entries.set_state(entry.id, "running")
+        library.pictures.add(entry.id, Picture(0, image, job, "bench", 1.0))
+        library.entries.set_state(entry.id, "done", seconds=1.0)
 
     return insert
 
@@ -154,13 +154,13 @@ def _inserter(library: Library, session: int) -> Callable[[int], None]:
 def _fill(library: Library, pictures: int) -> None:
     """Half of the pictures in one session, the rest in many; without waiting for the disk."""
     chance = random.Random(0)
-    sessions = [library.create_session(f"Session {n}") for n in range(_SESSIONS)]
+    sessions = [library.sessions.create(f"Session {n}") for n in range(_SESSIONS)]
     image = Image.new("RGB", (64, 64))
     draw = ImageDraw.Draw(image)
     with library.database.write() as transaction:
         for number in range(pictures):
             session = sessions[0 if number % 2 else number // 2 % _SESSIONS]
-            place = Place(library.folder, f"{SESSIONS}/{session.folder.name}", session.id)
+            folder = f"{SESSIONS}/{session.folder.name}"
             prompt = f"a {chance.choice(_LOOKS)} {chance.choice(_KINDS)} {chance.choice(_PLACES)}"
             job = (
                 EditJob(prompt=prompt, seed=number, source="?")
@@ -171,21 +171,20 @@ def _fill(library: Library, pictures: int) -> None:
                 (chance.randrange(32), chance.randrange(32), 63, 63), fill=chance.randrange(1 << 24)
             )
             name = picture_name(number + 1, prompt, number)
-            place.file(name).write_bytes(encode_png(image, job, "bench"))
-            data = EntryFile(
-                uid=new_uid(), id=0, session="", parent=None, job=job_to_dict(job), state="done",
-                position=float(number), answer="", error="", created=now(), seconds=1.0, origin="",
+            (library.folder / folder / name).write_bytes(encode_png(image, job, "bench"))
+            data = EntrySidecar(
+                job=job_to_dict(job), state="done", position=float(number), seconds=1.0
+            )
+            entry = insert_entry(transaction, data, session.id, folder=folder)
+            picture = PictureSidecar(
+                job=job_to_dict(job), seed=number, model="bench", seconds=1.0,
+                favourite=number % 20 == 0, tags=(f"t{number % 50}",), hash=content_hash(image),
             )  # fmt: skip
-            entry = insert_entry(transaction, data, place, f"new/{number}")
-            file = f"{place.folder}/{ENTRIES}/{entry_name(entry)}"
-            transaction.execute("UPDATE entries SET file = ? WHERE id = ?", (file, entry))
-            picture = PictureFile(
-                uid=new_uid(), id=0, place=0, file=name, job=job_to_dict(job), model="bench",
-                created=now(), seconds=1.0, favourite=number % 20 == 0,
-                tags=(f"t{number % 50}",), note="", hash=content_hash(image),
-            )  # fmt: skip
-            insert_picture(transaction, picture, entry, place, name)
+            insert_picture(transaction, picture, entry, f"{folder}/{name}", (64, 64))
             index_entry(transaction, entry)
-            kept = entry_file(transaction.connection, entry)
-            if kept is not None:
-                (library.folder / file).write_bytes(encode(asdict(kept)))
+            # Written here, as the transaction would wait for the disk.
+            transaction.touched.clear()
+            file = library.folder / folder / ENTRIES / entry_name(entry)
+            file.parent.mkdir(exist_ok=True)
+            if (kept := entry_sidecar(transaction, entry)) is not None:
+                file.write_bytes(encode(asdict(kept)))

@@ -1,4 +1,4 @@
-"""The connection to SQLite: one a thread, write transactions with files in step, clear errors."""
+"""SQLite: a connection for each thread, transactions that write files too, clear errors."""
 
 from __future__ import annotations
 
@@ -50,12 +50,30 @@ def _sentence(error: sqlite3.Error, path: Path) -> str:
         )
     if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
         return (
-            f"The library's database {name} is damaged: `unipic-tui library rebuild` makes it "
-            "anew from the pictures."
+            f"The library's database {name} is damaged: `unipic-tui library rebuild` rebuilds it "
+            "from the pictures."
         )
     return (
         f"The library's database {name} cannot be used ({error}): try `unipic-tui library check`."
     )
+
+
+def copy_for_reading(source: Path, target: Path) -> None:
+    """Copy a database whose folder cannot be written to, with all that was committed to it.
+
+    SQLite cannot open one there that has a write-ahead log: it wants to make files beside it.
+    """
+    with translated(source):
+        try:
+            with (
+                contextlib.closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True)) as old,
+                contextlib.closing(sqlite3.connect(target)) as new,
+            ):
+                old.backup(new)
+        except sqlite3.OperationalError:
+            for ending in ("", "-wal"):
+                if (part := Path(f"{source}{ending}")).exists():
+                    shutil.copyfile(part, f"{target}{ending}")
 
 
 def _is_full(path: Path) -> bool:
@@ -73,7 +91,7 @@ class Transaction:
         self.execute = connection.execute
         self.executemany = connection.executemany
         self.touched: dict[int, None] = {}
-        self._undo: list[Callable[[], None]] = []
+        self._undo: list[Callable[[], object]] = []
 
     def insert(self, sql: str, values: tuple[object, ...]) -> int:
         """Insert a row; its number. (RETURNING is younger than some systems' SQLite.)"""
@@ -83,7 +101,7 @@ class Transaction:
         """Note that what is kept of an entry changed: its file is written before the commit."""
         self.touched[entry] = None
 
-    def undo(self, action: Callable[[], None]) -> None:
+    def undo(self, action: Callable[[], object]) -> None:
         """Have ``action`` called when the transaction fails, the last one first."""
         self._undo.append(action)
 
@@ -107,15 +125,20 @@ class Database:
     Args:
         path: the file; made when missing.
         before_commit: called in each write transaction as its last step.
+        refusal: where nothing may be written, the sentence that says so.
 
     Raises:
         StorageError: the file cannot be opened, is damaged, or is of a newer version.
     """
 
     def __init__(
-        self, path: Path, before_commit: Callable[[Transaction], None] = lambda _: None
+        self,
+        path: Path,
+        before_commit: Callable[[Transaction], None] = lambda _: None,
+        refusal: str = "",
     ) -> None:
         self.path = path
+        self._refusal = refusal
         self._before_commit = before_commit
         self._connections: dict[threading.Thread, _Own] = {}
         self._guard = threading.Lock()
@@ -190,7 +213,12 @@ class Database:
 
         `close` takes it out of the count: what remains when nobody has the database open is the
         number of those that were killed and may have left something half done.
+
+        Raises:
+            StorageError: nothing may be written here.
         """
+        if self._refusal:
+            raise StorageError(self._refusal)
         if not self._dirty:
             with translated(self.path), self._used() as connection:
                 connection.execute("UPDATE meta SET value = value + 1 WHERE key = 'dirty'")
@@ -203,7 +231,7 @@ class Database:
         return count > int(self._dirty)
 
     def forget_killed(self) -> None:
-        """Start the count anew; only while nobody else has the database open."""
+        """Reset the count; only while nobody else has the database open."""
         with translated(self.path), self._used() as connection:
             connection.execute("UPDATE meta SET value = ? WHERE key = 'dirty'", (int(self._dirty),))
 

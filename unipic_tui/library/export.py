@@ -27,7 +27,7 @@ from unipic_tui.files import (
 from unipic_tui.jobs import job_to_dict
 from unipic_tui.library.contact import contact_sheet
 from unipic_tui.library.html import page
-from unipic_tui.library.pictures import Pictures
+from unipic_tui.library.library import Library
 from unipic_tui.library.records import Session, StoredPicture
 from unipic_tui.pictures import load_image
 
@@ -42,7 +42,7 @@ def kind_of(out: Path) -> Kind:
 
 
 def export_session(
-    library: Pictures, session: int, out: Path, kind: Kind | None = None, *, force: bool = False
+    library: Library, session: int, out: Path, kind: Kind | None = None, *, force: bool = False
 ) -> int:
     """Write a session's pictures and jobs to a place outside the library, whole or not at all.
 
@@ -60,8 +60,8 @@ def export_session(
         InputError: ``out`` lies in the library, or there is no picture for a contact sheet.
         StorageError: ``out`` is there already, or cannot be written.
     """
-    found = library.session(session)
-    pictures = library.pictures(session)
+    found = library.sessions.get(session)
+    pictures = library.pictures.of_session(session)
     if out.absolute().is_relative_to(library.folder):
         raise InputError(
             f"{shown_path(out)} lies in the library: name a place outside of it to export to."
@@ -75,14 +75,14 @@ def export_session(
         _zip(library, found, pictures, out)
     elif kind == "html":
         with _whole_file(out) as file:
-            for piece in page(found, library.entries(session), pictures):
+            for piece in page(found, library.entries.of_session(session), pictures):
                 file.write(piece.encode())
     else:
         _sheet(found, pictures, out)
     return len(pictures)
 
 
-def manifest(library: Pictures, session: Session, pictures: Sequence[StoredPicture]) -> bytes:
+def manifest(library: Library, session: Session, pictures: Sequence[StoredPicture]) -> bytes:
     """The session's jobs as JSON: what ``session.json`` in a folder or zip holds."""
     names = {picture.id: picture.path.name for picture in pictures}
     of_entry: dict[int, list[dict[str, Any]]] = {}
@@ -110,14 +110,14 @@ def manifest(library: Pictures, session: Session, pictures: Sequence[StoredPictu
                 "created": entry.created.isoformat(),
                 "pictures": of_entry.get(entry.id, []),
             }
-            for entry in library.entries(session.id)
+            for entry in library.entries.of_session(session.id)
         ],
     }
     return (json.dumps(data, indent=1, ensure_ascii=False) + "\n").encode("utf-8", "replace")
 
 
 def _folder(
-    library: Pictures, session: Session, pictures: Sequence[StoredPicture], out: Path
+    library: Library, session: Session, pictures: Sequence[StoredPicture], out: Path
 ) -> None:
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise StorageError(f"{shown_path(out)} is there already: name a new folder.")
@@ -137,7 +137,7 @@ def _folder(
         shutil.rmtree(part, ignore_errors=True)
 
 
-def _zip(library: Pictures, session: Session, pictures: Sequence[StoredPicture], out: Path) -> None:
+def _zip(library: Library, session: Session, pictures: Sequence[StoredPicture], out: Path) -> None:
     top = session.folder.name
     with _whole_file(out) as file, zipfile.ZipFile(file, "w", strict_timestamps=False) as archive:
         for picture in pictures:

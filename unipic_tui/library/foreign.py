@@ -16,7 +16,7 @@ from typing import Any
 
 from unipic_tui.jobs import DrawingJob, GenerateJob
 from unipic_tui.library import comfy
-from unipic_tui.library.rows import clean, lenient_job
+from unipic_tui.library.records import clean, lenient_job
 from unipic_tui.metadata import read_metadata
 from unipic_tui.parameters import Parameters
 from unipic_tui.pictures import open_image

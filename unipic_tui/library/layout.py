@@ -5,13 +5,14 @@
         0007-a-red-lighthouse-s1234.png            a picture, with its job inside
         session.json                               the session's name
         entries/000012.json                        a job with its answer, tags and notes
-    trash/0003-a-red-lighthouse/<session>/…        one deletion, laid out like the sessions
-    states/000012.state                            what an unfinished job needs to go on
+    states/000012.state                            the snapshot of an unfinished job
     cache/thumbnails/                              can be deleted at any time
     locks/                                         who has the library open
 
 Paths in the database and in the files are relative to the library, with ``/``, so that a library
-can be moved. Names are made of letters, digits and ``-`` only (`slug`): no text leads outside.
+can be moved. Nothing that lies in ``sessions`` is ever renamed or moved by the program: sessions
+that are renamed, pictures that go to another session or to the trash change their rows and JSON
+files alone. Names are made of letters, digits and ``-`` only (`slug`): no text leads outside.
 """
 
 from __future__ import annotations
@@ -27,14 +28,15 @@ from unipic_tui.text import slug
 DATABASE = "library.db"
 SESSIONS = "sessions"
 TRASH = "trash"
-STATES = "states"
+"""Where versions 1 and 2 put what was deleted; see `Trash.leave_folder`."""
+SNAPSHOTS = "states"
 CACHE = "cache"
 THUMBNAILS = f"{CACHE}/thumbnails"
 LOCKS = "locks"
 ENTRIES = "entries"
 SESSION_FILE = "session.json"
 
-FOLDERS = (SESSIONS, TRASH, STATES, THUMBNAILS, LOCKS)
+FOLDERS = (SESSIONS, SNAPSHOTS, THUMBNAILS, LOCKS)
 
 
 def session_folder(name: str, created: datetime) -> str:
@@ -68,14 +70,14 @@ def entry_name(entry: int) -> str:
     return f"{entry:06d}.json"
 
 
+def snapshot_name(entry: int) -> str:
+    """The file name of an entry's snapshot."""
+    return f"{entry:06d}.state"
+
+
 def thumbnail_name(uid: str) -> str:
     """The path of a picture's thumbnail in the folder of its size."""
     return f"{uid[:2]}/{uid}.png"
-
-
-def trash_name(number: int, label: str) -> str:
-    """The folder of one deletion."""
-    return f"{number:04d}-{slug(label, 'session')}"
 
 
 def inside(library: Path, relative: str) -> Path:
@@ -89,6 +91,6 @@ def inside(library: Path, relative: str) -> Path:
     if path.is_absolute() or ".." in path.parts or drive or "\0" in relative:
         raise StorageError(
             f"The library {shown_path(library)} names the file {shown_path(relative)}, which is "
-            "outside of it: `unipic-tui library rebuild` makes its database anew."
+            "outside of it: `unipic-tui library rebuild` rebuilds its database."
         )
     return library / path

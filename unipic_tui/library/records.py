@@ -1,29 +1,55 @@
-"""What the library keeps, as immutable rows, and the operations the app relies on.
+"""What the library keeps, as immutable records, and how they are read from database rows.
 
 A *session* holds *entries*; an entry is one job that was asked for, with its state. An entry that
 draws has *pictures*; an entry that describes has an answer. An entry made from a picture (an edit,
-a description, a region drawn anew) names that picture as its parent, so that a session is a forest.
+a description, a redrawn region) names that picture as its parent, so that a session is a forest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+import json
+import secrets
+import sqlite3
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, cast
 
-from PIL.Image import Image
-
-from unipic_tui.events import Picture
-from unipic_tui.jobs import Job
+from unipic_tui.errors import InputError
+from unipic_tui.jobs import (
+    KINDS,
+    GenerateJob,
+    Job,
+    job_from_dict,
+    job_to_dict,
+)
+from unipic_tui.library.layout import SESSIONS, inside
 
 State = Literal["queued", "paused", "running", "interrupted", "done", "cancelled", "failed"]
+
+WAITING = "('queued', 'paused', 'interrupted')"
+UNFINISHED = "('queued', 'paused', 'running', 'interrupted')"
+
+SELECT_SESSIONS = """SELECT s.*, (SELECT count(*) FROM pictures p
+    WHERE p.session = s.id AND p.trash IS NULL) AS pictures FROM sessions s """
+
+SELECT_ENTRIES = """SELECT e.*, source.path AS source_path FROM entries e
+    LEFT JOIN pictures source ON source.id = e.parent """
+
+SELECT_PICTURES = """SELECT p.*, e.origin AS origin, source.path AS source_path,
+    (SELECT json_group_array(tag) FROM tags WHERE picture = p.id) AS tags
+    FROM pictures p JOIN entries e ON e.id = p.entry
+    LEFT JOIN pictures source ON source.id = e.parent """
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A named place for work that belongs together; ``folder`` is where its pictures lie."""
+    """A named place for work that belongs together; ``folder`` is where its pictures are written.
+
+    The folder keeps the name that the session had first, whatever it is called later.
+    """
 
     id: int
     name: str
@@ -68,6 +94,7 @@ class StoredPicture:
     Attributes:
         origin: empty for a picture drawn here, else what its file came from; its job is then
             as good a guess as the file allows.
+        seed: the seed it was drawn with, 0 to 2^64-1, where that is known.
     """
 
     id: int
@@ -84,6 +111,7 @@ class StoredPicture:
     tags: tuple[str, ...]
     note: str
     origin: str = ""
+    seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,139 +140,133 @@ class QueueOwner:
     here: bool
 
 
-class LibraryApi(Protocol):
-    """What the app needs of a library. Every method may touch the disk: call it off the event loop.
+def new_uid() -> str:
+    """An identity that no other session, entry or picture has, in any library."""
+    return secrets.token_hex(10)
 
-    Methods may be called from several threads. They raise `unipic_tui.errors.StorageError` with a
-    sentence for the person when the disk does not do as asked.
-    """
 
-    # sessions
-    def sessions(self) -> list[Session]:
-        """All sessions, the latest used first."""
+def now() -> str:
+    """The time as the database keeps it: UTC, ISO 8601."""
+    return stamp(datetime.now(UTC))
 
-    def create_session(self, name: str) -> Session:
-        """A new session with a folder of its own."""
 
-    def rename_session(self, session: int, name: str) -> Session:
-        """Give a session, and its folder, another name: paths read before are no longer right."""
+def stamp(time: datetime) -> str:
+    """A time as the database keeps it."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds")
 
-    def trash_session(self, session: int) -> None:
-        """Move a session to the trash with all that is in it."""
 
-    # entries and their pictures
-    def add_entry(self, session: int, job: Job, parent: int | None = None) -> Entry:
-        """Keep a job in state ``queued``, at the end of the queue."""
+def moment(text: str) -> datetime:
+    """The time of a row, with its zone; the start of 1970 where a file holds nonsense."""
+    try:
+        time = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return datetime.fromtimestamp(0, UTC)
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
-    def entry(self, entry: int) -> Entry:
-        """One entry."""
 
-    def entries(self, session: int) -> list[Entry]:
-        """The entries of a session, oldest first."""
+def clean(text: str) -> str:
+    """The text without lone surrogates, which SQLite does not take."""
+    return text.encode("utf-8", "replace").decode()
 
-    def set_state(
-        self,
-        entry: int,
-        state: State,
-        *,
-        error: str = "",
-        answer: str | None = None,
-        seconds: float | None = None,
-    ) -> Entry:
-        """Note how a job stands; ``running`` claims the queue and fails where another owns it.
 
-        A finished entry that is set to ``queued`` again goes to the end of the queue.
-        """
+def seed_to_row(seed: int | None) -> int | None:
+    """A seed, 0 to 2^64-1, as the database keeps it: in the 64 bits of a signed integer."""
+    return seed - (1 << 64) if seed is not None and seed >= 1 << 63 else seed
 
-    def add_picture(self, entry: int, picture: Picture) -> StoredPicture:
-        """Write the picture and its row; when this returns, both are on the disk."""
 
-    def picture(self, picture: int) -> StoredPicture:
-        """One picture."""
+def seed_of_row(value: int | None) -> int | None:
+    """The seed that a row keeps; `None` where it is not known."""
+    return None if value is None else value % (1 << 64)
 
-    def pictures(self, session: int) -> list[StoredPicture]:
-        """The pictures of a session in the order they were made."""
 
-    def import_file(self, session: int, path: Path) -> StoredPicture:
-        """Take a picture from anywhere into the session, as an entry of its own."""
+def job_text(job: Job) -> str:
+    """The job as the database keeps it."""
+    return json.dumps(job_to_dict(job))
 
-    def set_favourite(self, picture: int, favourite: bool) -> StoredPicture:
-        """Mark a picture as a favourite, or no longer."""
 
-    def set_tags(self, picture: int, tags: Sequence[str]) -> StoredPicture:
-        """Give a picture exactly these tags; they are kept in small letters."""
+@lru_cache(maxsize=8192)
+def job_of(text: str) -> Job:
+    """The job of a row. One that this version cannot read in full keeps what can be read."""
+    try:
+        data = json.loads(text)
+    except ValueError:
+        data = {}
+    return lenient_job(data if isinstance(data, dict) else {})
 
-    def set_note(self, picture: int, note: str) -> StoredPicture:
-        """Keep a note about a picture; an empty one removes it."""
 
-    def move_picture(self, picture: int, session: int) -> StoredPicture:
-        """Move a picture to another session, with the edits and descriptions made from it."""
+def lenient_job(data: dict[str, Any]) -> Job:
+    """The job a dict describes, without the fields that are unknown or out of range."""
+    try:
+        return job_from_dict(data)
+    except InputError:
+        pass
+    kind = KINDS.get(str(data.get("mode")), GenerateJob)
+    names = {field.name for field in dataclasses.fields(cast("Any", kind))}
+    kept: dict[str, Any] = {"mode": kind.mode, "prompt": str(data.get("prompt") or "?")}
+    if kind.needs_source:
+        kept["source"] = str(data.get("source") or "?")
+    for name in names & data.keys():
+        try:
+            job_from_dict({**kept, name: data[name]})
+        except InputError:
+            continue
+        kept[name] = data[name]
+    return job_from_dict(kept)
 
-    # trash
-    def trash_picture(self, picture: int) -> None:
-        """Move a picture to the trash, with the edits and descriptions made from it."""
 
-    def trash_entry(self, entry: int) -> None:
-        """Move an entry to the trash, with its pictures and all that was made from them."""
+def _with_source(job: Job, library: Path, source: str | None) -> Job:
+    """The job with the place where its parent lies now, if it has one."""
+    if source is None or job.source is None:
+        return job
+    path = str(inside(library, source))
+    return job if job.source == path else job.replace(source=path)
 
-    def undo_trash(self) -> str | None:
-        """Bring back what was trashed last; a few words about it, or None if nothing is there."""
 
-    def trashed(self) -> list[Trashed]:
-        """What is in the trash, the latest first."""
+def session_of(row: sqlite3.Row, library: Path) -> Session:
+    """The session of a row of `SELECT_SESSIONS`."""
+    return Session(
+        id=row["id"],
+        name=row["name"],
+        folder=inside(library, f"{SESSIONS}/{row['folder']}"),
+        created=moment(row["created"]),
+        pictures=row["pictures"],
+    )
 
-    def restore(self, trashed: int) -> str:
-        """Bring back one deletion; a few words about it."""
 
-    def empty_trash(self, older_than: timedelta | None = None) -> int:
-        """Delete for good what was trashed that long ago, or everything; how many pictures."""
+def entry_of(row: sqlite3.Row, library: Path) -> Entry:
+    """The entry of a row of `SELECT_ENTRIES`."""
+    state: State = row["state"]
+    return Entry(
+        id=row["id"],
+        session=row["session"],
+        parent=row["parent"],
+        job=_with_source(job_of(row["job"]), library, row["source_path"]),
+        state=state,
+        position=row["position"],
+        answer=row["answer"],
+        error=row["error"],
+        created=moment(row["created"]),
+        seconds=row["seconds"],
+        origin=row["origin"],
+    )
 
-    # the queue
-    def queue(self) -> list[Entry]:
-        """Entries that are queued, paused, running or interrupted, in queue order."""
 
-    def move_in_queue(self, entry: int, places: int) -> None:
-        """Move a waiting entry earlier (negative) or later (positive)."""
-
-    def claim_queue(self) -> bool:
-        """Become the one process that runs this library's queue; whether that worked.
-
-        Whatever was running when its owner ended is ``interrupted`` afterwards: it is offered
-        again and never started by itself. `set_state` to ``running`` claims the queue too.
-        """
-
-    def queue_owner(self) -> QueueOwner | None:
-        """Who runs the queue now, if anybody lives that does."""
-
-    # the sampler's state
-    def save_state(self, entry: int, data: bytes) -> None:
-        """Keep what an unfinished job needs to go on, in place of what was kept before."""
-
-    def load_state(self, entry: int) -> bytes | None:
-        """What was kept for the job last, or None."""
-
-    def drop_state(self, entry: int) -> None:
-        """Forget what was kept for the job."""
-
-    # search
-    def search(self, query: str, limit: int = 500) -> list[Entry]:
-        """Entries that match words and filters (``mode:edit fav: seed:42 after:2026-11``)."""
-
-    def prompts(self, limit: int = 1000) -> list[str]:
-        """Distinct prompts across all sessions, the latest first."""
-
-    # many pictures
-    def picture_count(self, session: int) -> int:
-        """How many pictures a session shows."""
-
-    def pictures_page(self, session: int, offset: int, limit: int) -> list[StoredPicture]:
-        """Pictures ``offset`` to ``offset + limit`` of a session in the order they were made."""
-
-    def thumbnail(self, picture: int, size: int) -> Image:
-        """The picture scaled to fit ``size`` × ``size`` pixels (RGB), kept for the next time."""
-
-    def changes(self) -> int:
-        """A number that grows with every change, by whichever window; cheap enough to poll."""
-
-    def close(self) -> None:
-        """Let go of the library."""
+def picture_of(row: sqlite3.Row, library: Path) -> StoredPicture:
+    """The picture of a row of `SELECT_PICTURES`."""
+    return StoredPicture(
+        id=row["id"],
+        entry=row["entry"],
+        session=row["session"],
+        index=row["place"],
+        path=inside(library, row["path"]),
+        width=row["width"],
+        height=row["height"],
+        job=_with_source(job_of(row["job"]), library, row["source_path"]),
+        model=row["model"],
+        created=moment(row["created"]),
+        favourite=bool(row["favourite"]),
+        tags=tuple(json.loads(row["tags"])),
+        note=row["note"],
+        origin=row["origin"],
+        seed=seed_of_row(row["seed"]),
+    )

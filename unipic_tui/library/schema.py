@@ -94,7 +94,22 @@ _VERSION_2 = (
         id INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, target TEXT)""",
 )
 
-MIGRATIONS = (_VERSION_1, _VERSION_2)
+_VERSION_3 = (
+    # What is in the trash stays where it lies: files no longer move, so nothing notes moves.
+    # Deletions are told apart by a uid, which their entries' files name.
+    "DROP TABLE moves",
+    "ALTER TABLE trash RENAME COLUMN folder TO uid",
+    """DELETE FROM trash WHERE id NOT IN (SELECT trash FROM pictures WHERE trash IS NOT NULL
+        UNION SELECT trash FROM entries WHERE trash IS NOT NULL
+        UNION SELECT trash FROM sessions WHERE trash IS NOT NULL)""",
+    # 1 once the deletion's files are being deleted for good, until its rows go too.
+    "ALTER TABLE trash ADD COLUMN purged INTEGER NOT NULL DEFAULT 0",
+    # Seeds of 2^63 and more are kept as the negative number of the same 64 bits. A file that says
+    # nothing of its making was given the seed 0.
+    "UPDATE pictures SET seed = NULL WHERE entry IN (SELECT id FROM entries WHERE origin = 'file')",
+)
+
+MIGRATIONS = (_VERSION_1, _VERSION_2, _VERSION_3)
 VERSION = len(MIGRATIONS)
 
 

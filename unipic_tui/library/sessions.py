@@ -2,49 +2,44 @@
 
 from __future__ import annotations
 
-import secrets
+import contextlib
 
+from unipic_tui.errors import StorageError
 from unipic_tui.files import storage_error
 from unipic_tui.library import sidecars
-from unipic_tui.library.base import Base
 from unipic_tui.library.database import Transaction
-from unipic_tui.library.layout import ENTRIES, SESSIONS, free_name, inside, session_folder
-from unipic_tui.library.records import Session
-from unipic_tui.library.rows import SESSION_COLUMNS, clean, moment, now, session_of
+from unipic_tui.library.inserting import insert_session
+from unipic_tui.library.layout import ENTRIES, SESSION_FILE, SESSIONS, free_name, session_folder
+from unipic_tui.library.records import SELECT_SESSIONS, Session, clean, moment, now, session_of
+from unipic_tui.library.storage import Storage
 
 UNTITLED = "Untitled"
 NAME_LENGTH = 1000
 """Longest name of a session, in characters; what is beyond is cut."""
 
 
-def new_uid() -> str:
-    """An identity that no other session, entry or picture has, in any library."""
-    return secrets.token_hex(10)
+class Sessions:
+    """The sessions of a library."""
 
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._database = storage.database
 
-class Sessions(Base):
-    """The part of the library about sessions."""
-
-    def sessions(self) -> list[Session]:
+    def all(self) -> list[Session]:
         """All sessions, the latest used first."""
-        rows = self.database.rows(
-            f"SELECT {SESSION_COLUMNS} FROM sessions s WHERE s.trash IS NULL ORDER BY s.used DESC"
-        )
-        return [session_of(row, self.folder) for row in rows]
+        rows = self._database.rows(SELECT_SESSIONS + "WHERE s.trash IS NULL ORDER BY s.used DESC")
+        return [session_of(row, self._storage.folder) for row in rows]
 
-    def session(self, session: int) -> Session:
+    def get(self, session: int) -> Session:
         """One session; raises `StorageError` when it is not there or in the trash."""
-        row = self.database.row(
-            f"SELECT {SESSION_COLUMNS} FROM sessions s WHERE s.id = ? AND s.trash IS NULL",
-            (session,),
-        )
+        row = self._database.row(SELECT_SESSIONS + "WHERE s.id = ? AND s.trash IS NULL", (session,))
         if row is None:
-            raise self._missing("session", session)
-        return session_of(row, self.folder)
+            raise self._storage.missing("session", session)
+        return session_of(row, self._storage.folder)
 
-    def find_session(self, name: str) -> Session | None:
+    def find(self, name: str) -> Session | None:
         """The session of that name, folder or number, the latest used where several fit."""
-        for session in (found := self.sessions()):
+        for session in (found := self.all()):
             if name in {session.name, session.folder.name}:
                 return session
         wanted = name.casefold().strip()
@@ -53,83 +48,93 @@ class Sessions(Base):
                 return session
         return None
 
-    def create_session(self, name: str) -> Session:
+    def create(self, name: str) -> Session:
         """A new session with a folder of its own; an empty name becomes "Untitled"."""
-        name = _name(name)
-        with self.database.write() as transaction:
-            created = now()
-            folder = self._free_folder(transaction, session_folder(name, moment(created)))
-            session = transaction.insert(
-                """INSERT INTO sessions (uid, name, folder, created, used)
-                VALUES (?, ?, ?, ?, (SELECT 1 + coalesce(max(used), 0) FROM sessions))""",
-                (new_uid(), name, folder, created),
-            )
-            place = inside(self.folder, f"{SESSIONS}/{folder}")
+        data = sidecars.SessionSidecar(name=_name(name), created=now())
+        with self._database.write() as transaction:
+            folder = self._free_folder(transaction, session_folder(data.name, moment(data.created)))
+            session = insert_session(transaction, data, folder)
+            place = self._storage.path(f"{SESSIONS}/{folder}")
             try:
                 place.mkdir()
-                transaction.undo(place.rmdir)
-                (place / ENTRIES).mkdir()
-                transaction.undo((place / ENTRIES).rmdir)
             except OSError as error:
                 raise storage_error(error, place, "make") from error
-            sidecars.write_session(self.folder, transaction, session)
-        return self.session(session)
+            transaction.undo(place.rmdir)
+            sidecars.write_session(self._storage.folder, transaction, session)
+        return self.get(session)
 
-    def rename_session(self, session: int, name: str) -> Session:
-        """Give a session another name, and its folder with it."""
-        old = self.session(session)
-        name = _name(name)
-        if name == old.name:
-            return old
-        with self._exclusive_moves():
-            old = self.session(session)
-            before = old.folder.name
-            wanted = session_folder(name, old.created)
-            with self.database.write() as transaction:
-                folder = before
-                if before != wanted:
-                    folder = self._free_folder(transaction, wanted)
-            moves = [(f"{SESSIONS}/{before}", f"{SESSIONS}/{folder}")]
-            with self._relocating(moves if folder != before else []) as transaction:
-                transaction.execute(
-                    "UPDATE sessions SET name = ?, folder = ? WHERE id = ?", (name, folder, session)
-                )
-                if folder != before:
-                    transaction.execute("INSERT OR IGNORE INTO names VALUES (?)", (before,))
-                    self._change_folder(transaction, session, *moves[0])
-                sidecars.write_session(self.folder, transaction, session)
-        return self.session(session)
+    def rename(self, session: int, name: str) -> Session:
+        """Give a session another name; its folder keeps the one that it has."""
+        with self._database.write() as transaction:
+            self.get(session)
+            transaction.execute("UPDATE sessions SET name = ? WHERE id = ?", (_name(name), session))
+            sidecars.write_session(self._storage.folder, transaction, session)
+        return self.get(session)
 
-    def _change_folder(
-        self, transaction: Transaction, session: int, before: str, after: str
-    ) -> None:
-        for table, column in (("pictures", "path"), ("entries", "file")):
-            transaction.execute(
-                f"""UPDATE {table} SET {column} = ?1 || substr({column}, ?2)
-                WHERE session = ?3 AND substr({column}, 1, ?2) = ?4 || '/'""",
-                (after, len(before) + 1, session, before),
-            )
-
-    def _free_folder(self, transaction: Transaction, wanted: str) -> str:
-        like = wanted + "%"
-        taken = {
-            row[0]
-            for row in transaction.execute(
-                """SELECT folder FROM sessions WHERE folder LIKE ?1
-                UNION SELECT folder FROM names WHERE folder LIKE ?1""",
-                (like,),
-            )
-        }
-        taken |= {path.name for path in (self.folder / SESSIONS).iterdir()}
-        return free_name(wanted, taken)
-
-    def _use(self, transaction: Transaction, session: int) -> None:
+    def mark_used(self, transaction: Transaction, session: int) -> None:
         """Make a session the latest used one."""
         transaction.execute(
             """UPDATE sessions SET used = 1 + (SELECT max(used) FROM sessions)
             WHERE id = ? AND used < (SELECT max(used) FROM sessions)""",
             (session,),
         )
+
+    def _free_folder(self, transaction: Transaction, wanted: str) -> str:
+        taken = {
+            row[0]
+            for row in transaction.execute(
+                """SELECT folder FROM sessions WHERE folder LIKE ?1
+                UNION SELECT folder FROM names WHERE folder LIKE ?1""",
+                (wanted + "%",),
+            )
+        }
+        return free_name(wanted, taken | self._there())
+
+    def _there(self) -> set[str]:
+        return {path.name for path in self._storage.path(SESSIONS).iterdir()}
+
+    def _is_there(self, path: str) -> bool:
+        return self._storage.path(path).exists()
+
+    # folders that a person renamed
+
+    def find_renamed_folders(self) -> None:
+        """Find the folders again that were renamed by hand, by the uid in their ``session.json``.
+
+        The rows of the files in them follow.
+        """
+        rows = self._database.rows("SELECT id, uid, folder FROM sessions")
+        by_uid = {row["uid"]: row for row in rows}
+        for name in sorted(self._there() - {row["folder"] for row in rows}):
+            with contextlib.suppress(StorageError):
+                file = self._storage.path(f"{SESSIONS}/{name}/{SESSION_FILE}")
+                found = by_uid.get(sidecars.read_session(file).uid)
+                if found is not None:
+                    self._follow(found["id"], found["folder"], name)
+
+    def _follow(self, session: int, before: str, after: str) -> None:
+        """Change the rows of what lies in another folder of a session now; a copy changes none."""
+        old, new = f"{SESSIONS}/{before}/", f"{SESSIONS}/{after}/"
+        with self._database.write() as transaction:
+            if not self._is_there(old + SESSION_FILE):
+                transaction.execute("UPDATE sessions SET folder = ? WHERE id = ?", (after, session))
+                transaction.execute("INSERT OR IGNORE INTO names VALUES (?)", (before,))
+            for table, column in (("pictures", "path"), ("entries", "file")):
+                for row in transaction.execute(
+                    f"SELECT id, {column} FROM {table} WHERE substr({column}, 1, ?) = ?",
+                    (len(old), old),
+                ).fetchall():
+                    path = new + row[column][len(old) :]
+                    if self._is_there(path) and not self._is_there(row[column]):
+                        transaction.execute(
+                            f"UPDATE {table} SET {column} = ? WHERE id = ?", (path, row["id"])
+                        )
+            # The files of entries elsewhere name their pictures in here by the folder.
+            elsewhere = f"""SELECT DISTINCT e.id FROM entries e JOIN pictures p ON p.entry = e.id
+                WHERE substr(p.path, 1, ?1) = ?2 AND substr(e.file, 1, ?3) <> ?2 || '{ENTRIES}/'"""
+            values = (len(new), new, len(new) + len(ENTRIES) + 1)
+            for row in transaction.execute(elsewhere, values).fetchall():
+                transaction.touch(row["id"])
 
 
 def _name(name: str) -> str:

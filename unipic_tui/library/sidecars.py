@@ -1,9 +1,9 @@
-"""The small JSON files beside the pictures, from which the database can be made anew.
+"""The small JSON files beside the pictures, from which the database can be rebuilt.
 
 A picture file holds its job. What it does not hold is kept by one file a job, written whole each
-time it changes: state, answer, the picture it was made from, and its pictures' names, favourites,
-tags and notes. ``session.json`` holds a session's name. Sessions, jobs and pictures have a ``uid``
-in them, which stays theirs when numbers change.
+time it changes: state, answer, session, the picture it was made from, and its pictures' names,
+favourites, tags and notes, and whether all that is in the trash. ``session.json`` holds a session's
+name. Sessions, jobs and pictures have a ``uid``, which stays theirs when numbers and names change.
 
 What is read from these files is a stranger's word: every value has its type and range checked.
 """
@@ -21,94 +21,134 @@ from typing import Any, get_args
 
 from unipic_tui.errors import StorageError
 from unipic_tui.files import read_bytes, shown_path, write_atomic
-from unipic_tui.jobs import Job
+from unipic_tui.jobs import Job, job_to_dict
 from unipic_tui.library.database import Transaction
 from unipic_tui.library.layout import SESSION_FILE, SESSIONS, inside
-from unipic_tui.library.records import State
-from unipic_tui.library.rows import clean, job_of, job_text, lenient_job, moment, stamp
+from unipic_tui.library.records import (
+    State,
+    clean,
+    job_of,
+    lenient_job,
+    moment,
+    new_uid,
+    now,
+    seed_of_row,
+    stamp,
+)
 
-FORMAT = 1
+FORMAT = 2
+"""Files of format 1 lack ``seed`` and ``trash``; what was deleted lay in a folder of its own."""
 _LIMIT = 16 << 20
 _STATES: tuple[str, ...] = get_args(State)
 _MAX = 2**63 - 1
+_MAX_SEED = 2**64 - 1
+_MARK = """(SELECT json_object('id', id, 'uid', uid, 'label', label, 'created', created)
+    FROM trash WHERE id = {}.trash) AS mark"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SessionFile:
+class TrashMark:
+    """Says that something is in the trash, and by which deletion."""
+
+    id: int
+    uid: str
+    label: str
+    created: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSidecar:
     """What ``session.json`` holds; times are as the database keeps them."""
 
-    uid: str
-    id: int
+    uid: str = field(default_factory=new_uid)
+    id: int = 0
     name: str
-    created: str
+    created: str = field(default_factory=now)
     used: int = 0
     next_number: int = 1
+    trash: TrashMark | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PictureFile:
+class PictureSidecar:
     """What an entry's file holds about a picture.
 
     Attributes:
-        file: its path from the folder that ``entries`` is in, or, where it lies elsewhere (in the
-            trash without its entry, say), from the library.
+        file: its path from the folder that ``entries`` is in, or, where it lies elsewhere, from
+            the library.
         job: as `job_to_dict` gives it.
+        seed: 0 to 2^64-1; `None` where it is not known.
     """
 
-    uid: str
-    id: int
-    place: int
-    file: str
+    uid: str = field(default_factory=new_uid)
+    id: int = 0
+    place: int = 0
+    file: str = ""
     job: Mapping[str, Any]
+    seed: int | None
     model: str
-    created: str
-    seconds: float
-    favourite: bool
-    tags: tuple[str, ...]
-    note: str
-    hash: str | None
+    created: str = field(default_factory=now)
+    seconds: float = 0.0
+    favourite: bool = False
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    hash: str | None = None
+    trash: TrashMark | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EntryFile:
+class EntrySidecar:
     """What an entry's file holds; ``session`` and ``parent`` are the uids of these."""
 
-    uid: str
-    id: int
-    session: str
-    parent: str | None
+    uid: str = field(default_factory=new_uid)
+    id: int = 0
+    session: str = ""
+    parent: str | None = None
     job: Mapping[str, Any]
     state: str
-    position: float
-    answer: str
-    error: str
-    created: str
-    seconds: float
-    origin: str
-    pictures: tuple[PictureFile, ...] = field(default_factory=tuple)
+    position: float = 0.0
+    answer: str = ""
+    error: str = ""
+    created: str = field(default_factory=now)
+    seconds: float = 0.0
+    origin: str = ""
+    trash: TrashMark | None = None
+    pictures: tuple[PictureSidecar, ...] = ()
+
+
+# writing
+
+
+def session_sidecar(rows: Transaction | sqlite3.Connection, session: int) -> SessionSidecar:
+    """What the ``session.json`` of a session has to hold as its row is now."""
+    row = rows.execute(
+        f"SELECT s.*, {_MARK.format('s')} FROM sessions s WHERE id = ?", (session,)
+    ).fetchone()
+    names = ("uid", "id", "name", "created", "used", "next_number")
+    return SessionSidecar(**{name: row[name] for name in names}, trash=_mark(row))
 
 
 def write_session(library: Path, transaction: Transaction, session: int) -> None:
-    """Write the ``session.json`` of a session that is not in the trash."""
-    row = transaction.execute("SELECT * FROM sessions WHERE id = ?", (session,)).fetchone()
-    names = ("uid", "id", "name", "created", "used", "next_number")
-    data = SessionFile(**{name: row[name] for name in names})
-    _write(inside(library, f"{SESSIONS}/{row['folder']}/{SESSION_FILE}"), asdict(data), transaction)
+    """Write the ``session.json`` of a session."""
+    row = transaction.execute("SELECT folder FROM sessions WHERE id = ?", (session,)).fetchone()
+    data = asdict(session_sidecar(transaction, session))
+    _write(inside(library, f"{SESSIONS}/{row['folder']}/{SESSION_FILE}"), data, transaction)
 
 
-def write_entry(library: Path, transaction: Transaction, entry: int) -> None:
-    """Write the file of an entry as its rows are now; does nothing when it has none."""
-    data = entry_file(transaction, entry)
-    if data is not None:
-        row = transaction.execute("SELECT file FROM entries WHERE id = ?", (entry,)).fetchone()
-        _write(inside(library, row["file"]), asdict(data), transaction)
+def write_touched(library: Path, transaction: Transaction) -> None:
+    """Write the files of all entries that the transaction touched, as their rows are now."""
+    for entry in transaction.touched:
+        data = entry_sidecar(transaction, entry)
+        if data is not None:
+            row = transaction.execute("SELECT file FROM entries WHERE id = ?", (entry,)).fetchone()
+            _write(inside(library, row["file"]), asdict(data), transaction)
 
 
-def entry_file(rows: Transaction | sqlite3.Connection, entry: int) -> EntryFile | None:
+def entry_sidecar(rows: Transaction | sqlite3.Connection, entry: int) -> EntrySidecar | None:
     """What an entry's file has to hold as its rows are now; ``None`` for one that is gone."""
     row = rows.execute(
-        """SELECT e.*, p.uid AS parent_uid, s.uid AS session_uid FROM entries e
-        JOIN sessions s ON s.id = e.session LEFT JOIN pictures p ON p.id = e.parent
+        f"""SELECT e.*, p.uid AS parent_uid, s.uid AS session_uid, {_MARK.format("e")}
+        FROM entries e JOIN sessions s ON s.id = e.session LEFT JOIN pictures p ON p.id = e.parent
         WHERE e.id = ?""",
         (entry,),
     ).fetchone()
@@ -116,43 +156,41 @@ def entry_file(rows: Transaction | sqlite3.Connection, entry: int) -> EntryFile 
         return None
     home = row["file"].rsplit("/", 2)[0] + "/"
     pictures = rows.execute(
-        """SELECT *, (SELECT json_group_array(tag) FROM tags WHERE picture = pictures.id) AS tags
-        FROM pictures WHERE entry = ? ORDER BY id""",
-        (row["id"],),
+        f"""SELECT p.*, {_MARK.format("p")},
+            (SELECT json_group_array(tag) FROM tags WHERE picture = p.id) AS tags
+        FROM pictures p WHERE entry = ? ORDER BY id""",
+        (entry,),
     ).fetchall()
     same = ("uid", "id", "state", "position", "answer", "error", "created", "seconds", "origin")
-    return EntryFile(
+    shared = ("uid", "id", "place", "model", "created", "seconds", "note", "hash")
+    return EntrySidecar(
         **{name: row[name] for name in same},
         session=row["session_uid"],
         parent=row["parent_uid"],
         job=_plain(job_of(row["job"])),
+        trash=_mark(row),
         pictures=tuple(
-            PictureFile(
-                **{
-                    name: picture[name]
-                    for name in (
-                        "uid",
-                        "id",
-                        "place",
-                        "model",
-                        "created",
-                        "seconds",
-                        "note",
-                        "hash",
-                    )
-                },
+            PictureSidecar(
+                **{name: picture[name] for name in shared},
                 file=picture["path"].removeprefix(home),
                 job=_plain(job_of(picture["job"])),
+                seed=seed_of_row(picture["seed"]),
                 favourite=bool(picture["favourite"]),
                 tags=tuple(json.loads(picture["tags"])),
+                trash=_mark(picture),
             )
             for picture in pictures
         ),
     )
 
 
+def _mark(row: sqlite3.Row) -> TrashMark | None:
+    return None if row["mark"] is None else TrashMark(**json.loads(row["mark"]))
+
+
 def _plain(job: Job) -> Mapping[str, Any]:
-    data: dict[str, Any] = json.loads(job_text(job))
+    """The job as it is after being written and read."""
+    data: dict[str, Any] = json.loads(json.dumps(job_to_dict(job)))
     return data
 
 
@@ -179,34 +217,29 @@ def _write(path: Path, data: Mapping[str, Any], transaction: Transaction) -> Non
         transaction.undo(lambda: write_atomic(path, old))
 
 
-def write_touched(library: Path, transaction: Transaction) -> None:
-    """Write the files of all entries that the transaction touched."""
-    for entry in transaction.touched:
-        write_entry(library, transaction, entry)
-
-
 # reading
 
 
-def read_session(path: Path) -> SessionFile:
+def read_session(path: Path) -> SessionSidecar:
     """What a ``session.json`` holds; raises `StorageError` when it is none."""
     values = _Values(path)
-    return SessionFile(
+    return SessionSidecar(
         uid=values.text("uid"),
         id=values.whole("id"),
         name=" ".join(values.text("name").split()),
         created=values.time("created"),
         used=values.whole("used"),
         next_number=max(1, values.whole("next_number")),
+        trash=values.mark(),
     )
 
 
-def read_entry(path: Path) -> EntryFile:
+def read_entry(path: Path) -> EntrySidecar:
     """What an entry's file holds; raises `StorageError` when it is none."""
     values = _Values(path)
     state = values.text("state")
     pictures = values.data.get("pictures")
-    return EntryFile(
+    return EntrySidecar(
         uid=values.text("uid"),
         id=values.whole("id"),
         session=values.text("session"),
@@ -219,22 +252,29 @@ def read_entry(path: Path) -> EntryFile:
         created=values.time("created"),
         seconds=values.number("seconds"),
         origin=values.text("origin"),
+        trash=values.mark(),
         pictures=tuple(
-            _picture(_Values(path, each))
+            _picture(values, _Values(path, each))
             for each in (pictures if isinstance(pictures, list) else [])
             if isinstance(each, dict)
         ),
     )
 
 
-def _picture(values: _Values) -> PictureFile:
+def _picture(entry: _Values, values: _Values) -> PictureSidecar:
     tags = values.data.get("tags")
-    return PictureFile(
+    job = values.job()
+    seed = values.data.get("seed")
+    if entry.data["format"] == 1 and entry.data.get("origin") != "file":
+        seed = job.get("seed")
+    known = isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed <= _MAX_SEED
+    return PictureSidecar(
         uid=values.text("uid"),
         id=values.whole("id"),
         place=values.whole("place"),
         file=values.text("file"),
-        job=values.job(),
+        job=job,
+        seed=seed if known else None,
         model=values.text("model"),
         created=values.time("created"),
         seconds=values.number("seconds"),
@@ -244,6 +284,7 @@ def _picture(values: _Values) -> PictureFile:
         else (),
         note=values.text("note"),
         hash=values.text("hash") or None,
+        trash=values.mark(),
     )
 
 
@@ -251,9 +292,8 @@ class _Values:
     """The values of a file of ours, or of an object in it, each with its right type."""
 
     def __init__(self, path: Path, data: dict[str, Any] | None = None) -> None:
-        if data is None:
-            data = _read(path)
-        self.data = data
+        self.path = path
+        self.data = _read(path) if data is None else data
 
     def text(self, name: str) -> str:
         value = self.data.get(name)
@@ -276,6 +316,18 @@ class _Values:
 
     def time(self, name: str) -> str:
         return stamp(moment(self.text(name)))
+
+    def mark(self) -> TrashMark | None:
+        value = self.data.get("trash")
+        if not isinstance(value, dict):
+            return None
+        mark = _Values(self.path, value)
+        return TrashMark(
+            id=mark.whole("id"),
+            uid=mark.text("uid") or "?",
+            label=mark.text("label"),
+            created=mark.time("created"),
+        )
 
     def job(self) -> Mapping[str, Any]:
         value = self.data.get("job")

@@ -1,154 +1,169 @@
-"""The trash: what was deleted, with its rows and files, until it is brought back or emptied."""
+"""The trash: what was deleted, until it is brought back or emptied.
+
+What is deleted is marked in its rows and in the files beside the pictures; the pictures stay where
+they are until the trash is emptied. So a deletion and its undo are one transaction each. Emptying
+marks a deletion as purged first, then deletes its files, then its rows: whenever it is cut off, it
+can be done again.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 
 from unipic_tui.errors import StorageError
-from unipic_tui.library.layout import (
-    ENTRIES,
-    SESSION_FILE,
-    SESSIONS,
-    THUMBNAILS,
-    TRASH,
-    inside,
-    thumbnail_name,
-    trash_name,
-)
+from unipic_tui.files import storage_error
+from unipic_tui.library import sidecars
+from unipic_tui.library.database import Transaction
+from unipic_tui.library.entries import Entries
+from unipic_tui.library.inserting import deletion
+from unipic_tui.library.layout import ENTRIES, SESSION_FILE, SESSIONS, TRASH
 from unipic_tui.library.pictures import Pictures
-from unipic_tui.library.records import Trashed
-from unipic_tui.library.rows import moment, now
+from unipic_tui.library.records import Trashed, moment, new_uid, now
+from unipic_tui.library.sessions import Sessions
+from unipic_tui.library.snapshots import Snapshots
+from unipic_tui.library.storage import Storage
+from unipic_tui.library.thumbnails import ThumbnailCache
 
-Move = tuple[str, int, str, str]
+_AMONG = "IN (SELECT value FROM json_each(?))"
+_FORGET_EMPTY = """DELETE FROM trash WHERE NOT EXISTS (
+    SELECT 1 FROM pictures WHERE trash = trash.id UNION ALL
+    SELECT 1 FROM entries WHERE trash = trash.id UNION ALL
+    SELECT 1 FROM sessions WHERE trash = trash.id)"""
+_NEEDED = {
+    "sessions": """SELECT session FROM pictures WHERE trash = ?1
+        UNION SELECT session FROM entries WHERE trash = ?1""",
+    "entries": "SELECT entry FROM pictures WHERE trash = ?1",
+    "pictures": "NULL",
+}
+"""What has to be there for the pictures and entries of a deletion."""
+_DOOMED = """SELECT id FROM entries WHERE trash = ?1
+    OR session IN (SELECT id FROM sessions WHERE trash = ?1)"""
 
 
-class Trash(Pictures):
-    """The part of the library about deleting and bringing back."""
+class Trash:
+    """The trash of a library."""
 
-    def trash_picture(self, picture: int) -> None:
-        """Move a picture to the trash, with the edits and descriptions made from it."""
-        with self._exclusive_moves():
-            found = self.picture(picture)
-            entries = self._descendants(picture)
-            siblings = self.database.number(
+    def __init__(
+        self,
+        storage: Storage,
+        sessions: Sessions,
+        entries: Entries,
+        pictures: Pictures,
+        snapshots: Snapshots,
+        thumbnails: ThumbnailCache,
+    ) -> None:
+        self._storage = storage
+        self._database = storage.database
+        self._sessions = sessions
+        self._entries = entries
+        self._pictures = pictures
+        self._snapshots = snapshots
+        self._thumbnails = thumbnails
+
+    # deleting
+
+    def put_picture(self, picture: int) -> None:
+        """Put a picture into the trash, with the edits and descriptions made from it."""
+        with self._database.write() as transaction:
+            found = self._pictures.get(picture)
+            entries = self._entries.under(picture)
+            siblings = self._database.number(
                 "SELECT count(*) FROM pictures WHERE entry = ? AND trash IS NULL", (found.entry,)
             )
-            state = self.entry(found.entry).state
+            state = self._entries.get(found.entry).state
             if siblings == 1 and state in {"done", "cancelled", "failed"}:
                 # The job has nothing to show any more.
                 entries.insert(0, found.entry)
-            self._throw(found.job.prompt, [], entries, [picture])
+            self._put(transaction, found.job.prompt, entries, pictures=[picture])
 
-    def trash_entry(self, entry: int) -> None:
-        """Move an entry to the trash, with its pictures and all that was made from them."""
-        with self._exclusive_moves():
-            found = self.entry(entry)
+    def put_entry(self, entry: int) -> None:
+        """Put an entry into the trash, with its pictures and all that was made from them."""
+        with self._database.write() as transaction:
+            found = self._entries.get(entry)
             entries = [entry]
-            for picture in self.pictures_of(entry):
-                entries += self._descendants(picture.id)
-            self._throw(found.job.prompt, [], list(dict.fromkeys(entries)), [])
+            for picture in self._pictures.of_entry(entry):
+                entries += self._entries.under(picture.id)
+            self._put(transaction, found.job.prompt, list(dict.fromkeys(entries)))
 
-    def trash_session(self, session: int) -> None:
-        """Move a session to the trash with all that is in it."""
-        with self._exclusive_moves():
-            found = self.session(session)
-            self._throw(found.name, [session], [entry.id for entry in self.entries(session)], [])
+    def put_session(self, session: int) -> None:
+        """Put a session into the trash with all that is in it."""
+        with self._database.write() as transaction:
+            name = self._sessions.get(session).name
+            entries = [entry.id for entry in self._entries.of_session(session)]
+            self._put(transaction, name, entries, session=session)
 
-    def _throw(
-        self, label: str, sessions: Sequence[int], entries: Sequence[int], pictures: Sequence[int]
+    def _put(
+        self,
+        transaction: Transaction,
+        name: str,
+        entries: Sequence[int],
+        *,
+        pictures: Sequence[int] = (),
+        session: int | None = None,
     ) -> None:
-        states = dict(self._column("entries", "state", entries))
-        if "running" in states.values():
+        chosen = json.dumps(list(entries))
+        if self._database.number(
+            f"SELECT count(*) FROM entries WHERE state = 'running' AND id {_AMONG}", (chosen,)
+        ):
             raise StorageError(
                 "A job that is running cannot go to the trash: cancel it first, then delete it."
             )
-        homes = [self.session(session).folder for session in sessions]
-        moved = list(dict.fromkeys([*pictures, *self._pictures_in(entries)]))
-        label = _label(label, bool(sessions), len(entries), len(moved), bool(pictures))
-        with self.database.write() as transaction:
-            number = transaction.insert(
-                "INSERT INTO trash (folder, label, created) VALUES (?, ?, ?)",
-                (f"new {now()}", label, now()),
+        owned = self._database.rows(
+            f"SELECT id FROM pictures WHERE trash IS NULL AND entry {_AMONG}", (chosen,)
+        )
+        gone = list(dict.fromkeys([*pictures, *(row["id"] for row in owned)]))
+        mark = sidecars.TrashMark(
+            id=0,
+            uid=new_uid(),
+            label=_label(name, session is not None, len(entries), len(gone), bool(pictures)),
+            created=now(),
+        )
+        number = deletion(transaction, mark)
+        for table, ids in (("pictures", gone), ("entries", entries)):
+            transaction.execute(
+                f"UPDATE {table} SET trash = ? WHERE id {_AMONG}", (number, json.dumps(list(ids)))
             )
-            folder = trash_name(number, label)
-            transaction.execute("UPDATE trash SET folder = ? WHERE id = ?", (folder, number))
-        try:
-            plan = self._plan_throw(f"{TRASH}/{folder}", sessions, entries, moved)
-            with self._relocating([(source, target) for _, _, source, target in plan]) as changes:
-                for table, row, _, target in plan:
-                    column = {"pictures": "path = ?, ", "entries": "file = ?, "}.get(table, "")
-                    values = (target, number, row) if column else (number, row)
-                    changes.execute(f"UPDATE {table} SET {column}trash = ? WHERE id = ?", values)
-                for entry in self._entries_of(moved, entries):
-                    changes.touch(entry)
-        except BaseException:
-            with contextlib.suppress(StorageError), self.database.write() as transaction:
-                transaction.execute("DELETE FROM trash WHERE id = ?", (number,))
-            self._tidy_trash()
-            raise
-        for home in homes:
-            # What else a person put there stays there.
-            with contextlib.suppress(OSError):
-                (home / ENTRIES).rmdir()
-                home.rmdir()
+        if session is not None:
+            transaction.execute("UPDATE sessions SET trash = ? WHERE id = ?", (number, session))
+        self._write_sidecars(transaction, entries, gone, [session] if session is not None else [])
 
-    def _column(self, table: str, column: str, rows: Sequence[int]) -> list[tuple[int, str]]:
-        """A column's values for some rows, with their numbers, in order of these."""
-        found = self.database.rows(
-            f"""SELECT id, {column} FROM {table}
-            WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id""",
-            (json.dumps(list(rows)),),
+    def _write_sidecars(
+        self,
+        transaction: Transaction,
+        entries: Iterable[int],
+        pictures: Iterable[int],
+        sessions: Iterable[int],
+    ) -> None:
+        rows = transaction.execute(
+            f"SELECT DISTINCT entry FROM pictures WHERE id {_AMONG}", (json.dumps(list(pictures)),)
         )
-        return [(row[0], row[1]) for row in found]
-
-    def _pictures_in(self, entries: Sequence[int]) -> list[int]:
-        found = self.database.rows(
-            """SELECT id FROM pictures WHERE trash IS NULL
-            AND entry IN (SELECT value FROM json_each(?)) ORDER BY id""",
-            (json.dumps(list(entries)),),
-        )
-        return [row["id"] for row in found]
-
-    def _entries_of(self, pictures: Sequence[int], entries: Sequence[int]) -> list[int]:
-        found = dict.fromkeys(entries)
-        found.update((int(entry), None) for _, entry in self._column("pictures", "entry", pictures))
-        return list(found)
-
-    def _plan_throw(
-        self, place: str, sessions: Sequence[int], entries: Sequence[int], pictures: Sequence[int]
-    ) -> list[Move]:
-        plan: list[Move] = []
-        for table, column, numbers in (
-            ("pictures", "path", pictures),
-            ("entries", "file", entries),
-        ):
-            for number, path in self._column(table, column, numbers):
-                rest = path.removeprefix(f"{SESSIONS}/")
-                plan.append((table, number, path, f"{place}/{rest}"))
-        for session, folder in self._column("sessions", "folder", sessions):
-            file = f"{folder}/{SESSION_FILE}"
-            plan.append(("sessions", session, f"{SESSIONS}/{file}", f"{place}/{file}"))
-        return plan
+        for entry in (*entries, *(row["entry"] for row in rows.fetchall())):
+            transaction.touch(entry)
+        for session in sessions:
+            sidecars.write_session(self._storage.folder, transaction, session)
 
     # bringing back
 
-    def undo_trash(self) -> str | None:
-        """Bring back what was trashed last; a few words about it, or None if nothing is there."""
-        row = self.database.row("SELECT id FROM trash ORDER BY id DESC LIMIT 1")
+    def undo(self) -> str | None:
+        """Bring back what was deleted last; a few words about it, or None if nothing is there."""
+        row = self._database.row("SELECT id FROM trash WHERE purged = 0 ORDER BY id DESC LIMIT 1")
         return None if row is None else self.restore(row["id"])
 
-    def trashed(self) -> list[Trashed]:
+    def deletions(self) -> list[Trashed]:
         """What is in the trash, the latest first."""
         found = []
-        for row in self.database.rows("SELECT * FROM trash ORDER BY id DESC"):
-            paths = self.database.rows("SELECT path FROM pictures WHERE trash = ?", (row["id"],))
+        for row in self._database.rows("SELECT * FROM trash WHERE purged = 0 ORDER BY id DESC"):
+            paths = self._database.rows("SELECT path FROM pictures WHERE trash = ?", (row["id"],))
             size = 0
             for path in paths:
                 with contextlib.suppress(OSError, StorageError):
-                    size += inside(self.folder, path["path"]).stat().st_size
+                    size += self._storage.path(path["path"]).stat().st_size
             found.append(Trashed(row["id"], row["label"], moment(row["created"]), len(paths), size))
         return found
 
@@ -157,127 +172,153 @@ class Trash(Pictures):
 
         Where it needs a session or entry that was deleted later, these come back too.
         """
-        with self._exclusive_moves():
-            row = self.database.row("SELECT * FROM trash WHERE id = ?", (trashed,))
+        with self._database.write() as transaction:
+            row = self._database.row("SELECT * FROM trash WHERE id = ? AND purged = 0", (trashed,))
             if row is None:
-                raise self._missing("deletion", trashed)
-            plan = self._plan_restore(trashed)
-            moves = [(source, target) for _, _, source, target in plan]
-            with self._relocating(moves) as transaction:
-                for table, number, _, target in plan:
-                    column = {"pictures": "path = ?, ", "entries": "file = ?, "}.get(table, "")
-                    values = (target, number) if column else (number,)
-                    transaction.execute(
-                        f"UPDATE {table} SET {column}trash = NULL WHERE id = ?", values
-                    )
-                restored = [
-                    [number for table, number, _, _ in plan if table == name]
-                    for name in ("pictures", "entries")
-                ]
-                for entry in self._entries_of(*restored):
-                    transaction.touch(entry)
-                transaction.execute("DELETE FROM trash WHERE id = ?", (trashed,))
-            self._tidy_trash()
+                raise self._storage.missing("deletion", trashed)
+            back: dict[str, list[int]] = {}
+            for table, needed in _NEEDED.items():
+                rows = transaction.execute(
+                    f"""SELECT id FROM {table}
+                    WHERE trash = ?1 OR (trash IS NOT NULL AND id IN ({needed}))""",
+                    (trashed,),
+                )
+                back[table] = [row["id"] for row in rows.fetchall()]
+            for table, ids in back.items():
+                transaction.execute(
+                    f"UPDATE {table} SET trash = NULL WHERE id {_AMONG}", (json.dumps(ids),)
+                )
+            self._write_sidecars(transaction, back["entries"], back["pictures"], back["sessions"])
+            transaction.execute(_FORGET_EMPTY)
             return str(row["label"])
-
-    def _plan_restore(self, trashed: int) -> list[Move]:
-        plan: list[Move] = []
-        sessions = self.database.rows(
-            """SELECT s.id, s.folder, t.folder AS place FROM sessions s
-            JOIN trash t ON t.id = s.trash
-            WHERE t.id = ?1 OR s.id IN (SELECT session FROM pictures WHERE trash = ?1
-                UNION SELECT session FROM entries WHERE trash = ?1)""",
-            (trashed,),
-        )
-        for row in sessions:
-            file = f"{row['folder']}/{SESSION_FILE}"
-            plan.append(
-                ("sessions", row["id"], f"{TRASH}/{row['place']}/{file}", f"{SESSIONS}/{file}")
-            )
-        entries = self.database.rows(
-            """SELECT e.id, e.file, s.folder FROM entries e JOIN sessions s ON s.id = e.session
-            WHERE e.trash = ?1 OR (e.trash IS NOT NULL
-                AND e.id IN (SELECT entry FROM pictures WHERE trash = ?1))""",
-            (trashed,),
-        )
-        for row in entries:
-            name = "/".join(row["file"].rsplit("/", 2)[1:])
-            plan.append(("entries", row["id"], row["file"], f"{SESSIONS}/{row['folder']}/{name}"))
-        pictures = self.database.rows(
-            """SELECT p.id, p.path, s.folder FROM pictures p JOIN sessions s ON s.id = p.session
-            WHERE p.trash = ?""",
-            (trashed,),
-        )
-        for row in pictures:
-            name = row["path"].rpartition("/")[2]
-            plan.append(("pictures", row["id"], row["path"], f"{SESSIONS}/{row['folder']}/{name}"))
-        return plan
 
     # emptying
 
-    def empty_trash(self, older_than: timedelta | None = None) -> int:
-        """Delete for good what was trashed that long ago, or everything; how many pictures."""
+    def empty(self, older_than: timedelta | None = None) -> int:
+        """Delete for good what was deleted that long ago, or everything; how many pictures."""
         gone = 0
         limit = None if older_than is None else datetime.now(UTC) - older_than
-        for row in self.database.rows("SELECT id, created FROM trash ORDER BY id"):
+        for row in self._database.rows("SELECT id, created FROM trash WHERE purged = 0"):
             if limit is None or moment(row["created"]) <= limit:
                 gone += self.purge(row["id"])
         return gone
 
     def purge(self, trashed: int) -> int:
-        """Delete one deletion for good; how many pictures went."""
-        with self._exclusive_moves():
-            doomed = """SELECT id FROM entries WHERE trash = ?1
-                OR session IN (SELECT id FROM sessions WHERE trash = ?1)"""
-            pictures = self.database.rows(
-                f"""SELECT id, uid, path AS file FROM pictures
-                WHERE trash = ?1 OR entry IN ({doomed})""",
-                (trashed,),
-            )
-            entries = self.database.rows(
-                f"SELECT id, file FROM entries WHERE id IN ({doomed})", (trashed,)
-            )
-            sessions = self.database.rows(
-                """SELECT s.id, 'trash/' || t.folder || '/' || s.folder || '/session.json' AS file
-                FROM sessions s JOIN trash t ON t.id = s.trash WHERE t.id = ?""",
-                (trashed,),
-            )
-            files = [row["file"] for row in (*pictures, *entries, *sessions)]
-            self._announce([(file, None) for file in files])
-            with self.database.write() as transaction:
-                kept = transaction.execute(
-                    f"""SELECT DISTINCT entry FROM pictures WHERE trash = ?1
-                    AND entry NOT IN ({doomed})""",
-                    (trashed,),
-                ).fetchall()
-                transaction.execute(f"DELETE FROM words WHERE rowid IN ({doomed})", (trashed,))
-                transaction.execute(
-                    f"UPDATE entries SET parent = NULL WHERE id IN ({doomed})", (trashed,)
-                )
-                transaction.execute(
-                    f"DELETE FROM pictures WHERE trash = ?1 OR entry IN ({doomed})", (trashed,)
-                )
-                transaction.execute(f"DELETE FROM entries WHERE id IN ({doomed})", (trashed,))
-                transaction.execute(
-                    """INSERT OR IGNORE INTO names SELECT folder FROM sessions WHERE trash = ?""",
-                    (trashed,),
-                )
-                transaction.execute("DELETE FROM sessions WHERE trash = ?", (trashed,))
-                for row in kept:
-                    transaction.touch(row["entry"])
-            self.settle()
-            self._tidy_trash()
-            for row in entries:
-                with contextlib.suppress(StorageError):
-                    self.drop_state(row["id"])
-            self._forget_thumbnails([row["uid"] for row in pictures])
-            return len(pictures)
+        """Delete one deletion for good; how many pictures went.
 
-    def _forget_thumbnails(self, uids: Sequence[str]) -> None:
-        with contextlib.suppress(OSError):
-            for size in (self.folder / THUMBNAILS).iterdir():
-                for uid in uids:
-                    (size / thumbnail_name(uid)).unlink(missing_ok=True)
+        Raises:
+            StorageError: a file cannot be deleted. The next purge tries again.
+        """
+        with self._database.write() as transaction:
+            transaction.execute("UPDATE trash SET purged = 1 WHERE id = ?", (trashed,))
+        return self.finish_purges()
+
+    def finish_purges(self) -> int:
+        """Delete the files and rows of all deletions that are to go; how many pictures went."""
+        rows = self._database.rows("SELECT id FROM trash WHERE purged = 1")
+        return sum(self._delete(row["id"]) for row in rows)
+
+    def _delete(self, trashed: int) -> int:
+        with self._database.write() as transaction:
+            pictures = self._database.rows(
+                f"SELECT uid, path FROM pictures WHERE trash = ?1 OR entry IN ({_DOOMED})",
+                (trashed,),
+            )
+            entries = self._database.rows(
+                f"SELECT id, file FROM entries WHERE id IN ({_DOOMED})", (trashed,)
+            )
+            sessions = self._database.rows(
+                "SELECT folder FROM sessions WHERE trash = ?", (trashed,)
+            )
+            # Pictures first: one whose entry's file is gone would count as found.
+            homes = [f"{SESSIONS}/{row['folder']}" for row in sessions]
+            for file in (
+                *(row["path"] for row in pictures),
+                *(row["file"] for row in entries),
+                *(f"{home}/{SESSION_FILE}" for home in homes),
+            ):
+                self._unlink(file)
+            for row in entries:
+                self._snapshots.drop(row["id"])
+            self._thumbnails.forget([row["uid"] for row in pictures])
+            self._delete_rows(transaction, trashed)
+        for home in homes:
+            # What else a person put there stays there.
+            with contextlib.suppress(OSError):
+                self._storage.path(f"{home}/{ENTRIES}").rmdir()
+                self._storage.path(home).rmdir()
+        return len(pictures)
+
+    def _unlink(self, relative: str) -> None:
+        path = self._storage.path(relative)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise storage_error(error, path, "delete") from error
+
+    def _delete_rows(self, transaction: Transaction, trashed: int) -> None:
+        kept = transaction.execute(
+            f"SELECT DISTINCT entry FROM pictures WHERE trash = ?1 AND entry NOT IN ({_DOOMED})",
+            (trashed,),
+        ).fetchall()
+        for statement in (
+            f"DELETE FROM words WHERE rowid IN ({_DOOMED})",
+            f"UPDATE entries SET parent = NULL WHERE id IN ({_DOOMED})",
+            f"DELETE FROM pictures WHERE trash = ?1 OR entry IN ({_DOOMED})",
+            f"DELETE FROM entries WHERE id IN ({_DOOMED})",
+            "INSERT OR IGNORE INTO names SELECT folder FROM sessions WHERE trash = ?1",
+            "DELETE FROM sessions WHERE trash = ?1",
+        ):
+            transaction.execute(statement, (trashed,))
+        transaction.execute(_FORGET_EMPTY)
+        for row in kept:
+            transaction.touch(row["entry"])
+
+    # the folder of versions 1 and 2
+
+    def leave_folder(self) -> None:
+        """Move the files in ``trash/`` back to their sessions, where the trash keeps them now.
+
+        Versions 1 and 2 moved there what was deleted. This can be cut off and done again: a file
+        that has been moved is found at its new place.
+        """
+        folder = self._storage.folder / TRASH
+        if not folder.is_dir():
+            return
+        with self._database.write() as transaction:
+            for table, column in (("pictures", "path"), ("entries", "file")):
+                for row in self._database.rows(
+                    f"SELECT id, {column} FROM {table} WHERE {column} LIKE '{TRASH}/%'"
+                ):
+                    target = f"{SESSIONS}/{row[column].split('/', 2)[2]}"
+                    if self._moved(transaction, row[column], target):
+                        transaction.execute(
+                            f"UPDATE {table} SET {column} = ? WHERE id = ?", (target, row["id"])
+                        )
+            marked = {
+                table: [
+                    row["id"]
+                    for row in self._database.rows(f"SELECT id FROM {table} WHERE trash > 0")
+                ]
+                for table in ("entries", "pictures", "sessions")
+            }
+            self._write_sidecars(transaction, *marked.values())
+        for row in self._database.rows("SELECT folder FROM sessions WHERE trash IS NOT NULL"):
+            for file in folder.glob(f"*/{row['folder']}/{SESSION_FILE}"):
+                with contextlib.suppress(OSError):
+                    file.unlink()
+        for place, _, _ in os.walk(folder, topdown=False):
+            with contextlib.suppress(OSError):
+                Path(place).rmdir()
+
+    def _moved(self, transaction: Transaction, source: str, target: str) -> bool:
+        """Move a file unless another is in its way; whether it is not at its old place now."""
+        old, new = self._storage.path(source), self._storage.path(target)
+        if old.exists() and not new.exists():
+            new.parent.mkdir(parents=True, exist_ok=True)
+            old.rename(new)
+            transaction.undo(partial(new.replace, old))
+        return not old.exists()
 
 
 def _label(name: str, session: bool, entries: int, pictures: int, of_picture: bool) -> str:

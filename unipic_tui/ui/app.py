@@ -174,7 +174,7 @@ class UnipicApp(App[int]):
             )
             self.exit(error.exit_code, return_code=error.exit_code)
             return
-        prompts = await self.store.read(lambda library: library.prompts())
+        prompts = await self.store.read(lambda library: library.search.prompts())
         assert self._main is not None
         if not self._main.is_attached:
             return  # left already

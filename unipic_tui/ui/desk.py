@@ -10,7 +10,8 @@ from PIL.Image import Image
 
 from unipic_tui.events import Progress
 from unipic_tui.jobs import Turn
-from unipic_tui.library.records import Entry, LibraryApi, Session, StoredPicture
+from unipic_tui.library import Library
+from unipic_tui.library.records import Entry, Session, StoredPicture
 
 TOGETHER = timedelta(seconds=1)
 """Jobs asked for at once are written one right after the other, at most this far apart."""
@@ -66,9 +67,11 @@ class Desk:
             self.put_entry(entry)
 
     @classmethod
-    def load(cls, library: LibraryApi, session: Session) -> Desk:
+    def load(cls, library: Library, session: Session) -> Desk:
         """Read a session; slow, so to be called off the event loop."""
-        return cls(session, library.entries(session.id), library.pictures(session.id))
+        return cls(
+            session, library.entries.of_session(session.id), library.pictures.of_session(session.id)
+        )
 
     @property
     def id(self) -> int:

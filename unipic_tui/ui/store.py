@@ -13,7 +13,8 @@ from textual.message import Message
 
 from unipic_tui.errors import UnipicError
 from unipic_tui.events import Cancelled, Failed, Finished, Kept, Picture, Progress, Text
-from unipic_tui.library.records import Entry, LibraryApi, State, StoredPicture
+from unipic_tui.library import Library
+from unipic_tui.library.records import Entry, State, StoredPicture
 from unipic_tui.ui.messages import Stored, Trouble, Worked
 from unipic_tui.worker import Started, WorkerEvent
 
@@ -30,9 +31,9 @@ class Store:
         open_library: opens it; called on the writing thread.
     """
 
-    def __init__(self, open_library: Callable[[], LibraryApi]) -> None:
+    def __init__(self, open_library: Callable[[], Library]) -> None:
         self._open = open_library
-        self._library: LibraryApi | None = None
+        self._library: Library | None = None
         self._writer = ThreadPoolExecutor(1, "library-write")
         self._reader = ThreadPoolExecutor(1, "library-read")
         self._seen = 0
@@ -47,18 +48,18 @@ class Store:
 
         await _finish(self._writer.submit(work))
 
-    async def read(self, work: Callable[[LibraryApi], T]) -> T:
+    async def read(self, work: Callable[[Library], T]) -> T:
         """Have ``work`` look something up, off the event loop."""
         return await _finish(self._reader.submit(lambda: work(self.opened)))
 
-    async def write(self, work: Callable[[LibraryApi], T]) -> T:
+    async def write(self, work: Callable[[Library], T]) -> T:
         """Have ``work`` change something, after all that was asked for before.
 
         What has been asked for is done even when the caller is cancelled meanwhile.
         """
         return await _finish(self.write_soon(work))
 
-    def write_soon(self, work: Callable[[LibraryApi], T]) -> Future[T]:
+    def write_soon(self, work: Callable[[Library], T]) -> Future[T]:
         """As `write`, for other threads and for those who do not wait."""
 
         def note_changes() -> T:
@@ -96,7 +97,7 @@ class Store:
         return self._library is not None
 
     @property
-    def opened(self) -> LibraryApi:
+    def opened(self) -> Library:
         """The library itself, for those who are off the event loop already."""
         assert self._library is not None, "the library is not open"
         return self._library
@@ -153,7 +154,7 @@ class Recorder:
                 self._resumed.discard(ticket)
             case Kept(data=data) if not self._offsets.get(ticket):
                 # Without an offset, so that the state counts pictures as the whole job does.
-                self._write(lambda library: library.save_state(ticket, data))
+                self._write(lambda library: library.snapshots.save(ticket, data))
             case Picture():
                 self._add(ticket, event)
             case Text(delta):
@@ -164,7 +165,7 @@ class Recorder:
             case Finished(text=text, seconds=seconds):
                 answer = text or self._answers.get(ticket, "")
                 self._set(ticket, "done", answer=answer, seconds=seconds)
-                self._write(lambda library: library.drop_state(ticket))
+                self._write(lambda library: library.snapshots.drop(ticket))
                 self._forget(ticket)
             case Cancelled():
                 state: State = "interrupted" if self.leaving else "cancelled"
@@ -174,7 +175,7 @@ class Recorder:
                 answer = self._answers.get(ticket, "")
                 self._set(ticket, "failed", error=message, answer=answer)
                 if ticket in self._resumed:  # it may be the kept state that cannot be used
-                    self._write(lambda library: library.drop_state(ticket))
+                    self._write(lambda library: library.snapshots.drop(ticket))
                 self._forget(ticket)
 
     def _forget(self, ticket: int) -> None:
@@ -182,17 +183,17 @@ class Recorder:
         self._offsets.pop(ticket, None)
         self._resumed.discard(ticket)
 
-    def _write(self, work: Callable[[LibraryApi], None]) -> None:
+    def _write(self, work: Callable[[Library], None]) -> None:
         self._store.write_soon(work).add_done_callback(self._complain)
 
     def _add(self, ticket: int, picture: Picture) -> None:
         index = picture.index + self._offsets.get(ticket, 0)
         numbered = dataclasses.replace(picture, index=index)
 
-        def work(library: LibraryApi) -> StoredPicture:
+        def work(library: Library) -> StoredPicture:
             # In this order, so that a kept state never tells of a picture that is made already.
-            library.drop_state(ticket)
-            return library.add_picture(ticket, numbered)
+            library.snapshots.drop(ticket)
+            return library.pictures.add(ticket, numbered)
 
         self._store.write_soon(work).add_done_callback(
             lambda done: self._told(done, lambda stored: Stored(picture=stored))
@@ -207,8 +208,10 @@ class Recorder:
         error: str = "",
         seconds: float | None = None,
     ) -> None:
-        def work(library: LibraryApi) -> Entry:
-            return library.set_state(ticket, state, answer=answer, error=error, seconds=seconds)
+        def work(library: Library) -> Entry:
+            return library.entries.set_state(
+                ticket, state, answer=answer, error=error, seconds=seconds
+            )
 
         self._store.write_soon(work).add_done_callback(
             lambda done: self._told(done, lambda entry: Stored(entry=entry))

@@ -13,7 +13,8 @@ from PIL.Image import Image
 from unipic_tui.errors import InputError
 from unipic_tui.files import read_bytes, write_atomic
 from unipic_tui.jobs import DrawingJob, GenerateJob
-from unipic_tui.library.records import LibraryApi, StoredPicture
+from unipic_tui.library import Library
+from unipic_tui.library.records import StoredPicture
 from unipic_tui.sizes import TOKEN_PIXELS
 from unipic_tui.text import one_line, printable
 from unipic_tui.ui import iterate
@@ -111,7 +112,7 @@ class PictureActions:
         library = studio.store
 
         def load(picture: StoredPicture) -> Image:
-            return library.opened.thumbnail(picture.id, THUMBNAIL)
+            return library.opened.thumbnails.get(picture.id, THUMBNAIL)
 
         sheet = SheetScreen(pictures, self._picture.id, load)
         chosen = await self._screen.app.push_screen_wait(sheet)
@@ -202,7 +203,7 @@ class PictureActions:
         if line is not None:
             tags = [tag.strip() for tag in line.split(",") if tag.strip()]
             await self._screen.studio.change_picture(
-                lambda library: library.set_tags(picture.id, tags)
+                lambda library: library.pictures.set_tags(picture.id, tags)
             )
 
     async def _note(self) -> None:
@@ -212,7 +213,7 @@ class PictureActions:
         )
         if note is not None:
             await self._screen.studio.change_picture(
-                lambda library: library.set_note(picture.id, note.strip())
+                lambda library: library.pictures.set_note(picture.id, note.strip())
             )
 
     async def _copy(self) -> None:
@@ -256,8 +257,8 @@ class PictureActions:
             return
         target = others[chosen].id
 
-        def move(library: LibraryApi) -> None:
-            library.move_picture(picture.id, target)
+        def move(library: Library) -> None:
+            library.pictures.move(picture.id, target)
 
         await studio.store.write(move)
         await studio.reload()

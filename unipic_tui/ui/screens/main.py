@@ -275,7 +275,7 @@ class MainScreen(Screen[None]):
     def _small(self, picture: StoredPicture, side: int) -> Image:
         """A small version of a picture, kept on the disk in few sizes; not for the event loop."""
         size = next((size for size in THUMBNAIL_SIDES if size >= side), THUMBNAIL_SIDES[-1])
-        return self.studio.store.opened.thumbnail(picture.id, size)
+        return self.studio.store.opened.thumbnails.get(picture.id, size)
 
     # What the widgets say
 

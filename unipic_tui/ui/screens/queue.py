@@ -60,7 +60,7 @@ class QueueScreen(ModalScreen[None]):
         self.run_worker(self._refresh(), exclusive=True, group="queue-refresh")
 
     async def _refresh(self, follow: int | None = None) -> None:
-        self._entries = await self._studio.store.read(lambda library: library.queue())
+        self._entries = await self._studio.store.read(lambda library: library.queue.entries())
         if not self.query(OptionList):
             return  # the dialog is being taken down
         options = self.query_one(OptionList)

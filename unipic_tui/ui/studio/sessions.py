@@ -6,7 +6,8 @@ import dataclasses
 
 from unipic_tui.errors import StorageError
 from unipic_tui.jobs import DrawingJob, Job
-from unipic_tui.library.records import Entry, LibraryApi, Session
+from unipic_tui.library import Library
+from unipic_tui.library.records import Entry, Session
 from unipic_tui.ui.desk import Desk, Row
 from unipic_tui.ui.studio.state import Change, State
 
@@ -28,7 +29,7 @@ class Sessions(State):
             The jobs that were running when the program ended.
         """
         await self.store.open()
-        self.sessions = await self.store.read(lambda library: library.sessions())
+        self.sessions = await self.store.read(lambda library: library.sessions.all())
         if self.sessions:
             await self.open_session(self.sessions[0].id)
         interrupted = await self.take_up_queue()
@@ -37,11 +38,11 @@ class Sessions(State):
 
     async def take_up_queue(self) -> list[Entry]:
         """Queue what waits in the library; returns what was interrupted."""
-        self.owns_queue = await self.store.write(lambda library: library.claim_queue())
+        self.owns_queue = await self.store.write(lambda library: library.queue.claim())
         if not self.owns_queue:
             return []
         known = {waiting.ticket for waiting in self.thread.waiting} | {self.running}
-        kept = await self.store.read(lambda library: library.queue())
+        kept = await self.store.read(lambda library: library.queue.entries())
         for entry in kept:
             if entry.state in {"queued", "paused"} and entry.id not in known:
                 await self.submit(entry)
@@ -82,7 +83,7 @@ class Sessions(State):
     async def rename_session(self, name: str) -> None:
         """Give the session on the screen another name."""
         number = self.desk.id
-        await self.store.write(lambda library: library.rename_session(number, name))
+        await self.store.write(lambda library: library.sessions.rename(number, name))
         await self.reload()
 
     async def trash_session(self) -> None:
@@ -90,7 +91,7 @@ class Sessions(State):
         number = self.desk.id
         for entry in self.desk.entries.values():
             self.thread.cancel(entry.id)
-        await self.store.write(lambda library: library.trash_session(number))
+        await self.store.write(lambda library: library.trash.put_session(number))
         self.unfolded.discard(number)
         self.desks.pop(number, None)
         self.new_session()
@@ -100,11 +101,11 @@ class Sessions(State):
 
     async def reload(self) -> None:
         """Read again what is shown, after somebody else or an undo changed it."""
-        self.sessions = await self.store.read(lambda library: library.sessions())
+        self.sessions = await self.store.read(lambda library: library.sessions.all())
         present = {session.id: session for session in self.sessions}
         shown = [present[number] for number in self.desks if number in present]
 
-        def load(library: LibraryApi) -> dict[int, Desk]:
+        def load(library: Library) -> dict[int, Desk]:
             return {session.id: Desk.load(library, session) for session in shown}
 
         self.desks = await self.store.read(load)
@@ -128,7 +129,7 @@ class Sessions(State):
             self.found = None
             self.changed(Change.TREE)
             return
-        entries = await self.store.read(lambda library: library.search(query))
+        entries = await self.store.read(lambda library: library.search.find(query))
         by_session: dict[int, list[Entry]] = {}
         for entry in entries:
             by_session.setdefault(entry.session, []).append(entry)
@@ -153,7 +154,7 @@ class Sessions(State):
             if self.desk.session is not None:
                 return self.desk.id
             name = session_name(prompt)
-            session = await self.store.write(lambda library: library.create_session(name))
+            session = await self.store.write(lambda library: library.sessions.create(name))
             self.sessions.insert(0, session)
             self.desk = self.desks[session.id] = Desk(session)
             self.unfolded.add(session.id)
@@ -176,12 +177,14 @@ class Sessions(State):
         self.thread.submit(entry.id, job, held=entry.state == "paused", resume=state)
 
 
-def _begun(library: LibraryApi, entry: Entry) -> tuple[bytes | None, int]:
+def _begun(library: Library, entry: Entry) -> tuple[bytes | None, int]:
     """The kept state of a job, if any, and how many of its pictures are made."""
-    state = library.load_state(entry.id)
+    state = library.snapshots.load(entry.id)
     if state is not None or not isinstance(entry.job, DrawingJob) or entry.job.count == 1:
         return state, 0
-    return None, sum(picture.entry == entry.id for picture in library.pictures(entry.session))
+    return None, sum(
+        picture.entry == entry.id for picture in library.pictures.of_session(entry.session)
+    )
 
 
 def session_name(prompt: str) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 from unipic_tui.errors import InputError
 from unipic_tui.events import BackendOptions, Loading
 from unipic_tui.jobs import DrawingJob
-from unipic_tui.library.records import Entry, LibraryApi, StoredPicture
+from unipic_tui.library import Library
+from unipic_tui.library.records import Entry, StoredPicture
 from unipic_tui.ui.draft import PlannedJobs
 from unipic_tui.ui.studio.sessions import Sessions
 from unipic_tui.ui.studio.state import Change
@@ -24,8 +25,8 @@ class Work(Sessions):
         """Keep the jobs of a plan and queue them; the first one is chosen."""
         session = await self._session_for(plan.jobs[0].prompt)
 
-        def add(library: LibraryApi) -> list[Entry]:
-            return [library.add_entry(session, job, plan.parent) for job in plan.jobs]
+        def add(library: Library) -> list[Entry]:
+            return [library.entries.add(session, job, plan.parent) for job in plan.jobs]
 
         entries = await self.store.write(add)
         for entry in entries:
@@ -55,7 +56,7 @@ class Work(Sessions):
     async def move(self, entry: Entry, places: int) -> None:
         """Move a waiting job in the queue."""
         self.thread.move(entry.id, places)
-        await self.store.write(lambda library: library.move_in_queue(entry.id, places))
+        await self.store.write(lambda library: library.queue.move(entry.id, places))
         self.changed(Change.QUEUE)
 
     async def retry(self, entry: Entry, *, held: bool = False) -> None:
@@ -83,8 +84,11 @@ class Work(Sessions):
             raise InputError("Only a drawing can be branched off.")
         state, drawn = await self.store.write(
             lambda library: (
-                library.load_state(entry.id),
-                sum(picture.entry == entry.id for picture in library.pictures(entry.session)),
+                library.snapshots.load(entry.id),
+                sum(
+                    picture.entry == entry.id
+                    for picture in library.pictures.of_session(entry.session)
+                ),
             )
         )
         if state is None:
@@ -97,9 +101,9 @@ class Work(Sessions):
             job, prompt=prompt, count=drawn + 1, seed=max(0, seed - drawn)
         )
 
-        def add(library: LibraryApi) -> Entry:
-            added = library.add_entry(entry.session, branched, entry.parent)
-            library.save_state(added.id, state)
+        def add(library: Library) -> Entry:
+            added = library.entries.add(entry.session, branched, entry.parent)
+            library.snapshots.save(added.id, state)
             return added
 
         added = await self.store.write(add)
@@ -111,7 +115,7 @@ class Work(Sessions):
 
     async def _set_state(self, entry: Entry, state: str) -> Entry:
         fresh = await self.store.write(
-            lambda library: library.set_state(entry.id, state)  # type: ignore[arg-type]
+            lambda library: library.entries.set_state(entry.id, state)  # type: ignore[arg-type]
         )
         self._put_entry(fresh)
         return fresh
@@ -137,14 +141,14 @@ class Work(Sessions):
     async def open_file(self, path: Path) -> StoredPicture:
         """Take a picture into the session and choose it."""
         session = await self._session_for(path.stem.replace("-", " ").replace("_", " "))
-        picture = await self.store.write(lambda library: library.import_file(session, path))
-        entry = await self.store.read(lambda library: library.entry(picture.entry))
+        picture = await self.store.write(lambda library: library.importing.file(session, path))
+        entry = await self.store.read(lambda library: library.entries.get(picture.entry))
         self._put_entry(entry)
         self._put_picture(picture)
         self.choose_picture(picture.id)
         return picture
 
-    async def change_picture(self, work: Callable[[LibraryApi], StoredPicture]) -> None:
+    async def change_picture(self, work: Callable[[Library], StoredPicture]) -> None:
         """Have the library change a picture, and show it so."""
         self._put_picture(await self.store.write(work))
         self.changed(Change.CHOICE)
@@ -152,13 +156,13 @@ class Work(Sessions):
     async def mark(self, picture: StoredPicture) -> None:
         """Mark a picture as a favourite, or no longer."""
         await self.change_picture(
-            lambda library: library.set_favourite(picture.id, not picture.favourite)
+            lambda library: library.pictures.set_favourite(picture.id, not picture.favourite)
         )
 
     async def trash_picture(self, picture: StoredPicture) -> None:
         """Move a picture to the trash; its neighbour is chosen."""
         neighbour = self._neighbour(picture.id)
-        await self.store.write(lambda library: library.trash_picture(picture.id))
+        await self.store.write(lambda library: library.trash.put_picture(picture.id))
         await self.reload()
         if neighbour is not None:
             self.choose_picture(neighbour)
@@ -173,7 +177,7 @@ class Work(Sessions):
         if entry is None:
             return ""
         self.thread.cancel(entry.id)
-        await self.store.write(lambda library: library.trash_entry(entry.id))
+        await self.store.write(lambda library: library.trash.put_entry(entry.id))
         await self.reload()
         return "The job is in the trash."
 
@@ -187,6 +191,6 @@ class Work(Sessions):
 
     async def undo(self) -> str | None:
         """Bring back what was trashed last; a few words about it."""
-        words = await self.store.write(lambda library: library.undo_trash())
+        words = await self.store.write(lambda library: library.trash.undo())
         await self.reload()
         return words

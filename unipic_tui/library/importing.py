@@ -1,4 +1,4 @@
-"""Taking in pictures from anywhere."""
+"""Importing pictures from anywhere."""
 
 from __future__ import annotations
 
@@ -13,16 +13,20 @@ from PIL.PngImagePlugin import PngInfo
 
 from unipic_tui.errors import UnipicError
 from unipic_tui.files import read_bytes
-from unipic_tui.library.content import content_hash, png_size
-from unipic_tui.library.foreign import OWN, Making, read_making
-from unipic_tui.library.records import StoredPicture
-from unipic_tui.library.trash import Trash
+from unipic_tui.jobs import job_to_dict
+from unipic_tui.library.entries import Entries
+from unipic_tui.library.foreign import FILE, OWN, Making, read_making
+from unipic_tui.library.pictures import Pictures
+from unipic_tui.library.pixels import content_hash, png_size
+from unipic_tui.library.records import StoredPicture, now
+from unipic_tui.library.sidecars import EntrySidecar, PictureSidecar
+from unipic_tui.library.storage import Storage
 from unipic_tui.metadata import encode_png
 from unipic_tui.parameters import format_parameters
 from unipic_tui.pictures import load_image, open_image
 
 MAX_BYTES = 256 << 20
-"""Largest picture file that is taken in."""
+"""Largest picture file that is imported."""
 SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".avif"}
 )
@@ -37,7 +41,7 @@ class Imported:
         path: the file.
         picture: the picture in the library; for a duplicate, the one that was there already.
         duplicate: whether the library had a picture that shows exactly the same.
-        problem: why it was not taken in, or "".
+        problem: why it was not imported, or "".
     """
 
     path: Path
@@ -46,11 +50,16 @@ class Imported:
     problem: str = ""
 
 
-class Imports(Trash):
-    """The part of the library that takes in files."""
+class Importing:
+    """Imports files into a library."""
 
-    def import_file(self, session: int, path: Path) -> StoredPicture:
-        """Take a picture from anywhere into the session, as an entry of its own.
+    def __init__(self, storage: Storage, entries: Entries, pictures: Pictures) -> None:
+        self._database = storage.database
+        self._entries = entries
+        self._pictures = pictures
+
+    def file(self, session: int, path: Path) -> StoredPicture:
+        """Import a picture into the session, as an entry of its own.
 
         What its file says about how it was made (our own job, or another tool's prompt, seed and
         settings) becomes its job. The file itself stays as it is.
@@ -60,74 +69,62 @@ class Imports(Trash):
             StorageError: it cannot be read, or the library not be written.
         """
         image = load_image(path)
-        return self._take_in(session, path, image, content_hash(image))
+        return self._import(session, path, image, content_hash(image))
 
-    def _take_in(self, session: int, path: Path, image: Image, digest: str) -> StoredPicture:
-        making = read_making(path, path.stem)
-        data = _png(path, image, making)
-        with self.database.write() as transaction:
-            entry = self._insert_entry(
-                transaction, session, making.job, None, state="done", origin=making.origin
-            )
-            picture = self._insert_picture(
-                entry,
-                data,
-                making.job,
-                size=image.size,
-                digest=digest,
-                model=making.model,
-                name=None if making.origin == OWN else path.stem,
-            )
-        return self.picture(picture)
-
-    def import_paths(self, session: int, paths: Sequence[Path]) -> Iterator[Imported]:
-        """Take in pictures and folders of pictures, one after the other, as they are iterated.
+    def paths(self, session: int, paths: Sequence[Path]) -> Iterator[Imported]:
+        """Import pictures and folders of pictures, one after the other, as they are iterated.
 
         Folders are searched to any depth, in order of their names; links in them are not followed.
         A picture that the library has already is passed over. One bad file does not stop the rest.
         """
         for path in paths:
             for file in _files(path):
-                yield self._import_one(session, file)
+                yield self._import_or_say_why(session, file)
 
-    def _import_one(self, session: int, path: Path) -> Imported:
+    def _import_or_say_why(self, session: int, path: Path) -> Imported:
         try:
             image = load_image(path)
             digest = content_hash(image)
-            row = self.database.row(
+            row = self._database.row(
                 "SELECT id FROM pictures WHERE hash = ? AND trash IS NULL LIMIT 1", (digest,)
             )
             if row is not None:
-                return Imported(path, self.picture(row["id"]), duplicate=True)
-            return Imported(path, self._take_in(session, path, image, digest))
+                return Imported(path, self._pictures.get(row["id"]), duplicate=True)
+            return Imported(path, self._import(session, path, image, digest))
         except UnipicError as error:
             return Imported(path, problem=error.message)
 
-    # duplicates
+    def _import(self, session: int, path: Path, image: Image, digest: str) -> StoredPicture:
+        making, data, picture = describe_file(path, digest=digest)
+        file = _png(path, image, making)
+        own = making.origin == OWN
+        title = (making.job.prompt, making.job.seed) if own else (path.stem, None)
+        with self._database.write() as transaction:
+            entry = self._entries.insert(transaction, session, data)
+            number = self._pictures.insert(transaction, entry, picture, file, image.size, title)
+            return self._pictures.get(number)
 
-    def duplicates(self) -> list[list[StoredPicture]]:
-        """Groups of pictures that show exactly the same, each with the oldest first."""
-        self._hash_all()
-        groups: dict[str, list[int]] = {}
-        for row in self.database.rows(
-            """SELECT id, hash FROM pictures WHERE trash IS NULL AND hash IN (
-                SELECT hash FROM pictures WHERE trash IS NULL AND hash IS NOT NULL
-                GROUP BY hash HAVING count(*) > 1) ORDER BY id"""
-        ):
-            groups.setdefault(row["hash"], []).append(row["id"])
-        return [[self.picture(number) for number in group] for group in groups.values()]
 
-    def _hash_all(self) -> None:
-        """Hash pictures that an earlier version kept without; a damaged one has no hash."""
-        for row in self.database.rows("SELECT id, path FROM pictures WHERE hash IS NULL"):
-            try:
-                digest = content_hash(load_image(self.folder / row["path"]))
-            except UnipicError:
-                continue
-            with self.database.write() as transaction:
-                transaction.execute(
-                    "UPDATE pictures SET hash = ? WHERE id = ?", (digest, row["id"])
-                )
+def describe_file(
+    path: Path, *, created: str = "", digest: str | None = None
+) -> tuple[Making, EntrySidecar, PictureSidecar]:
+    """How a picture file was made, as an entry with one picture that the library can keep.
+
+    Args:
+        path: the file.
+        created: when it was made; the present time where that is left out.
+        digest: the hash of its pixels, where it is known.
+
+    Raises:
+        InputError: the file is no picture, or is damaged or too large.
+        StorageError: it is missing or cannot be read.
+    """
+    making = read_making(path, path.stem)
+    job, created = job_to_dict(making.job), created or now()
+    seed = None if making.origin == FILE else making.job.seed
+    entry = EntrySidecar(job=job, state="done", created=created, origin=making.origin)
+    picture = PictureSidecar(job=job, seed=seed, model=making.model, created=created, hash=digest)
+    return making, entry, picture
 
 
 def _files(path: Path) -> Iterator[Path]:

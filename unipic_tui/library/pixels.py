@@ -1,4 +1,4 @@
-"""What a picture file shows, and whether the file is whole."""
+"""What a picture file shows, as a hash of its pixels, and whether the file is whole."""
 
 from __future__ import annotations
 
