@@ -60,3 +60,16 @@ def test_best_of_counts_the_picture_the_model_chose(
     assert scorer.drawn == 12
     assert (scorer.score.overall > 0.9) is right, scorer.score.to_dict()
     assert right or scorer.score.overall < 0.4
+
+
+def test_numbers_below_one_and_a_missing_checkpoint_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments, said in (
+        (["--n", "0"], "must be at least 1"),
+        (["--checkpoint", str(tmp_path / "none")], "is missing"),
+    ):
+        with pytest.raises(SystemExit) as stopped:
+            scoring.main(arguments)
+        assert stopped.value.code != 0
+        assert said in capsys.readouterr().err

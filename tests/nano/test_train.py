@@ -1,5 +1,6 @@
 """Training, a few steps of it: that it runs, learns, resumes and writes a checkpoint."""
 
+import dataclasses
 import json
 from collections import defaultdict
 from functools import partial
@@ -40,7 +41,8 @@ from unipic_tui.nano.train.noising import (
     stratified_timesteps,
 )
 from unipic_tui.nano.train.padding import pad_prompts
-from unipic_tui.nano.train.samples import drawing_sample
+from unipic_tui.nano.train.replay_buffer import ReplayBuffer
+from unipic_tui.nano.train.samples import TrainingSample, drawing_sample
 from unipic_tui.nano.world.detect import detect
 from unipic_tui.nano.world.render import render_batch
 from unipic_tui.nano.world.scene import generator
@@ -220,6 +222,19 @@ def test_training_draws_no_prompt_that_is_scored(codec: PromptCodec) -> None:
     drawn = {drawing_sample(codec, rng).prompt for _ in range(600)}
     assert not drawn & {codec.draw(prompt) for prompt in scored}
     assert len(drawn) > 300
+
+
+def test_a_replay_buffer_replaces_its_oldest_samples_one_by_one(codec: PromptCodec) -> None:
+    made = iter(range(100))
+    rng = generator("train", 8)
+
+    def make() -> TrainingSample:
+        return dataclasses.replace(drawing_sample(codec, rng), answer=(next(made),))
+
+    buffer = ReplayBuffer(make, lambda scenes: torch.zeros(len(scenes), 1, 1), size=5)
+    for expected in ([0, 1, 2], [5, 1, 2, 3, 4], [5, 6, 7, 8, 4]):
+        buffer.refill(3)
+        assert [sample.answer[0] for sample, _, _ in buffer.entries] == expected
 
 
 def test_torchrun_takes_no_flag_of_ours_for_its_own() -> None:

@@ -238,11 +238,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m unipic_tui.nano.score", description=__doc__)
     add = parser.add_argument
     add("--seed", type=int, default=0, help="random seed of the prompts (default: 0)")
-    add("--n", type=int, default=200, help="prompts, edits, descriptions, questions (default: 200)")
+    add("--n", type=int, default=200, help="number of items of each task (default: 200)")
     add("--checkpoint", type=Path, help="folder of the checkpoint (default: the embedded model)")
-    add("--quality", choices=("exact", "full", "fast"), default="full", help="(default: full)")
+    add("--quality", choices=("exact", "full", "fast"), default="full", help="default: full")
     add("--guidance", type=float, help="guidance scale of drawing (default: the checkpoint's)")
-    add("--edit-guidance", type=float, help="that of editing (default: the checkpoint's)")
+    add("--edit-guidance", type=float, help="guidance scale of editing (default: likewise)")
     add(
         "--best-of",
         type=int,
