@@ -1,4 +1,4 @@
-"""Database rows for what the files beside the pictures say, be they new or found."""
+"""Database rows for what the JSON files next to the pictures say, be they new or found."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """What the library keeps, as immutable records, and how they are read from database rows.
 
-A *session* holds *entries*; an entry is one job that was asked for, with its state. An entry that
+A *session* holds *entries*; an entry is one job with its state. An entry that
 draws has *pictures*; an entry that describes has an answer. An entry made from a picture (an edit,
 a description, a redrawn region) names that picture as its parent, so that a session is a forest.
 """
@@ -63,7 +63,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One job that was asked for.
+    """One job, with its state.
 
     Attributes:
         parent: id of the picture it was made from, if any.

@@ -1,4 +1,4 @@
-"""The small JSON files beside the pictures, from which the database can be rebuilt.
+"""The small JSON files next to the pictures, from which the database can be rebuilt.
 
 A picture file holds its job. What it does not hold is kept by one file a job, written whole each
 time it changes: state, answer, session, the picture it was made from, and its pictures' names,
