@@ -188,6 +188,13 @@ class Parent:
             case {"crashed": reason}:
                 self.faults.append(f"a child crashed: {reason}")
 
+    def rename_by_hand(self, chance: random.Random) -> None:
+        """Give a session's folder another name, as a person may while no program runs."""
+        folders = sorted((self.folder / "sessions").iterdir())
+        if folders:
+            chosen = chance.choice(folders)
+            chosen.rename(chosen.with_name(f"by-hand-{chance.randrange(10**9)}"))
+
     def look(self, thorough: bool) -> None:
         """What must hold after every restart."""
         library = Library.open(self.folder)
@@ -247,6 +254,8 @@ def main() -> None:
         parent.look(thorough=number % 25 == 24 or number == kills - 1)
         if parent.faults:
             break
+        if chance.random() < 0.1:
+            parent.rename_by_hand(chance)
     print(
         json.dumps(
             {

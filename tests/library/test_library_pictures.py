@@ -55,7 +55,6 @@ def test_marks_are_kept(library: Library) -> None:
     assert marked.note == "for the cover"
     assert marked.tags == ("sea", "two words", "灯塔")
     assert library.pictures.get(picture.id) == marked
-    assert library.pictures.tags() == [("sea", 1), ("two words", 1), ("灯塔", 1)]
     assert library.pictures.set_tags(picture.id, []).tags == ()
     assert not library.pictures.set_favourite(picture.id, False).favourite
 
@@ -125,12 +124,6 @@ def test_moving_to_the_same_session_changes_nothing(library: Library) -> None:
     session = library.sessions.create("x")
     _, (picture,) = draw(library, session.id)
     assert library.pictures.move(picture.id, session.id) == picture
-
-
-def test_a_picture_is_found_by_its_path(library: Library, tmp_path: Path) -> None:
-    _, (picture,) = draw(library, library.sessions.create("x").id)
-    assert library.pictures.at(picture.path) == picture
-    assert library.pictures.at(tmp_path / "other.png") is None
 
 
 def test_a_full_disk_is_a_sentence_and_leaves_nothing(

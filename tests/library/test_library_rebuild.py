@@ -59,17 +59,13 @@ def left(folder: Path) -> Path:
 def test_everything_comes_back(left: Path) -> None:
     library = Library.open(left)
     shown, there, words = everything(library), files(left), library.search.find("fox")
-    prompts, tags = library.search.prompts(), library.pictures.tags()
+    prompts = library.search.prompts()
     library.close()
     found = rebuild(left)
     assert found.problems == []
     library = Library.open(left)
     assert everything(library) == shown
-    assert (library.search.find("fox"), library.search.prompts(), library.pictures.tags()) == (
-        words,
-        prompts,
-        tags,
-    )
+    assert (library.search.find("fox"), library.search.prompts()) == (words, prompts)
     assert files(left) == there
     assert list(library.health.check(deep=True)) == []
     assert (left / "library.db.old").is_file()
@@ -80,7 +76,7 @@ def test_everything_comes_back(left: Path) -> None:
         library.trash.undo()
     assert len(library.sessions.all()) == 3
     assert len(library.search.find("deleted session")) == 1
-    assert library.pictures.count(3) == 2
+    assert len(library.pictures.of_session(3)) == 2
     assert list(library.health.check(deep=True)) == []
     library.close()
 

@@ -67,6 +67,8 @@ def test_a_library_of_version_1_is_brought_up_to_date(folder: Path) -> None:
     library.trash.put_picture(copy.id)
     assert library.trash.undo() is not None
     assert [problem.repaired for problem in library.health.check(repair=True)] == [True] * 3
+    assert list(library.health.check(deep=True, repair=True)) == []
+    assert library.database.number("SELECT count(*) FROM pictures WHERE hash IS NULL") == 0
     assert list(library.health.check(deep=True)) == []
     assert library.database.number("PRAGMA user_version") == schema.VERSION
     library.close()

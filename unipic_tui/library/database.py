@@ -93,9 +93,10 @@ class Transaction:
         self.touched: dict[int, None] = {}
         self._undo: list[Callable[[], object]] = []
 
-    def insert(self, sql: str, values: tuple[object, ...]) -> int:
+    def insert(self, table: str, **values: object) -> int:
         """Insert a row; its number. (RETURNING is younger than some systems' SQLite.)"""
-        return int(self.connection.execute(sql, values).lastrowid or 0)
+        sql = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})"
+        return int(self.connection.execute(sql, tuple(values.values())).lastrowid or 0)
 
     def touch(self, entry: int) -> None:
         """Note that what is kept of an entry changed: its file is written before the commit."""

@@ -1,4 +1,4 @@
-"""Entries: the jobs that were asked for, with their states and answers."""
+"""Entries: jobs with their states and answers."""
 
 from __future__ import annotations
 

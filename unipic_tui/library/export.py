@@ -32,7 +32,6 @@ from unipic_tui.library.records import Session, StoredPicture
 from unipic_tui.pictures import load_image
 
 Kind = Literal["folder", "zip", "html", "sheet"]
-KINDS: tuple[Kind, ...] = ("folder", "zip", "html", "sheet")
 _BY_SUFFIX: dict[str, Kind] = {".zip": "zip", ".html": "html", ".htm": "html", ".png": "sheet"}
 
 

@@ -1,4 +1,4 @@
-"""Comparing rows and files, and repairing what a kill or a person left out of step."""
+"""Comparing rows and files, and repairing what a kill or a person left different."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ class Health:
     def _check_pictures(self, orphans: Orphans, deep: bool, repair: bool) -> Iterator[Mismatch]:
         for row in self._database.rows(_PICTURES):
             try:
-                problem = self._picture_problem(row, deep)
+                problem = self._picture_problem(row, deep, repair)
             except UnipicError as error:
                 problem = error.message
             if problem:
@@ -195,7 +195,7 @@ class Health:
             transaction.touch(row["entry"])
         return Mismatch(row["path"], f"{what}: its new place was noted.", repaired=True)
 
-    def _picture_problem(self, row: sqlite3.Row, deep: bool) -> str:
+    def _picture_problem(self, row: sqlite3.Row, deep: bool, repair: bool) -> str:
         name = shown_path(row["path"])
         path = self._storage.path(row["path"])
         if not path.is_file():
@@ -205,8 +205,16 @@ class Health:
             return f"{name} is damaged or cut short: bring it back from a backup."
         if size != (row["width"], row["height"]):
             return f"{name} is {size[0]}×{size[1]} pixels, not the picture that was saved."
-        if deep and row["hash"] is not None and content_hash(load_image(path)) != row["hash"]:
+        digest = content_hash(load_image(path)) if deep else row["hash"]
+        if row["hash"] is not None and digest != row["hash"]:
             return f"{name} shows something else than what was saved: it was changed."
+        if digest != row["hash"] and repair:
+            # Version 1 kept none.
+            with self._database.write() as transaction:
+                transaction.execute(
+                    "UPDATE pictures SET hash = ? WHERE id = ?", (digest, row["id"])
+                )
+                transaction.touch(row["entry"])
         return ""
 
     def _check_unknown_entries(self, orphans: Orphans, repair: bool) -> Iterator[Mismatch]:

@@ -1,4 +1,4 @@
-"""Database rows for what the files beside the pictures say, be they new or found."""
+"""Database rows for what the JSON files next to the pictures say, be they new or found."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from unipic_tui.library.sidecars import EntrySidecar, PictureSidecar, SessionSid
 
 def insert_session(transaction: Transaction, data: SessionSidecar, folder: str) -> int:
     """A row for a session whose folder has that name; it becomes the latest used one."""
+    used = transaction.execute("SELECT 1 + coalesce(max(used), 0) FROM sessions").fetchone()[0]
     return transaction.insert(
-        """INSERT INTO sessions (id, uid, name, folder, created, next_number, trash, used)
-        VALUES (?, ?, ?, ?, ?, ?, ?, (SELECT 1 + coalesce(max(used), 0) FROM sessions))""",
-        (
-            _free_number(transaction, "sessions", data.id),
-            _free_uid(transaction, "sessions", data.uid),
-            *(data.name, folder, data.created, data.next_number),
-            deletion(transaction, data.trash),
-        ),
+        "sessions",
+        **_identity(transaction, "sessions", data),
+        name=data.name,
+        folder=folder,
+        created=data.created,
+        used=used,
+        next_number=data.next_number,
     )
 
 
@@ -31,6 +31,7 @@ def insert_entry(
     """A row for an entry; its number is kept where it is free.
 
     Args:
+        transaction: the write that it is part of.
         data: the entry; its pictures and its parent are not looked at.
         session: the session that it belongs to.
         folder: the folder that its file is written to, from the library.
@@ -39,17 +40,20 @@ def insert_entry(
     job = json.dumps(dict(data.job))
     made = job_of(job)
     entry = transaction.insert(
-        """INSERT INTO entries (id, uid, session, mode, prompt, job, state, position, answer,
-            error, created, seconds, origin, file, trash)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
-        (
-            _free_number(transaction, "entries", data.id),
-            _free_uid(transaction, "entries", data.uid),
-            *(session, made.mode, clean(made.prompt), job),
-            "interrupted" if data.state == "running" else data.state,
-            *(data.position, data.answer, data.error, data.created, data.seconds, data.origin),
-            *(file or f"new/{new_uid()}", deletion(transaction, data.trash)),
-        ),
+        "entries",
+        **_identity(transaction, "entries", data),
+        session=session,
+        mode=made.mode,
+        prompt=clean(made.prompt),
+        job=job,
+        state="interrupted" if data.state == "running" else data.state,
+        position=data.position,
+        answer=data.answer,
+        error=data.error,
+        created=data.created,
+        seconds=data.seconds,
+        origin=data.origin,
+        file=file or f"new/{new_uid()}",
     )
     if not file:
         file = f"{folder}/{ENTRIES}/{entry_name(entry)}"
@@ -65,23 +69,30 @@ def insert_picture(
     """A row for a picture of an entry, which belongs to the entry's session.
 
     Args:
+        transaction: the write that it is part of.
         data: the picture.
         entry: the entry's number.
         path: its file, from the library.
         size: width and height, in pixels.
     """
+    sql = "SELECT session FROM entries WHERE id = ?"
     picture = transaction.insert(
-        """INSERT INTO pictures (id, uid, entry, session, place, path, width, height, seed, model,
-            job, created, seconds, favourite, note, hash, trash)
-        VALUES (?, ?, ?, (SELECT session FROM entries WHERE id = ?), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-            ?, ?, ?)""",
-        (
-            _free_number(transaction, "pictures", data.id),
-            _free_uid(transaction, "pictures", data.uid),
-            *(entry, entry, data.place, path, *size, seed_to_row(data.seed), data.model),
-            *(json.dumps(dict(data.job)), data.created, data.seconds, data.favourite, data.note),
-            *(data.hash, deletion(transaction, data.trash)),
-        ),
+        "pictures",
+        **_identity(transaction, "pictures", data),
+        entry=entry,
+        session=transaction.execute(sql, (entry,)).fetchone()[0],
+        place=data.place,
+        path=path,
+        width=size[0],
+        height=size[1],
+        seed=seed_to_row(data.seed),
+        model=data.model,
+        job=json.dumps(dict(data.job)),
+        created=data.created,
+        seconds=data.seconds,
+        favourite=data.favourite,
+        note=data.note,
+        hash=data.hash,
     )
     transaction.executemany(
         "INSERT OR IGNORE INTO tags VALUES (?, ?)", [(picture, tag) for tag in data.tags]
@@ -94,25 +105,33 @@ def insert_picture(
     return picture
 
 
-def deletion(transaction: Transaction, mark: TrashMark | None) -> int | None:
+def deletion(transaction: Transaction, mark: TrashMark) -> int:
     """The row of the deletion that a mark names, inserted where it is not there."""
-    if mark is None:
-        return None
     row = transaction.execute("SELECT id FROM trash WHERE uid = ?", (mark.uid,)).fetchone()
     if row is not None:
         return int(row["id"])
     return transaction.insert(
-        "INSERT INTO trash (id, uid, label, created) VALUES (?, ?, ?, ?)",
-        (_free_number(transaction, "trash", mark.id), mark.uid, mark.label, mark.created),
+        "trash",
+        id=_free_number(transaction, "trash", mark.id),
+        uid=mark.uid,
+        label=mark.label,
+        created=mark.created,
     )
+
+
+def _identity(
+    transaction: Transaction, table: str, data: SessionSidecar | EntrySidecar | PictureSidecar
+) -> dict[str, object]:
+    """The number and the uid where these are free, and the deletion that it is in, if any."""
+    taken = transaction.execute(f"SELECT 1 FROM {table} WHERE uid = ?", (data.uid,)).fetchone()
+    return {
+        "id": _free_number(transaction, table, data.id),
+        # Another row has it when a folder was copied by hand.
+        "uid": new_uid() if taken is not None or not data.uid else data.uid,
+        "trash": None if data.trash is None else deletion(transaction, data.trash),
+    }
 
 
 def _free_number(transaction: Transaction, table: str, number: int) -> int | None:
     taken = transaction.execute(f"SELECT 1 FROM {table} WHERE id = ?", (number,)).fetchone()
     return number if number > 0 and taken is None else None
-
-
-def _free_uid(transaction: Transaction, table: str, uid: str) -> str:
-    """The uid, or a new one where another row has it: a folder was copied by hand."""
-    taken = transaction.execute(f"SELECT 1 FROM {table} WHERE uid = ?", (uid,)).fetchone()
-    return new_uid() if taken is not None or not uid else uid

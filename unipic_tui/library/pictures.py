@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from unipic_tui.events import Picture
 from unipic_tui.files import write_atomic
@@ -120,23 +119,6 @@ class Pictures:
         )
         return [picture_of(row, self._storage.folder) for row in rows]
 
-    def count(self, session: int) -> int:
-        """How many pictures a session shows."""
-        return self._database.number(
-            "SELECT count(*) FROM pictures WHERE session = ? AND trash IS NULL", (session,)
-        )
-
-    def at(self, path: Path) -> StoredPicture | None:
-        """The picture whose file lies at ``path``, or None."""
-        try:
-            relative = path.resolve().relative_to(self._storage.folder.resolve()).as_posix()
-        except (OSError, ValueError):
-            return None
-        row = self._database.row(
-            SELECT_PICTURES + "WHERE p.path = ? AND p.trash IS NULL", (relative,)
-        )
-        return picture_of(row, self._storage.folder) if row is not None else None
-
     def set_favourite(self, picture: int, favourite: bool) -> StoredPicture:
         """Mark a picture as a favourite, or no longer."""
         with self._database.write() as transaction:
@@ -160,14 +142,6 @@ class Pictures:
             )
             self._changed(transaction, picture)
         return self.get(picture)
-
-    def tags(self) -> list[tuple[str, int]]:
-        """All tags with how many pictures have them, the most used first."""
-        rows = self._database.rows(
-            """SELECT tag, count(*) AS times FROM tags JOIN pictures p ON p.id = picture
-            WHERE p.trash IS NULL GROUP BY tag ORDER BY times DESC, tag"""
-        )
-        return [(row["tag"], row["times"]) for row in rows]
 
     def _change(self, transaction: Transaction, picture: int, column: str, value: object) -> None:
         self.get(picture)

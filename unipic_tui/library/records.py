@@ -1,6 +1,6 @@
 """What the library keeps, as immutable records, and how they are read from database rows.
 
-A *session* holds *entries*; an entry is one job that was asked for, with its state. An entry that
+A *session* holds *entries*; an entry is one job with its state. An entry that
 draws has *pictures*; an entry that describes has an answer. An entry made from a picture (an edit,
 a description, a redrawn region) names that picture as its parent, so that a session is a forest.
 """
@@ -60,7 +60,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One job that was asked for.
+    """One job, with its state.
 
     Attributes:
         parent: id of the picture it was made from, if any.
@@ -224,49 +224,34 @@ def _with_source(job: Job, library: Path, source: str | None) -> Job:
 
 def session_of(row: sqlite3.Row, library: Path) -> Session:
     """The session of a row of `SELECT_SESSIONS`."""
-    return Session(
-        id=row["id"],
-        name=row["name"],
-        folder=inside(library, f"{SESSIONS}/{row['folder']}"),
-        created=moment(row["created"]),
-        pictures=row["pictures"],
-    )
+    folder = inside(library, f"{SESSIONS}/{row['folder']}")
+    return Session(**same_values(Session, row, folder=folder, created=moment(row["created"])))
 
 
 def entry_of(row: sqlite3.Row, library: Path) -> Entry:
     """The entry of a row of `SELECT_ENTRIES`."""
-    state: State = row["state"]
-    return Entry(
-        id=row["id"],
-        session=row["session"],
-        parent=row["parent"],
-        job=_with_source(job_of(row["job"]), library, row["source_path"]),
-        state=state,
-        position=row["position"],
-        answer=row["answer"],
-        error=row["error"],
-        created=moment(row["created"]),
-        seconds=row["seconds"],
-        origin=row["origin"],
-    )
+    job = _with_source(job_of(row["job"]), library, row["source_path"])
+    return Entry(**same_values(Entry, row, job=job, created=moment(row["created"])))
 
 
 def picture_of(row: sqlite3.Row, library: Path) -> StoredPicture:
     """The picture of a row of `SELECT_PICTURES`."""
-    return StoredPicture(
-        id=row["id"],
-        entry=row["entry"],
-        session=row["session"],
+    values = same_values(
+        StoredPicture,
+        row,
         index=row["place"],
         path=inside(library, row["path"]),
-        width=row["width"],
-        height=row["height"],
         job=_with_source(job_of(row["job"]), library, row["source_path"]),
-        model=row["model"],
         created=moment(row["created"]),
         favourite=bool(row["favourite"]),
         tags=tuple(json.loads(row["tags"])),
-        note=row["note"],
-        origin=row["origin"],
         seed=seed_of_row(row["seed"]),
     )
+    return StoredPicture(**values)
+
+
+def same_values(kind: type, row: sqlite3.Row, **others: object) -> dict[str, Any]:
+    """What makes a dataclass of a row: the values of the columns named like fields, and others."""
+    columns = set(row.keys())
+    names = (field.name for field in dataclasses.fields(kind))
+    return {name: row[name] for name in names if name in columns and name not in others} | others

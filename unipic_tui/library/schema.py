@@ -80,7 +80,8 @@ _VERSION_1 = (
 )
 
 _VERSION_2 = (
-    # Content is compared by a hash of the pixels; rows from version 1 are hashed when asked for.
+    # Content is compared by a hash of the pixels; rows from version 1 get theirs in a
+    # deep check that repairs.
     "ALTER TABLE pictures ADD COLUMN hash TEXT",
     "CREATE INDEX pictures_hash ON pictures (hash) WHERE hash IS NOT NULL",
     "CREATE INDEX pictures_seed ON pictures (seed)",
@@ -89,7 +90,7 @@ _VERSION_2 = (
     "ALTER TABLE entries ADD COLUMN origin TEXT NOT NULL DEFAULT ''",
     # Folder names that sessions had and have no more: no name is used twice.
     "CREATE TABLE names (folder TEXT PRIMARY KEY) WITHOUT ROWID",
-    # Files on their way: a kill between the move and the commit is mended from these rows.
+    # Files on their way: a kill between the move and the commit is repaired from these rows.
     """CREATE TABLE moves (
         id INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, target TEXT)""",
 )

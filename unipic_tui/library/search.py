@@ -39,7 +39,7 @@ _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\U00020000-\U0003ffff]"
 )
-# Either form is right; this one is quick where few pictures have what is asked for.
+# Either form is right; this one is quick where few pictures match.
 _AMONG_PICTURES = "e.id IN (SELECT p.entry FROM pictures p WHERE p.trash IS NULL AND {})"
 
 

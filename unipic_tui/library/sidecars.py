@@ -1,4 +1,4 @@
-"""The small JSON files beside the pictures, from which the database can be rebuilt.
+"""The small JSON files next to the pictures, from which the database can be rebuilt.
 
 A picture file holds its job. What it does not hold is kept by one file a job, written whole each
 time it changes: state, answer, session, the picture it was made from, and its pictures' names,
@@ -14,8 +14,8 @@ import contextlib
 import json
 import math
 import sqlite3
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -32,6 +32,7 @@ from unipic_tui.library.records import (
     moment,
     new_uid,
     now,
+    same_values,
     seed_of_row,
     stamp,
 )
@@ -124,8 +125,7 @@ def session_sidecar(rows: Transaction | sqlite3.Connection, session: int) -> Ses
     row = rows.execute(
         f"SELECT s.*, {_MARK.format('s')} FROM sessions s WHERE id = ?", (session,)
     ).fetchone()
-    names = ("uid", "id", "name", "created", "used", "next_number")
-    return SessionSidecar(**{name: row[name] for name in names}, trash=_mark(row))
+    return SessionSidecar(**same_values(SessionSidecar, row, trash=_mark(row)))
 
 
 def write_session(library: Path, transaction: Transaction, session: int) -> None:
@@ -161,26 +161,31 @@ def entry_sidecar(rows: Transaction | sqlite3.Connection, entry: int) -> EntrySi
         FROM pictures p WHERE entry = ? ORDER BY id""",
         (entry,),
     ).fetchall()
-    same = ("uid", "id", "state", "position", "answer", "error", "created", "seconds", "origin")
-    shared = ("uid", "id", "place", "model", "created", "seconds", "note", "hash")
     return EntrySidecar(
-        **{name: row[name] for name in same},
-        session=row["session_uid"],
-        parent=row["parent_uid"],
-        job=_plain(job_of(row["job"])),
-        trash=_mark(row),
-        pictures=tuple(
-            PictureSidecar(
-                **{name: picture[name] for name in shared},
-                file=picture["path"].removeprefix(home),
-                job=_plain(job_of(picture["job"])),
-                seed=seed_of_row(picture["seed"]),
-                favourite=bool(picture["favourite"]),
-                tags=tuple(json.loads(picture["tags"])),
-                trash=_mark(picture),
-            )
-            for picture in pictures
-        ),
+        **same_values(
+            EntrySidecar,
+            row,
+            session=row["session_uid"],
+            parent=row["parent_uid"],
+            job=_plain(job_of(row["job"])),
+            trash=_mark(row),
+            pictures=tuple(_picture_sidecar(picture, home) for picture in pictures),
+        )
+    )
+
+
+def _picture_sidecar(row: sqlite3.Row, home: str) -> PictureSidecar:
+    return PictureSidecar(
+        **same_values(
+            PictureSidecar,
+            row,
+            file=row["path"].removeprefix(home),
+            job=_plain(job_of(row["job"])),
+            seed=seed_of_row(row["seed"]),
+            favourite=bool(row["favourite"]),
+            tags=tuple(json.loads(row["tags"])),
+            trash=_mark(row),
+        )
     )
 
 
@@ -222,69 +227,35 @@ def _write(path: Path, data: Mapping[str, Any], transaction: Transaction) -> Non
 
 def read_session(path: Path) -> SessionSidecar:
     """What a ``session.json`` holds; raises `StorageError` when it is none."""
-    values = _Values(path)
-    return SessionSidecar(
-        uid=values.text("uid"),
-        id=values.whole("id"),
-        name=" ".join(values.text("name").split()),
-        created=values.time("created"),
-        used=values.whole("used"),
-        next_number=max(1, values.whole("next_number")),
-        trash=values.mark(),
-    )
+    data = SessionSidecar(**_Values(path).of(SessionSidecar))
+    return replace(data, name=" ".join(data.name.split()), next_number=max(1, data.next_number))
 
 
 def read_entry(path: Path) -> EntrySidecar:
     """What an entry's file holds; raises `StorageError` when it is none."""
     values = _Values(path)
-    state = values.text("state")
-    pictures = values.data.get("pictures")
-    return EntrySidecar(
-        uid=values.text("uid"),
-        id=values.whole("id"),
-        session=values.text("session"),
-        parent=values.text("parent") or None,
-        job=values.job(),
-        state=state if state in _STATES else "interrupted",
-        position=values.number("position"),
-        answer=values.text("answer"),
-        error=values.text("error"),
-        created=values.time("created"),
-        seconds=values.number("seconds"),
-        origin=values.text("origin"),
-        trash=values.mark(),
-        pictures=tuple(
-            _picture(values, _Values(path, each))
-            for each in (pictures if isinstance(pictures, list) else [])
-            if isinstance(each, dict)
-        ),
+    data = EntrySidecar(**values.of(EntrySidecar), job=values.job())
+    listed = values.data.get("pictures")
+    pictures = tuple(
+        _picture(_Values(path, each), values.data["format"] == 1 and data.origin != "file")
+        for each in (listed if isinstance(listed, list) else [])
+        if isinstance(each, dict)
     )
+    state = data.state if data.state in _STATES else "interrupted"
+    return replace(data, state=state, pictures=pictures)
 
 
-def _picture(entry: _Values, values: _Values) -> PictureSidecar:
-    tags = values.data.get("tags")
+def _picture(values: _Values, seed_of_job: bool) -> PictureSidecar:
     job = values.job()
-    seed = values.data.get("seed")
-    if entry.data["format"] == 1 and entry.data.get("origin") != "file":
-        seed = job.get("seed")
+    seed = (job if seed_of_job else values.data).get("seed")
     known = isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed <= _MAX_SEED
+    tags = values.data.get("tags")
+    tags = tags if isinstance(tags, list) else []
     return PictureSidecar(
-        uid=values.text("uid"),
-        id=values.whole("id"),
-        place=values.whole("place"),
-        file=values.text("file"),
+        **values.of(PictureSidecar),
         job=job,
         seed=seed if known else None,
-        model=values.text("model"),
-        created=values.time("created"),
-        seconds=values.number("seconds"),
-        favourite=values.data.get("favourite") is True,
-        tags=tuple(clean(tag) for tag in tags if isinstance(tag, str))
-        if isinstance(tags, list)
-        else (),
-        note=values.text("note"),
-        hash=values.text("hash") or None,
-        trash=values.mark(),
+        tags=tuple(clean(tag) for tag in tags if isinstance(tag, str)),
     )
 
 
@@ -294,6 +265,23 @@ class _Values:
     def __init__(self, path: Path, data: dict[str, Any] | None = None) -> None:
         self.path = path
         self.data = _read(path) if data is None else data
+
+    def of(self, kind: type) -> dict[str, Any]:
+        """The values of a dataclass's fields, by their types; those of other types are left out."""
+        readers: dict[str, Callable[[str], Any]] = {
+            "str": self.text,
+            "str | None": lambda name: self.text(name) or None,
+            "int": self.whole,
+            "float": self.number,
+            "bool": lambda name: self.data.get(name) is True,
+            "TrashMark | None": self.mark,
+        }
+        found = {
+            field.name: readers[str(field.type)](field.name)
+            for field in fields(kind)
+            if field.type in readers
+        }
+        return found | {"created": stamp(moment(self.text("created")))}
 
     def text(self, name: str) -> str:
         value = self.data.get(name)
@@ -314,20 +302,10 @@ class _Values:
         except OverflowError:
             return 0.0
 
-    def time(self, name: str) -> str:
-        return stamp(moment(self.text(name)))
-
-    def mark(self) -> TrashMark | None:
-        value = self.data.get("trash")
-        if not isinstance(value, dict):
-            return None
-        mark = _Values(self.path, value)
-        return TrashMark(
-            id=mark.whole("id"),
-            uid=mark.text("uid") or "?",
-            label=mark.text("label"),
-            created=mark.time("created"),
-        )
+    def mark(self, name: str) -> TrashMark | None:
+        value = self.data.get(name)
+        mark = _Values(self.path, value) if isinstance(value, dict) else None
+        return TrashMark(**mark.of(TrashMark)) if mark and mark.text("uid") else None
 
     def job(self) -> Mapping[str, Any]:
         value = self.data.get("job")

@@ -1,4 +1,4 @@
-"""Thumbnails: made when first asked for, kept as small files that may be deleted at any time."""
+"""Thumbnails: made when first needed, kept as small files that may be deleted at any time."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """The trash: what was deleted, until it is brought back or emptied.
 
-What is deleted is marked in its rows and in the files beside the pictures; the pictures stay where
-they are until the trash is emptied. So a deletion and its undo are one transaction each. Emptying
-marks a deletion as purged first, then deletes its files, then its rows: whenever it is cut off, it
-can be done again.
+What is deleted is marked in its rows and in the JSON files next to the pictures; the pictures stay
+where they are until the trash is emptied. So a deletion and its undo are one transaction each.
+Emptying marks a deletion as purged first, then deletes its files, then its rows: whenever it is cut
+off, it can be done again.
 """
 
 from __future__ import annotations

@@ -28,7 +28,11 @@ def _at_rest(studio: Studio) -> tuple[str, str]:
         return "busy", "Starting"
     if studio.thread.paused and studio.waiting:
         return "paused", "The queue is paused"
-    return ("idle", "Ready") if studio.owns_queue else ("paused", "Another window runs the queue")
+    if studio.owns_queue:
+        return "idle", "Ready"
+    if studio.store.is_open and studio.store.opened.read_only:
+        return "paused", "The library is read-only"
+    return "paused", "Another window runs the queue"
 
 
 def _running(studio: Studio, running: int, facts: tuple[str, ...]) -> Status:
