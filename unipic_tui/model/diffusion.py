@@ -146,7 +146,9 @@ def multistep(plan: Process, *, stochastic: bool) -> list[MultistepRow]:
     """Coefficients of DPM-Solver++(2M), in ascending order of the timesteps.
 
     Lu et al. 2022, algorithm 2 and (``stochastic``) appendix A. The last evaluation goes to the
-    clean latent itself, which is x̂₀.
+    clean latent itself, which is x̂₀. The SDE form extrapolates only where the signal exceeds the
+    noise: earlier it amplifies the errors of guided predictions, which left 12 evaluations 6 to 9 %
+    away from 1,000 DDPM steps instead of 0.4 to 2 % (as ``benchmarks/solvers.py`` measures it).
     """
     signal = [1.0, *plan.signal.double().tolist()]
     noise = [0.0, *plan.noise.double().tolist()]
@@ -157,6 +159,7 @@ def multistep(plan: Process, *, stochastic: bool) -> list[MultistepRow]:
         shrink = math.exp(-span)
         ratio = noise[index] / noise[index + 1]
         second_order = 0 < index < len(spans) - 1
+        second_order &= not stochastic or signal[index + 1] > noise[index + 1]
         extrapolate = span / (2 * spans[index + 1]) if second_order else 0.0
         if stochastic:
             left = -math.expm1(-2 * span)
