@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
@@ -31,6 +31,7 @@ from unipic_tui.model.diffusion import (
     draw_noise,
     noise_steps,
 )
+from unipic_tui.model.head import Modulation
 from unipic_tui.nano.score import COLUMNS
 from unipic_tui.nano.world import draw_sample, generator
 
@@ -83,6 +84,17 @@ def collect(pipeline: Pipeline, wanted: int, seed: int) -> Conditions:
     return Conditions(torch.cat(met), torch.tensor(early), pipeline.info.defaults.guidance)
 
 
+def share_modulations(head: DiffusionHead) -> None:
+    """Let latents be (n, draws, channels), whose draws share their condition's modulations."""
+    modulations = head._modulations
+
+    def shared(z: Tensor, timesteps: Tensor) -> Iterator[list[Modulation]]:
+        for layers in modulations(z, timesteps):
+            yield [tuple(part.unsqueeze(1) for part in layer) for layer in layers]
+
+    head._modulations = shared  # type: ignore[method-assign]
+
+
 def draw(
     head: DiffusionHead,
     conditions: Conditions,
@@ -97,10 +109,10 @@ def draw(
     source = torch.Generator().manual_seed(seed)
     drawn: list[Tensor] = []
     for z in conditions.z.split(max(1, ROWS // draws)):
-        repeated = z.repeat_interleave(draws, dim=0)
-        noise = draw_noise(source, len(repeated), head.channels, noise_steps(solver, steps))
+        noise = draw_noise(source, len(z) * draws, head.channels, noise_steps(solver, steps))
+        noise = noise.unflatten(1, (len(z), draws))
         latents = head.sample(
-            torch.cat([repeated[:, 0], repeated[:, 1]]),
+            torch.cat([z[:, 0], z[:, 1]]),
             noise[0],
             noise[1:],
             steps,
@@ -108,7 +120,7 @@ def draw(
             guidance=conditions.guidance,
             solver=solver,
         )
-        drawn.append(latents.view(len(z), draws, -1))
+        drawn.append(latents)
     return torch.cat(drawn)
 
 
@@ -154,6 +166,7 @@ def main() -> None:
     with torch.inference_mode():
         conditions = collect(pipeline, args.conditions, args.seed)
         early = conditions.early
+        share_modulations(head)
         print(f"{len(early)} conditions, {int(early.sum())} of them early")
         print(f"{'solver, steps':18} {'early: % ± error  spread':26} late   {'seconds':>20}")
         began = time.monotonic()

@@ -24,8 +24,8 @@ TRAIN_STEPS = 1000
 FIRST_STEP = TRAIN_STEPS - 1
 SAFE_FIRST_STEP = 950
 """Where sampling may start without 1/√ᾱ (195 or 20,291 at 999, 13 here) blowing errors up."""
-_MODULATED_ROWS = 1024
-"""Rows of modulations that are computed at once: enough to fill a processor, and at most 120 MB in
+_MODULATED_ROWS = 2048
+"""Rows of modulations that are computed at once: enough to fill a processor, and at most 240 MB in
 UniPic-1.5B's head in bfloat16, unless a single step has more."""
 
 Solver = Literal["ddpm", "dpmpp_2m", "dpmpp_2m_sde"]
@@ -129,27 +129,60 @@ def process(
     return Process(timesteps.to(device), *(value.float().to(device) for value in values))
 
 
+class AncestralRow(NamedTuple):
+    """One step's coefficients in DDPM.
+
+    With ε the predicted noise and v the variance's place in its range, the latent becomes
+    ``keep``·x + ``pull``·ε + ``spread``·exp(``width``·v)·noise.
+    """
+
+    keep: float
+    pull: float
+    width: float
+    spread: float
+
+
+@lru_cache(maxsize=256)
+def ancestral(steps: int, first: int, max_beta: float) -> tuple[AncestralRow, ...]:
+    """Coefficients of ancestral sampling over `process`, in ascending order of the timesteps."""
+    plan = process(steps, first, max_beta)
+    parts = (plan.mean_start, plan.mean_current, plan.inverse_signal, plan.inverse_noise)
+    start, current, signal, noise, low, high = (
+        part.double() for part in (*parts, plan.log_low, plan.log_high)
+    )
+    spread = torch.exp((high + low) / 4)
+    spread[0] = 0  # the last step draws no noise
+    rows = (start * signal + current, -start * noise, (high - low) / 4, spread)
+    return tuple(AncestralRow(*row) for row in torch.stack(rows, dim=1).tolist())
+
+
 class MultistepRow(NamedTuple):
     """One evaluation's coefficients in DPM-Solver++(2M).
 
-    With x̂₀ the clean latent predicted now and x̂₀' the one before, the latent becomes
-    ``keep``·x + ``pull``·(x̂₀ + ``extrapolate``·(x̂₀ − x̂₀')) + ``spread``·noise.
+    With x̂₀ = ``signal``·x − ``noise``·ε the clean latent predicted now and x̂₀' the one before,
+    the latent becomes ``keep``·x + ``pull``·(x̂₀ + ``extrapolate``·(x̂₀ − x̂₀')) + ``spread``·noise.
     """
 
+    signal: float
+    noise: float
     keep: float
     pull: float
     extrapolate: float
     spread: float
 
 
-def multistep(plan: Process, *, stochastic: bool) -> list[MultistepRow]:
-    """Coefficients of DPM-Solver++(2M), in ascending order of the timesteps.
+@lru_cache(maxsize=256)
+def multistep(
+    steps: int, first: int, max_beta: float, *, stochastic: bool
+) -> tuple[MultistepRow, ...]:
+    """Coefficients of DPM-Solver++(2M) over the process, in ascending order of its timesteps.
 
     Lu et al. 2022, algorithm 2 and (``stochastic``) appendix A. The last evaluation goes to the
     clean latent itself, which is x̂₀. The SDE form extrapolates only where the signal exceeds the
     noise: earlier it amplifies the errors of guided predictions, which left 12 evaluations 6 to 9 %
     away from 1,000 DDPM steps instead of 0.4 to 2 % (as ``benchmarks/solvers.py`` measures it).
     """
+    plan = process(steps, first, max_beta, spacing="snr")
     signal = [1.0, *plan.signal.double().tolist()]
     noise = [0.0, *plan.noise.double().tolist()]
     lambdas = [math.inf] + [math.log(a / s) for a, s in zip(signal[1:], noise[1:], strict=True)]
@@ -163,11 +196,12 @@ def multistep(plan: Process, *, stochastic: bool) -> list[MultistepRow]:
         extrapolate = span / (2 * spans[index + 1]) if second_order else 0.0
         if stochastic:
             left = -math.expm1(-2 * span)
-            row = (ratio * shrink, signal[index] * left, extrapolate, noise[index] * left**0.5)
+            step = (ratio * shrink, signal[index] * left, extrapolate, noise[index] * left**0.5)
         else:
-            row = (ratio, -signal[index] * math.expm1(-span), extrapolate, 0.0)
-        rows.append(MultistepRow(*row))
-    return rows
+            step = (ratio, -signal[index] * math.expm1(-span), extrapolate, 0.0)
+        clean = (1 / signal[index + 1], noise[index + 1] / signal[index + 1])
+        rows.append(MultistepRow(*clean, *step))
+    return tuple(rows)
 
 
 class DiffusionHead(nn.Module):
@@ -209,24 +243,24 @@ class DiffusionHead(nn.Module):
         Returns:
             (n, channels), float32.
         """
-        ddpm = solver == "ddpm"
-        plan = process(steps, first, self.max_beta, str(z.device), "even" if ddpm else "snr")
-        rows = [] if ddpm else multistep(plan, stochastic=solver == "dpmpp_2m_sde")
-        drawn = iter(noises)
-        x = start.float() * (temperature if solver == "dpmpp_2m" else 1.0)
-        before = x
+        ddpm, ode = solver == "ddpm", solver == "dpmpp_2m"
+        spacing: Literal["even", "snr"] = "even" if ddpm else "snr"
+        plan = process(steps, first, self.max_beta, str(z.device), spacing)
         modulations = self._modulations(z, plan.timesteps)
-        for index, modulation in zip(reversed(range(steps)), modulations, strict=True):
-            predicted, spread = self._predict(x, modulation, guidance)
-            clean = plan.inverse_signal[index] * x - plan.inverse_noise[index] * predicted
-            if ddpm:
-                x = plan.mean_start[index] * clean + plan.mean_current[index] * x
-                if index > 0:
-                    low, high = plan.log_low[index], plan.log_high[index]
-                    deviation = torch.exp(0.5 * torch.lerp(low, high, (spread + 1) / 2))
-                    x = torch.addcmul(x, deviation, next(drawn), value=temperature)
-                continue
-            row = rows[index]
+        drawn = iter(noises)
+        x = start.float()
+        if ddpm:
+            for step in reversed(ancestral(steps, first, self.max_beta)):
+                predicted, variance = self._predict(x, next(modulations), guidance)
+                x = torch.add(step.keep * x, predicted, alpha=step.pull)
+                if step.spread:
+                    deviation, factor = torch.exp(step.width * variance), step.spread * temperature
+                    x = torch.addcmul(x, deviation, next(drawn), value=factor)
+            return x
+        x = before = temperature * x if ode else x
+        for row in reversed(multistep(steps, first, self.max_beta, stochastic=not ode)):
+            predicted, _ = self._predict(x, next(modulations), guidance)
+            clean = torch.add(row.signal * x, predicted, alpha=-row.noise)
             ahead = torch.lerp(before, clean, 1 + row.extrapolate)
             x = torch.add(row.keep * x, ahead, alpha=row.pull)
             if row.spread:
