@@ -177,10 +177,11 @@ def multistep(
 ) -> tuple[MultistepRow, ...]:
     """Coefficients of DPM-Solver++(2M) over the process, in ascending order of its timesteps.
 
-    Lu et al. 2022, algorithm 2 and (``stochastic``) appendix A. The last evaluation goes to the
-    clean latent itself, which is x̂₀. The SDE form extrapolates only where the signal exceeds the
-    noise: earlier it amplifies the errors of guided predictions, which left 12 evaluations 6 to 9 %
-    away from 1,000 DDPM steps instead of 0.4 to 2 % (as ``benchmarks/solvers.py`` measures it).
+    Lu et al. 2022: their algorithm 2 or, ``stochastic``, SDE-DPM-Solver++(2M). The last evaluation
+    goes to the clean latent itself, which is x̂₀. The SDE form extrapolates only where the signal
+    exceeds the noise: earlier it amplifies the errors of guided predictions, which left 12
+    evaluations 6 to 9 % away from 1,000 DDPM steps instead of 0.4 to 2 % (as
+    ``benchmarks/solvers.py`` measures it).
     """
     plan = process(steps, first, max_beta, spacing="snr")
     signal = [1.0, *plan.signal.double().tolist()]
