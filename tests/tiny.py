@@ -10,8 +10,9 @@ import torch
 
 from unipic_tui.inference.prompts import PromptCodec
 from unipic_tui.jobs import Defaults
-from unipic_tui.model.checkpoint import UNUSED, save_native
+from unipic_tui.model.checkpoint import UNUSED
 from unipic_tui.model.config import LlmConfig, MarConfig, SiglipConfig, UniPicConfig, VaeConfig
+from unipic_tui.model.native import save_native
 from unipic_tui.model.unipic import UniPic
 from unipic_tui.nano.tokenizer import save_tokenizer, train_tokenizer
 

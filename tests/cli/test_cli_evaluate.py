@@ -199,7 +199,9 @@ def test_shapes_prints_the_columns(
     def score(checkpoint: Path | None, seed: int, count: int, **rest: Any) -> scoring.Score:
         asked.update(checkpoint=checkpoint, seed=seed, count=count, **rest)
         rest["progress"]("Single")
-        rates = {kind: scoring.Rate(right, 5) for right, kind in enumerate(scoring.COLUMNS)}
+        rates: dict[str, scoring.Rate] = {
+            kind: scoring.Rate(right, 5) for right, kind in enumerate(scoring.COLUMNS)
+        }
         return scoring.Score(draw=rates)
 
     monkeypatch.setattr(scoring, "score_checkpoint", score)

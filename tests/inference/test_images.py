@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 from PIL import Image
 
-from unipic_tui.inference.images import center_square, expand_to_square
+from unipic_tui.inference.images import center_square, expand_to_square, resized
 
+PHOTO = np.random.default_rng(0).integers(0, 256, (667, 1000, 3), dtype=np.uint8)
 RED = (255, 0, 0)
 GREY = (127, 127, 127)
 
@@ -35,3 +37,10 @@ def test_squares_stay_as_they_are() -> None:
     image = Image.linear_gradient("L").convert("RGB")
     assert center_square(image).tobytes() == image.tobytes()
     assert expand_to_square(image).tobytes() == image.tobytes()
+
+
+def test_resizes_as_the_published_scripts_do() -> None:
+    square = expand_to_square(Image.fromarray(PHOTO))
+    # What PIL does when no filter is named, as in the scripts.
+    assert resized(square, (512, 512)).tobytes() == square.resize((512, 512)).tobytes()
+    assert resized(square, square.size) is square

@@ -20,13 +20,14 @@ from unipic_tui.model.checkpoint import (
     UNUSED,
     build_on_meta,
     compare_keys,
-    convert,
     inspect,
     load_model,
     open_checkpoint,
 )
 from unipic_tui.model.config import PRESETS as PUBLISHED
 from unipic_tui.model.config import UniPicConfig
+from unipic_tui.model.generation import GenerationConfig
+from unipic_tui.model.native import convert
 from unipic_tui.model.unipic import UniPic
 
 KEYS = Path(__file__).parent.parent / "data" / "state_dict_keys.json.gz"
@@ -159,6 +160,52 @@ def test_converting_keeps_every_weight(tmp_path: Path) -> None:
         assert torch.equal(native.state_dict()[key], value.bfloat16()), key
     with pytest.raises(CheckpointError, match="not an empty folder"):
         list(convert(source, target, PRESETS))
+
+
+QWEN = {
+    "bos_token_id": 151643,
+    "do_sample": True,
+    "eos_token_id": [151645, 151643],
+    "repetition_penalty": 1.1,
+    "temperature": 0.7,
+    "top_p": 0.8,
+    "top_k": 20,
+}
+
+
+def test_converting_keeps_how_answers_are_decoded(tmp_path: Path) -> None:
+    source, target = tmp_path / "download", tmp_path / "native"
+    make_published(source)
+    file = source / "Qwen2.5-1.5B-Instruct" / "generation_config.json"
+    assert GenerationConfig.read(open_checkpoint(source, PRESETS).generation) == GenerationConfig()
+    file.write_text(json.dumps(QWEN))
+    list(convert(source, target, PRESETS))
+    for folder in (source, target):
+        checkpoint = open_checkpoint(folder, PRESETS)
+        assert GenerationConfig.read(checkpoint.generation) == GenerationConfig(
+            1.1, 0.7, 20, 0.8, frozenset({151645, 151643})
+        )
+        assert any("generation_config" in name for name in inspect(folder, PRESETS).files)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"repetition_penalty": 0},
+        {"repetition_penalty": "much"},
+        {"temperature": -1},
+        {"top_p": 1.5},
+        {"top_k": 2.5},
+        {"eos_token_id": [None]},
+    ],
+)
+def test_unusable_decoding_settings_get_one_sentence(tmp_path: Path, bad: dict[str, Any]) -> None:
+    file = tmp_path / "generation_config.json"
+    file.write_text(json.dumps(QWEN | bad))
+    with pytest.raises(CheckpointError, match="out of range"):
+        GenerationConfig.read(file)
+    file.write_text(json.dumps({"eos_token_id": 7, "top_k": None}))
+    assert GenerationConfig.read(file) == GenerationConfig(stop=frozenset({7}))
 
 
 def test_a_native_checkpoint_stays_mapped(tmp_path: Path) -> None:

@@ -4,13 +4,15 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 
+import tests.parity as published
 from tests.parity import RUNS, TOLERANCE, Parity, main
-from unipic_tui.model import diffusion
+from unipic_tui.model.config import MarConfig
 
 DATA = Path(__file__).parent.parent / "data"
 FILES = (DATA / "parity.json", DATA / "parity.safetensors")
@@ -42,14 +44,8 @@ def test_every_run_is_in_the_files(parity: Parity) -> None:
 def test_a_wrong_schedule_is_found(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    diffusion._cumulative_alphas.cache_clear()
-    diffusion.process.cache_clear()
-    monkeypatch.setattr(diffusion, "MAX_BETA", 0.999)
-    try:
-        assert main([str(path) for path in FILES]) == 1
-    finally:
-        diffusion._cumulative_alphas.cache_clear()
-        diffusion.process.cache_clear()
+    monkeypatch.setattr(published, "MarConfig", partial(MarConfig, max_beta=0.999))
+    assert main([str(path) for path in FILES]) == 1
     lines = capsys.readouterr().out.splitlines()
     failed = {line.split()[0] for line in lines if "FAIL" in line}
     assert {"t2i_cfg3", "edit_cfg1"} <= failed

@@ -17,7 +17,7 @@ def convert(args: argparse.Namespace, context: Context) -> int:  # noqa: ARG001
         StorageError: the target cannot be written.
     """
     source, target = paths.absolute(args.source), paths.absolute(args.target)
-    from unipic_tui.model.checkpoint import convert as convert_checkpoint
+    from unipic_tui.model.native import convert as convert_checkpoint
 
     with reporting(args) as reporter:
         for loading in convert_checkpoint(source, target):

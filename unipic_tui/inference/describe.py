@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor
+from transformers.generation.logits_process import (
+    LogitsProcessorList,
+    RepetitionPenaltyLogitsProcessor,
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
 
 from unipic_tui.model.cache import PrefixCache
+from unipic_tui.model.generation import GenerationConfig
 from unipic_tui.model.unipic import UniPic
+
+_GREEDY_BELOW = 1e-3
+"""Temperatures below are greedy: dividing logits by much less overflows."""
+_NEUTRAL = GenerationConfig()
+_INCOMPLETE = "\N{REPLACEMENT CHARACTER}"
 
 
 def generate_tokens(
@@ -17,31 +31,93 @@ def generate_tokens(
     limit: int,
     *,
     stop: frozenset[int],
-    temperature: float = 0.0,
+    temperature: float | None = 0.0,
     seed: int = 0,
+    repetition_penalty: float | None = None,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    config: GenerationConfig = _NEUTRAL,
 ) -> Iterator[int]:
     """The ids of an answer, as they are found; the stop token is not among them.
+
+    On a CPU they are those of ``transformers``' ``generate`` with ``inputs_embeds``, where the
+    repetition penalty concerns what was generated and not the prompt.
 
     Args:
         embeddings: (1, length, width): the prompt with the image in it.
         limit: most tokens to generate.
-        stop: ids that end the answer.
+        stop: ids that end the answer, with those of ``config``.
         temperature: 0 takes the likeliest token, else tokens are sampled.
         seed: of that sampling.
+        repetition_penalty, top_k, top_p: see `GenerationConfig`; the last two only concern
+            sampling.
+        config: holds where a setting is ``None``.
     """
-    length = embeddings.shape[1]
-    cache = PrefixCache(model.config.llm, 1, length + limit, embeddings.device, embeddings.dtype)
+    if repetition_penalty is None:
+        repetition_penalty = config.repetition_penalty
+    temperature = config.temperature if temperature is None else temperature
+    sampled = temperature >= _GREEDY_BELOW
+    process = LogitsProcessorList()
+    if repetition_penalty != 1:
+        process.append(RepetitionPenaltyLogitsProcessor(float(repetition_penalty)))
+    if sampled:
+        process += _warpers(
+            temperature,
+            config.top_k if top_k is None else top_k,
+            config.top_p if top_p is None else top_p,
+        )
+    device, length = embeddings.device, embeddings.shape[1]
+    cache = PrefixCache(model.config.llm, 1, length + limit, device, embeddings.dtype)
     generator = torch.Generator().manual_seed(seed)
+    ids = torch.empty(1, 0, dtype=torch.long, device=device)
     for _ in range(limit):
         hidden = model.read(embeddings, cache=cache)
         cache.keep(embeddings.shape[1])
-        logits = model.logits(hidden[:, -1]).float()[0]
-        if temperature > 0:
-            chances = torch.softmax(logits / temperature, dim=-1).cpu()
-            token = int(torch.multinomial(chances, 1, generator=generator))
+        logits = model.logits(hidden[:, -1]).float()
+        scores = process(cast("torch.LongTensor", ids), cast("torch.FloatTensor", logits))
+        if sampled:
+            token = torch.multinomial(scores.softmax(-1).cpu(), 1, generator=generator).to(device)
         else:
-            token = int(logits.argmax())
-        if token in stop:
+            token = scores.argmax(-1, keepdim=True)
+        found = int(token)
+        if found in stop or found in config.stop:
             return
-        yield token
-        embeddings = model.embed(torch.tensor([[token]], device=embeddings.device))
+        yield found
+        ids = torch.cat([ids, token], dim=1)
+        embeddings = model.embed(token)
+
+
+def _warpers(temperature: float, top_k: int, top_p: float) -> LogitsProcessorList:
+    """What sampling does to logits, in the order of ``transformers``."""
+    made = LogitsProcessorList()
+    if temperature != 1:
+        made.append(TemperatureLogitsWarper(float(temperature)))
+    if top_k > 0:
+        made.append(TopKLogitsWarper(top_k))
+    if top_p < 1:
+        made.append(TopPLogitsWarper(float(top_p)))
+    return made
+
+
+def decode_stream(
+    decode: Callable[[Sequence[int]], str], tokens: Iterable[int]
+) -> Iterator[str | None]:
+    """Text of tokens as they come, each piece decoded from the last tokens alone.
+
+    The pieces together are ``decode`` of all tokens at once, since a byte-level tokenizer's tokens
+    that end in a whole character decode the same on their own.
+
+    Yields:
+        For every token the text it completes, or ``None``; at the end, what stayed incomplete.
+    """
+    held: list[int] = []
+    for token in tokens:
+        held.append(token)
+        text = decode(held)
+        if text and not text.endswith(_INCOMPLETE):
+            held.clear()
+            yield text
+        else:
+            yield None
+    if held and (text := decode(held)):
+        yield text

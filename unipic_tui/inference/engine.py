@@ -16,6 +16,7 @@ from unipic_tui.errors import CheckpointError, DeviceError
 from unipic_tui.events import BackendInfo, BackendOptions, Loading, Memory
 from unipic_tui.inference.prompts import Prompt, PromptCodec
 from unipic_tui.model.checkpoint import Checkpoint, load_model, open_checkpoint
+from unipic_tui.model.generation import GenerationConfig
 from unipic_tui.model.unipic import UniPic
 from unipic_tui.model.vae import to_bytes
 from unipic_tui.paths import EMBEDDED_CHECKPOINT
@@ -35,11 +36,13 @@ class Engine:
         model: on its device, in its type.
         codec: text to token ids and back.
         info: what the app says about it.
+        generation: how its makers want answers decoded.
     """
 
     model: UniPic
     codec: PromptCodec
     info: BackendInfo
+    generation: GenerationConfig
 
     @property
     def fingerprint(self) -> str:
@@ -154,6 +157,7 @@ def load_engine(options: BackendOptions) -> Iterator[Loading | Engine]:
     folder: Path = options.checkpoint or EMBEDDED_CHECKPOINT
     checkpoint = open_checkpoint(folder)
     codec = PromptCodec.load(checkpoint.tokenizer)
+    generation = GenerationConfig.read(checkpoint.generation)
     parameters = sum(_count(shape) for shape in checkpoint.shapes.values())
     dtype = choose_dtype(options.dtype, device, parameters)
     if codec.vocabulary > checkpoint.config.llm.vocab_size:
@@ -166,7 +170,7 @@ def load_engine(options: BackendOptions) -> Iterator[Loading | Engine]:
             if isinstance(event, Loading):
                 yield event
             else:
-                yield Engine(event, codec, _info(event, checkpoint, options))
+                yield Engine(event, codec, _info(event, checkpoint, options), generation)
     except MEMORY_ERRORS as error:
         if not is_out_of_memory(error):
             raise

@@ -13,6 +13,7 @@ __all__ = [
     "fit_size",
     "load_image",
     "parse_size",
+    "resized",
     "round_size",
 ]
 
@@ -38,3 +39,11 @@ def center_square(image: Image.Image) -> Image.Image:
     side = min(width, height)
     left, top = (width - side) // 2, (height - side) // 2
     return image.crop((left, top, left + side, top + side))
+
+
+def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """A picture at the size in pixels at which the model reads it.
+
+    Bicubic, which is what the published scripts use: other filters change the model's answers.
+    """
+    return image if image.size == size else image.resize(size, Image.Resampling.BICUBIC)

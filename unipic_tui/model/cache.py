@@ -39,7 +39,6 @@ class PrefixCache:
         self._values = torch.empty(shape, device=device, dtype=dtype)
         self.length = 0
         """Positions in the prefix."""
-        self.capacity = length
 
     def update(self, keys: Tensor, values: Tensor, layer: int, **_: Any) -> tuple[Tensor, Tensor]:
         """Write a layer's new keys and values behind the prefix; all of the layer's so far.
@@ -60,5 +59,5 @@ class PrefixCache:
         """A view of some rows, sharing the memory."""
         part = object.__new__(PrefixCache)
         part._keys, part._values = self._keys[:, rows], self._values[:, rows]
-        part.length, part.capacity = self.length, self.capacity
+        part.length = self.length
         return part

@@ -2,7 +2,8 @@
 
 Two layouts are read. *Published*: the folder as downloaded, with ``pytorch_model.bin`` (or Harmon's
 ``harmon_*.pth``, or safetensors, sharded or not), ``kl16.ckpt`` and Qwen's folder. *Native*: what
-`convert` writes, one ``model.safetensors`` with ``config.json`` and ``tokenizer.json``.
+`unipic_tui.model.native` writes, one ``model.safetensors`` with ``config.json`` and
+``tokenizer.json``. Either may hold a ``generation_config.json`` beside the tokenizer.
 
 A model is built without memory on the meta device; the weights read from disk are then assigned to
 it, so a native checkpoint on the CPU stays mapped to its file.
@@ -11,21 +12,19 @@ it, so a native checkpoint on the CPU stays mapped to its file.
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from unipic_tui.errors import CheckpointError
 from unipic_tui.events import Loading
-from unipic_tui.files import check_writable, shown_path, storage_error, write_atomic
+from unipic_tui.files import shown_path
 from unipic_tui.model.config import PRESETS, UniPicConfig
+from unipic_tui.model.generation import GENERATION_FILE
 from unipic_tui.model.unipic import UniPic
 from unipic_tui.model.weights import Shapes, WeightFiles, find_weights, read_json
 
@@ -127,17 +126,22 @@ class Checkpoint:
     shapes: Shapes
 
     @property
+    def generation(self) -> Path:
+        """How its makers want answers decoded: beside the tokenizer, and not always there."""
+        return self.tokenizer.with_name(GENERATION_FILE)
+
+    @property
     def files(self) -> tuple[Path, ...]:
-        """Every file it is made of."""
+        """Every file it may be made of."""
         weights = (path for source in self.sources for path in source.files.files)
-        return (*weights, self.tokenizer)
+        return (*weights, self.tokenizer, self.generation)
 
 
 def open_checkpoint(folder: Path, presets: Mapping[str, UniPicConfig] = PRESETS) -> Checkpoint:
     """Look at a folder: which layout, which model, which keys. No weights are read.
 
     Args:
-        folder: a published download or what `convert` wrote.
+        folder: a published download or a converted one.
         presets: the models a published download may be.
 
     Raises:
@@ -348,69 +352,3 @@ def _restore_buffers(model: UniPic, device: torch.device) -> None:
             owner = model.get_submodule(name.rpartition(".")[0])
             places = torch.arange(buffer.shape[-1], device=device).expand(buffer.shape)
             owner.register_buffer(name.rpartition(".")[2], places, persistent=False)
-
-
-def save_native(model: UniPic, tokenizer: bytes, folder: Path) -> None:
-    """Write our own format: config, weights in bfloat16, tokenizer; the config comes last.
-
-    Raises:
-        StorageError: the folder cannot be written.
-    """
-    check_writable(folder)
-    state = {
-        key: value.detach().to("cpu", torch.bfloat16).contiguous()
-        for key, value in model.state_dict().items()
-        if key != TIED
-    }
-    target = folder / WEIGHTS_FILE
-    temporary = folder / f".{WEIGHTS_FILE}.{os.getpid()}.part"
-    try:
-        # Not write_atomic: gigabytes should not pass through memory once more as bytes.
-        temporary.touch()
-        usual = temporary.stat().st_mode
-        save_file(state, temporary, metadata={"format": "pt"})
-        temporary.chmod(usual)  # safetensors makes files that only their owner can read
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    except (OSError, SafetensorError) as error:
-        temporary.unlink(missing_ok=True)
-        cause = error if isinstance(error, OSError) else OSError(str(error))
-        raise storage_error(cause, target, "write") from None
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    write_atomic(folder / TOKENIZER_FILE, tokenizer)
-    config = json.dumps(model.config.to_dict(), indent=2) + "\n"
-    write_atomic(folder / CONFIG_FILE, config.encode())
-
-
-def convert(
-    source: Path, target: Path, presets: Mapping[str, UniPicConfig] = PRESETS
-) -> Iterator[Loading]:
-    """Write any checkpoint in our own format.
-
-    Raises:
-        CheckpointError: the source is none, or the target holds something already.
-        StorageError: the target cannot be written.
-    """
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise CheckpointError(
-            f"{shown_path(target)} is there already and not an empty folder: name a new one."
-        )
-    checkpoint = open_checkpoint(source, presets)
-    if not checkpoint.tokenizer.is_file():
-        raise CheckpointError(
-            f"The tokenizer {shown_path(checkpoint.tokenizer)} is missing: download it too."
-        )
-    for event in load_model(checkpoint, dtype=torch.bfloat16):
-        if isinstance(event, Loading):
-            yield dataclasses.replace(event, fraction=event.fraction * 0.7)
-        else:
-            try:
-                target.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise storage_error(error, target, "create") from None
-            yield Loading(f"writing {shown_path(target)}", 0.75)
-            save_native(event, checkpoint.tokenizer.read_bytes(), target)
-    yield Loading(f"{shown_path(target)} is written", 1.0)

@@ -12,6 +12,9 @@ from typing import Any, Self
 from unipic_tui.errors import CheckpointError
 from unipic_tui.jobs import Defaults
 
+UNIPIC_MAX_BETA, HARMON_MAX_BETA = 0.2, 0.999
+"""Where the published codes clip β; see `MarConfig`."""
+
 
 @dataclass(frozen=True, slots=True)
 class VaeConfig:
@@ -47,6 +50,8 @@ class MarConfig:
         buffer: number of buffer tokens in front of the image's.
         head_depth, head_width: residual blocks of the diffusion head and their width.
         classes: rows of the unused class embedding that published checkpoints may hold.
+        max_beta: largest β of the head's 1000 diffusion steps, which decides 1/√ᾱ where ``exact``
+            sampling starts: 195 in UniPic's code, 20,291 in Harmon's.
     """
 
     encoder_width: int
@@ -62,6 +67,7 @@ class MarConfig:
     mlp_ratio: float = 4.0
     latent_channels: int = 16
     classes: int = 1000
+    max_beta: float = UNIPIC_MAX_BETA
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +131,14 @@ class UniPicConfig:
             parts = dict(data)
             vae = dict(parts.pop("vae"))
             vae["multipliers"] = tuple(vae["multipliers"])
+            mar = dict(parts.pop("mar"))
+            if (preset := PRESETS.get(parts["name"])) is not None:
+                # Conversions of Harmon without the field must not fall back to UniPic's value.
+                mar.setdefault("max_beta", preset.mar.max_beta)
             siglip = parts.pop("siglip")
             return cls(
                 vae=VaeConfig(**vae),
-                mar=MarConfig(**parts.pop("mar")),
+                mar=MarConfig(**mar),
                 llm=LlmConfig(**parts.pop("llm")),
                 siglip=None if siglip is None else SiglipConfig(**siglip),
                 defaults=Defaults(**parts.pop("defaults")),
@@ -159,7 +169,7 @@ _QWEN_0_5B = LlmConfig(
 )
 
 
-def _huge_mar(grid: int) -> MarConfig:
+def _huge_mar(grid: int, max_beta: float) -> MarConfig:
     return MarConfig(
         encoder_width=1280,
         encoder_depth=20,
@@ -170,6 +180,7 @@ def _huge_mar(grid: int) -> MarConfig:
         head_depth=12,
         head_width=1536,
         grid=grid,
+        max_beta=max_beta,
     )
 
 
@@ -183,15 +194,22 @@ _BASE_MAR = MarConfig(
     head_depth=6,
     head_width=1024,
     grid=16,
+    max_beta=HARMON_MAX_BETA,
 )
 _HARMON_DEFAULTS = Defaults(width=512, height=512, iterations=64)
 
 PRESETS: dict[str, UniPicConfig] = {
     preset.name: preset
     for preset in (
-        UniPicConfig("unipic-1.5b", VaeConfig(), _huge_mar(32), _QWEN_1_5B, SiglipConfig()),
         UniPicConfig(
-            "harmon-1.5b", VaeConfig(), _huge_mar(16), _QWEN_1_5B, defaults=_HARMON_DEFAULTS
+            "unipic-1.5b", VaeConfig(), _huge_mar(32, UNIPIC_MAX_BETA), _QWEN_1_5B, SiglipConfig()
+        ),
+        UniPicConfig(
+            "harmon-1.5b",
+            VaeConfig(),
+            _huge_mar(16, HARMON_MAX_BETA),
+            _QWEN_1_5B,
+            defaults=_HARMON_DEFAULTS,
         ),
         UniPicConfig("harmon-0.5b", VaeConfig(), _BASE_MAR, _QWEN_0_5B, defaults=_HARMON_DEFAULTS),
     )

@@ -18,8 +18,9 @@ import torch
 
 from unipic_tui.errors import UnipicError
 from unipic_tui.inference.prompts import PromptCodec
-from unipic_tui.model.checkpoint import load_model, open_checkpoint, save_native
+from unipic_tui.model.checkpoint import load_model, open_checkpoint
 from unipic_tui.model.config import VaeConfig
+from unipic_tui.model.native import save_native
 from unipic_tui.model.unipic import UniPic
 from unipic_tui.model.vae import Vae
 from unipic_tui.nano.architecture import NANO_VAE, nano_config

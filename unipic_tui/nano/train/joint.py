@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from unipic_tui.inference.prompts import PromptCodec
-from unipic_tui.model.diffusion import HeadBlock
+from unipic_tui.model.head import HeadBlock
 from unipic_tui.model.losses import describing_loss, padded_layout
 from unipic_tui.model.unipic import UniPic
 from unipic_tui.nano.train.ema import averaged, latent_train_state

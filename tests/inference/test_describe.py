@@ -1,0 +1,124 @@
+"""Decoding answers: the ids of ``transformers``' own ``generate``, and text from the last ids."""
+
+import itertools
+import warnings
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from tests.tiny import make_model, make_tokenizer
+from unipic_tui.inference.describe import decode_stream, generate_tokens
+from unipic_tui.inference.prompts import PromptCodec
+from unipic_tui.model.generation import GenerationConfig
+from unipic_tui.model.unipic import UniPic
+
+QWEN = GenerationConfig(repetition_penalty=1.1, temperature=0.7, top_k=20, top_p=0.8)
+LENGTH = 40
+
+
+@pytest.fixture(scope="module")
+def model() -> UniPic:
+    return make_model()
+
+
+@pytest.fixture(scope="module")
+def embeddings(model: UniPic) -> Tensor:
+    return model.embed(torch.randint(0, 400, (1, 12), generator=torch.Generator().manual_seed(3)))
+
+
+def theirs(model: UniPic, embeddings: Tensor, **options: Any) -> list[int]:
+    """Called as the published script does, with a generation config's values by name."""
+    with torch.inference_mode(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        made = model.llm.generate(
+            inputs_embeds=embeddings, use_cache=True, max_new_tokens=LENGTH, **options
+        )
+    ids: list[int] = made[0].tolist()
+    return ids
+
+
+def ours(model: UniPic, embeddings: Tensor, **options: Any) -> list[int]:
+    with torch.inference_mode():
+        return list(generate_tokens(model, embeddings, LENGTH, **{"stop": frozenset()} | options))
+
+
+@pytest.mark.parametrize("penalty", [1.0, 1.1, 1.5])
+def test_greedy_answers_are_those_of_transformers(
+    model: UniPic, embeddings: Tensor, penalty: float
+) -> None:
+    expected = theirs(
+        model, embeddings, do_sample=False, repetition_penalty=penalty, eos_token_id=None
+    )
+    assert ours(model, embeddings, repetition_penalty=penalty) == expected
+    assert ours(model, embeddings, config=GenerationConfig(penalty)) == expected
+    plain = ours(model, embeddings)
+    assert (plain == expected) == (penalty == 1)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_sampled_answers_are_those_of_transformers(
+    model: UniPic, embeddings: Tensor, seed: int
+) -> None:
+    torch.manual_seed(seed)
+    expected = theirs(
+        model,
+        embeddings,
+        do_sample=True,
+        repetition_penalty=1.1,
+        temperature=0.7,
+        top_k=20,
+        top_p=0.8,
+        eos_token_id=None,
+    )
+    assert ours(model, embeddings, temperature=None, seed=seed, config=QWEN) == expected
+    given = {"repetition_penalty": 1.1, "temperature": 0.7, "top_k": 20, "top_p": 0.8}
+    assert ours(model, embeddings, seed=seed, **given) == expected
+    other = {**given, "top_k": 0, "top_p": 1.0, "temperature": 2.0}
+    assert ours(model, embeddings, seed=seed, **other, config=QWEN) != expected
+
+
+def test_no_temperature_is_greedy_whatever_the_checkpoint_says(
+    model: UniPic, embeddings: Tensor
+) -> None:
+    greedy = ours(model, embeddings, repetition_penalty=1.1)
+    assert ours(model, embeddings, config=QWEN) == greedy
+    assert ours(model, embeddings, temperature=1e-30, config=QWEN) == greedy
+
+
+def test_the_checkpoints_end_tokens_end_an_answer(model: UniPic, embeddings: Tensor) -> None:
+    answer = ours(model, embeddings, repetition_penalty=1.3)
+    before = list(itertools.takewhile(lambda token: token != answer[5], answer))
+    config = GenerationConfig(1.3, stop=frozenset({answer[5]}))
+    assert ours(model, embeddings, config=config) == before
+    assert ours(model, embeddings, repetition_penalty=1.3, stop=frozenset({answer[5]})) == before
+
+
+@pytest.fixture(scope="module")
+def codec(tmp_path_factory: pytest.TempPathFactory) -> PromptCodec:
+    return make_tokenizer(tmp_path_factory.mktemp("tokenizer"))
+
+
+def test_text_comes_whole_from_the_last_tokens(codec: PromptCodec) -> None:
+    text = "two cafés, 三つの円 and 🟥🟦\n  done."
+    ids = codec.encode(text)
+    lengths: list[int] = []
+
+    def decode(held: Any) -> str:
+        lengths.append(len(held))
+        return codec.decode(held)
+
+    pieces = [piece for piece in decode_stream(decode, ids) if piece is not None]
+    assert "".join(pieces) == text
+    assert not any("\N{REPLACEMENT CHARACTER}" in piece for piece in pieces)
+    assert len(pieces) > 10
+    assert max(lengths) <= 4
+
+
+def test_any_tokens_decode_as_all_at_once(codec: PromptCodec) -> None:
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(50):
+        ids = torch.randint(0, codec.vocabulary, (60,), generator=generator).tolist()
+        pieces = [piece for piece in decode_stream(codec.decode, ids) if piece is not None]
+        assert "".join(pieces) == codec.decode(ids)
