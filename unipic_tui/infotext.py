@@ -34,7 +34,7 @@ _END = re.compile(r"[ \t]*(?:[,\n]|$)")
 _DECODER = json.JSONDecoder(strict=False)
 _JSON_STARTS = frozenset('"{[')
 _PLAIN = re.compile(r"[^,\n]*")
-_MARK = re.compile(rf"^[ \t]*{re.escape(NEGATIVE)}", re.MULTILINE)
+_MARK = re.compile(rf"^[ \t]*{re.escape(NEGATIVE)}[ \t]*", re.MULTILINE)
 _INLINE_MARK = re.compile(rf"(?<!\w){re.escape(NEGATIVE)}")
 _MOST_PAIRS = 1000
 _FEWEST_KNOWN = 2

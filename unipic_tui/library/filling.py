@@ -10,8 +10,8 @@ from pathlib import Path
 from unipic_tui.jobs import job_to_dict
 from unipic_tui.library.content import png_size
 from unipic_tui.library.database import Transaction
-from unipic_tui.library.foreign import OWN, read_making
 from unipic_tui.library.layout import ENTRIES, entry_name, inside, picture_number
+from unipic_tui.library.provenance import OWN, read_making
 from unipic_tui.library.rows import job_of, stamp
 from unipic_tui.library.sessions import new_uid
 from unipic_tui.library.sidecars import EntryFile, PictureFile

@@ -11,22 +11,28 @@ from pathlib import Path
 from PIL.Image import Image
 from PIL.PngImagePlugin import PngInfo
 
-from unipic_tui.errors import UnipicError
-from unipic_tui.files import read_bytes
+from unipic_tui.errors import StorageError, UnipicError
+from unipic_tui.files import open_ordinary, read_bytes
 from unipic_tui.library.content import content_hash, png_size
-from unipic_tui.library.foreign import OWN, Making, read_making
+from unipic_tui.library.provenance import OWN, Making, read_making
 from unipic_tui.library.records import StoredPicture
 from unipic_tui.library.trash import Trash
 from unipic_tui.metadata import encode_png
-from unipic_tui.parameters import format_parameters
+from unipic_tui.picturefiles import HEAD, is_picture
 from unipic_tui.pictures import load_image, open_image
 
 MAX_BYTES = 256 << 20
 """Largest picture file that is taken in."""
 SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".avif"}
-)
-"""Endings of the files that are looked at in a folder."""
+    {
+        ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm",
+        ".avif", ".heic", ".heif", ".jp2",
+    }
+)  # fmt: skip
+"""Endings of the files in a folder that are looked at, and named when they cannot be read.
+
+Files with other endings, or none, are looked at where their content is a picture's.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +86,22 @@ class Imports(Trash):
             )
         return self.picture(picture)
 
-    def import_paths(self, session: int, paths: Sequence[Path]) -> Iterator[Imported]:
+    def import_paths(
+        self, session: int, paths: Sequence[Path], left_out: list[Path] | None = None
+    ) -> Iterator[Imported]:
         """Take in pictures and folders of pictures, one after the other, as they are iterated.
 
         Folders are searched to any depth, in order of their names; links in them are not followed.
         A picture that the library has already is passed over. One bad file does not stop the rest.
+
+        Args:
+            session: the session they go into.
+            paths: pictures and folders.
+            left_out: what the folders hold besides pictures is appended here: other files, hidden
+                ones, and links to folders.
         """
         for path in paths:
-            for file in _files(path):
+            for file in _files(path, [] if left_out is None else left_out):
                 yield self._import_one(session, file)
 
     def _import_one(self, session: int, path: Path) -> Imported:
@@ -130,16 +144,31 @@ class Imports(Trash):
                 )
 
 
-def _files(path: Path) -> Iterator[Path]:
+def _files(path: Path, left_out: list[Path]) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
     for folder, folders, names in os.walk(path):
         folders.sort()
+        left_out += [Path(folder, name) for name in folders if Path(folder, name).is_symlink()]
         for name in sorted(names):
             file = Path(folder, name)
-            if file.suffix.lower() in SUFFIXES and not name.startswith(".") and file.is_file():
+            if not name.startswith(".") and _is_picture(file):
                 yield file
+            else:
+                left_out.append(file)
+
+
+def _is_picture(file: Path) -> bool:
+    try:
+        if not file.is_file():
+            return False
+        if file.suffix.lower() in SUFFIXES:
+            return True
+        with open_ordinary(file) as opened:
+            return is_picture(opened.read(HEAD))
+    except (OSError, StorageError):
+        return False
 
 
 def _png(path: Path, image: Image, making: Making) -> bytes:
@@ -151,8 +180,8 @@ def _png(path: Path, image: Image, making: Making) -> bytes:
     if making.origin == OWN:
         return encode_png(image, making.job, making.model)
     chunks = PngInfo()
-    if making.parameters is not None:
-        chunks.add_text("parameters", format_parameters(making.parameters))
+    if making.text is not None:
+        chunks.add_text(*making.text)
     buffer = io.BytesIO()
     image.save(buffer, "PNG", pnginfo=chunks)
     return buffer.getvalue()
