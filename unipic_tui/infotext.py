@@ -74,7 +74,7 @@ def _find_settings(text: str) -> tuple[int, dict[str, str], int]:
         starts_line = not text[: match.start()].rpartition("\n")[2].strip()
         last_line = starts_line and "\n" not in text[match.start() :]
         if last_line or _known(pairs) >= _FEWEST_KNOWN:
-            if settings and not text[end : match.start()].strip():
+            if settings and _continues(text, end, match.start()):
                 settings, end = {**pairs, **settings}, stop
             else:
                 start, settings, earlier, end = match.start(), pairs, end, stop
@@ -87,6 +87,13 @@ def _find_settings(text: str) -> tuple[int, dict[str, str], int]:
         if _known(settings) > _FEWEST_KNOWN:
             return match.start(), settings, 0
     return len(text), {}, 0
+
+
+def _continues(text: str, end: int, start: int) -> bool:
+    """Whether a block of settings goes on in the next line, with nothing of a prompt between."""
+    before = text[:start].rstrip()
+    line = before.rfind("\n") + 1
+    return not text[end:start].strip() and _known(_read_pairs(before, line, len(before))[0]) > 0
 
 
 def _block_end(text: str, start: int) -> int:

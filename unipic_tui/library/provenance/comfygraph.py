@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 _MOST_NODES = 50_000
-_BUDGET = 500_000
+_BUDGET = 200_000
+"""How many links are followed in one graph; a picture's own way takes some hundreds."""
 _DEPTH = 60
 
 _Value = TypeVar("_Value")

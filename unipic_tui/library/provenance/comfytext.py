@@ -32,6 +32,7 @@ class Prompts:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
+        self._known: dict[tuple[str, int, Role, bool], str] = {}
 
     def of_sampler(self, sampler: Node, role: Role) -> str:
         """What reaches a sampler in a role; "" where nothing does."""
@@ -70,10 +71,24 @@ class Prompts:
         found = self.graph.link(value)
         return "" if found is None else self._conditioned(found, role, depth + 1)
 
+    def _once(self, source: Link, role: Role, depth: int, *, string: bool) -> str:
+        """What an output gives, worked out once: many nodes may read it, or it may read itself."""
+        key = (source.node.key, source.slot, role, string)
+        if depth > _DEPTH:
+            return ""
+        if key not in self._known:
+            self._known[key] = ""
+            read = self._read_string if string else self._read_conditioning
+            self._known[key] = read(source, role, depth)
+        return self._known[key]
+
     def _conditioned(self, source: Link, role: Role, depth: int) -> str:
         """The text of a conditioning."""
+        return self._once(source, role, depth, string=False)
+
+    def _read_conditioning(self, source: Link, role: Role, depth: int) -> str:
         node, inputs = source.node, source.node.inputs
-        if depth > _DEPTH or "zeroout" in node.kind or "zero_out" in node.kind:
+        if "zeroout" in node.kind or "zero_out" in node.kind:
             return ""
         if "positive" in inputs or "negative" in inputs or any(map(_pipe, inputs)):
             if self._is_conditioner(node) and source.slot in {0, 1}:
@@ -126,9 +141,10 @@ class Prompts:
 
     def _string_at(self, source: Link, role: Role, depth: int) -> str:
         """The text that a node gives."""
+        return self._once(source, role, depth, string=True)
+
+    def _read_string(self, source: Link, role: Role, depth: int) -> str:
         node = source.node
-        if depth > _DEPTH:
-            return ""
         chosen = self._chosen(node) if "switch" in node.kind else None
         if chosen is not None:
             return self._string_at(chosen, role, depth + 1)
