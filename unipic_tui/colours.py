@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import io
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from PIL import Image
+
+if TYPE_CHECKING:
+    from PIL import ImageCms
 
 PROFILE_LIMIT = 4 << 20
 """Most bytes of a profile that is looked at; those of printing presses have 2 MB."""
@@ -46,7 +50,7 @@ def to_srgb(image: Image.Image) -> Image.Image:
 
 
 @lru_cache(maxsize=8)
-def _transform(profile: bytes, mode: str) -> object:
+def _transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
     """The way from a profile to sRGB; ``None`` where there is none, or nothing to do."""
     from PIL import ImageCms
 
@@ -60,14 +64,14 @@ def _transform(profile: bytes, mode: str) -> object:
     return transform
 
 
-def _changes_nothing(transform: object) -> bool:
+def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
     from PIL import ImageCms
 
     steps = (0, 64, 128, 192, 255)
     colours = [(r, g, b) for r in steps for g in steps for b in steps]
     image = Image.new("RGB", (len(colours), 1))
     image.putdata(colours)
-    applied = ImageCms.applyTransform(image, transform)  # type: ignore[arg-type]
+    applied = ImageCms.applyTransform(image, transform)
     return applied is not None and all(
         abs(before - after) <= _UNSEEN
         for before, after in zip(image.tobytes(), applied.tobytes(), strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib
 import io
 import struct
 import zlib
@@ -52,10 +53,9 @@ def _brand(head: bytes) -> bytes:
 def read_heic() -> bool:
     """Have Pillow read HEIC; whether the package for it is there."""
     try:
-        from pillow_heif import register_heif_opener
+        importlib.import_module("pillow_heif").register_heif_opener()
     except ImportError:
         return False
-    register_heif_opener()
     return True
 
 
