@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms, features
 
 from unipic_tui.errors import InputError, StorageError, UnipicError
+from unipic_tui.picturefiles import HEAD, is_picture
 from unipic_tui.pictures import load_image, open_image
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -208,3 +209,125 @@ def test_what_is_no_file(tmp_path: Path, place: str) -> None:
     os.mkfifo(tmp_path / "pipe")  # opening it would wait for ever
     with pytest.raises(StorageError):
         load_image(tmp_path / place)
+
+
+def wide_gamut() -> bytes:
+    """A profile with primaries other than sRGB's: its red and green are swapped."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    tags = int.from_bytes(profile[128:132], "big")
+    places = {bytes(profile[start : start + 4]): start for start in range(132, 132 + 12 * tags, 12)}
+    red, green = places[b"rXYZ"] + 4, places[b"gXYZ"] + 4
+    profile[red : red + 8], profile[green : green + 8] = (
+        profile[green : green + 8],
+        profile[red : red + 8],
+    )
+    return bytes(profile)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_colours_are_brought_to_srgb(tmp_path: Path, mode: str, kind: str) -> None:
+    image = Image.new("RGB", (4, 4), RED).convert(mode)
+    options = {"lossless": True} if kind == "WEBP" else {}
+    path = saved(tmp_path, image, f"a.{kind.lower()}", icc_profile=wide_gamut(), **options)
+    red, green, blue = load_image(path).getpixel((0, 0))  # type: ignore[misc]
+    assert (red < 10, green > 245, blue < 10) == (True, True, True)
+
+
+def test_srgbs_own_profile_changes_nothing(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (20, 20, 3), dtype=np.uint8)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    path = saved(tmp_path, Image.fromarray(noise), "a.png", icc_profile=profile)
+    assert np.array_equal(np.asarray(load_image(path)), noise)
+
+
+@pytest.mark.parametrize("profile", [b"junk", b"x" * 5_000_000, wide_gamut()[:200]], ids=range(3))
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_a_profile_that_is_broken_or_huge_is_ignored(
+    tmp_path: Path, profile: bytes, kind: str
+) -> None:
+    path = saved(tmp_path, Image.new("RGB", (4, 4), RED), f"a.{kind.lower()}", icc_profile=profile)
+    assert load_image(path).getpixel((0, 0))[0] > 250  # type: ignore[index]
+
+
+@pytest.mark.parametrize("kind", [b"tEXt", b"zTXt", b"iTXt"])
+@pytest.mark.parametrize("behind", [False, True])
+def test_texts_without_end_are_ignored(tmp_path: Path, kind: bytes, behind: bool) -> None:
+    whole = saved(tmp_path, Image.new("RGB", (4, 4), RED), "a.png").read_bytes()
+    large = b"x" * 3_000_000
+    body = {
+        b"tEXt": b"k\0" + large,
+        b"zTXt": b"k\0\0" + zlib.compress(large),
+        b"iTXt": b"k\0\1\0\0\0" + zlib.compress(large),
+    }[kind]
+    chunk = struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    place = len(whole) - 12 if behind else 33
+    (tmp_path / "a.png").write_bytes(whole[:place] + chunk * 30 + whole[place:])
+    assert load_image(tmp_path / "a.png").getpixel((0, 0)) == RED
+
+
+def test_a_text_with_a_wrong_checksum_is_ignored(tmp_path: Path) -> None:
+    whole = saved(tmp_path, Image.new("RGB", (4, 4), RED), "a.png").read_bytes()
+    chunk = struct.pack(">I", 3) + b"tEXtk\0x" + b"junk"
+    (tmp_path / "a.png").write_bytes(whole[:33] + chunk + whole[33:])
+    assert load_image(tmp_path / "a.png").getpixel((0, 0)) == RED
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}])
+@pytest.mark.parametrize("missing", [1, 2])
+def test_a_jpeg_without_its_end_mark(
+    tmp_path: Path, options: dict[str, object], missing: int
+) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (120, 90, 3), dtype=np.uint8)
+    path = saved(tmp_path, Image.fromarray(noise), "a.jpg", **options)
+    whole = load_image(path)
+    path.write_bytes(path.read_bytes()[:-missing])
+    assert load_image(path).tobytes() == whole.tobytes()
+    assert load_image(path, max_side=30).size == (22, 30)
+    path.write_bytes(path.read_bytes()[: -400 - missing])
+    with pytest.raises(InputError, match="cut short"):
+        load_image(path)
+
+
+@pytest.mark.parametrize("brand", [b"heic", b"heix", b"mif1", b"hevc"])
+def test_heic_gets_a_sentence_that_says_what_to_install(tmp_path: Path, brand: bytes) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"\0\0\0\x18ftyp" + brand + b"\0\0\0\0mif1heic" + b"\0" * 99)
+    with pytest.raises(InputError, match=r"HEIC picture.*pip install pillow-heif.*JPEG"):
+        load_image(tmp_path / "a.jpg")
+
+
+@pytest.mark.skipif(not features.check("jpg_2000"), reason="Pillow has no JPEG 2000")
+def test_jpeg_2000(tmp_path: Path) -> None:
+    path = saved(tmp_path, Image.new("RGB", (8, 8), RED), "a.jp2")
+    assert load_image(path).getpixel((0, 0)) == RED
+
+
+def test_libtiff_says_nothing_itself(tmp_path: Path) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (60, 60, 3), dtype=np.uint8)
+    path = saved(tmp_path, Image.fromarray(noise), "a.tif", compression="tiff_lzw")
+    data = bytearray(path.read_bytes())
+    data[200:3000] = bytes(2800)
+    path.write_bytes(data)
+    code = (
+        "import sys\nfrom unipic_tui.pictures import load_image\n"
+        "try: load_image(sys.argv[1])\nexcept Exception as error: print(type(error).__name__)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("InputError\n", "")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM"])
+def test_pictures_are_known_by_their_first_bytes(kind: str) -> None:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, kind)
+    assert is_picture(buffer.getvalue()[:HEAD])
+    assert not is_picture(b"PK\x03\x04" + buffer.getvalue()[:HEAD])
+
+
+@pytest.mark.parametrize(
+    "head", [b"", b"P", b"Picture", b"#!/bin/sh", b"\0\0\0\x18ftypmp42", b"RIFF....WAVE"]
+)
+def test_what_is_no_picture_is_known_by_its_first_bytes(head: bytes) -> None:
+    assert not is_picture(head)

@@ -139,7 +139,7 @@ def read_metadata(path: str | Path) -> PictureMetadata | None:
     if not record:
         return PictureMetadata(parameters=foreign) if foreign else None
     try:
-        return _parse_record(record, foreign)
+        return parse_record(record, foreign)
     except InputError as error:
         return PictureMetadata(parameters=foreign, problem=error.message)
 
@@ -171,7 +171,12 @@ def _limited(text: object) -> str:
     return text if isinstance(text, str) and len(text) <= TEXT_LIMIT else ""
 
 
-def _parse_record(text: str, parameters: Parameters | None) -> PictureMetadata:
+def parse_record(text: str, parameters: Parameters | None) -> PictureMetadata:
+    """What our own record in a picture says.
+
+    Raises:
+        InputError: it is no such record, or holds no job that can be drawn.
+    """
     try:
         record = json.loads(text)
     except (ValueError, RecursionError):

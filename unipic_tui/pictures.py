@@ -3,35 +3,51 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import io
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageChops, ImageOps, JpegImagePlugin, UnidentifiedImageError
 
+from unipic_tui.colours import to_srgb
 from unipic_tui.errors import InputError
 from unipic_tui.files import open_ordinary, shown_path
+from unipic_tui.picturefiles import (
+    HEAD,
+    ended_jpeg,
+    is_heic,
+    quiet_libtiff,
+    read_heic,
+    without_excess,
+)
 
 MAX_PIXELS = 64_000_000
 """Most pixels that are decoded: 64 megapixels."""
 MAX_EDGE = 20_000
 """Longest side, in pixels, that is decoded."""
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF")
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000")
 """What is read. Left out on purpose: formats without a signature, and those that run programs."""
+
+_MAX_JPEG = 256 << 20
 
 # Pillow warns on the standard error of what is refused here with a sentence, or mended.
 warnings.filterwarnings("ignore", module=r"PIL\.")
 
-_READABLE = "use a PNG, JPEG, WebP, GIF, BMP, TIFF, PPM or AVIF file"
+_READABLE = "use a PNG, JPEG, WebP, GIF, BMP, TIFF, PPM, AVIF or JPEG 2000 file"
+_HEIC = (
+    "a HEIC picture, as phones save them: install the Python package pillow-heif "
+    "(pip install pillow-heif) to open it, or save it as a JPEG"
+)
 _WHITE = (255, 255, 255)
 
 
 def load_image(path: str | Path, max_side: int | None = None) -> Image.Image:
     """A picture as RGB pixels, whatever the file holds.
 
-    It is turned upright as its EXIF says, laid on white where it is transparent, brought to 8 bits
-    a channel, and of an animation the first frame is taken.
+    It is turned upright as its EXIF says, brought to sRGB where it has another colour profile,
+    laid on white where it is transparent, brought to 8 bits a channel, and of an animation the
+    first frame is taken. A JPEG file may lack its end mark, as long as it lacks nothing else.
 
     Args:
         max_side: scale it down, if need be, so that no side is longer than this many pixels;
@@ -46,8 +62,7 @@ def load_image(path: str | Path, max_side: int | None = None) -> Image.Image:
         try:
             if max_side is not None:
                 image.draft("RGB", (max_side, max_side))
-            image.load()
-            pixels = _to_rgb(_upright(image))
+            pixels = _to_rgb(_upright(_decoded(image)))
         except Exception as error:
             # Decoders raise whatever they stumble over (OSError, SyntaxError, struct.error …).
             raise InputError(
@@ -67,10 +82,17 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
         InputError, StorageError: as `load_image` does.
     """
     with open_ordinary(path) as file:
-        if not os.fstat(file.fileno()).st_size:
+        head = file.read(HEAD)
+        if not head:
             raise InputError(f"The picture {shown_path(path)} is empty: {_READABLE}.")
+        heic = is_heic(head)
+        if heic and not read_heic():
+            raise InputError(f"{shown_path(path)} is {_HEIC}.")
+        quiet_libtiff()
+        file.seek(0)
         try:
-            image = Image.open(file, formats=FORMATS)
+            formats = (*FORMATS, "HEIF") if heic else FORMATS
+            image = Image.open(without_excess(file), formats=formats)
         except Image.DecompressionBombError:
             raise _too_large(path, "more than 64 megapixels") from None
         except UnidentifiedImageError:
@@ -93,6 +115,24 @@ def _too_large(path: str | Path, size: str) -> InputError:
     )
 
 
+def _decoded(image: Image.Image) -> Image.Image:
+    """The picture with its pixels; raises what the decoder raises."""
+    try:
+        image.load()
+    except OSError:
+        if not isinstance(image, JpegImagePlugin.JpegImageFile) or image.fp is None:
+            raise
+        image.fp.seek(0)
+        whole, other = (
+            Image.open(io.BytesIO(data), formats=("JPEG",))
+            for data in ended_jpeg(image.fp.read(_MAX_JPEG))
+        )
+        if ImageChops.difference(whole, other).getbbox():
+            raise
+        return whole
+    return image
+
+
 def _upright(image: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(image)
@@ -103,6 +143,7 @@ def _upright(image: Image.Image) -> Image.Image:
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode in {"I", "F"} or image.mode.startswith("I;16"):
         return _deep_to_rgb(image)
+    image = to_srgb(image)
     if not image.has_transparency_data:
         return image.convert("RGB")
     layer = image.convert("RGBA")

@@ -329,3 +329,33 @@ def test_duplicates_are_found_by_what_they_show(
     library.trash.put_picture(first.id)
     (found,) = library.importing.paths(session, [tmp_path / "copy.png"])
     assert not found.duplicate
+
+
+def test_a_folder_is_searched_by_content_and_what_is_left_out_is_named(
+    library: Library, session: int, tmp_path: Path
+) -> None:
+    source = tmp_path / "in"
+    kinds = {
+        "a.jfif": "JPEG",
+        "b.jpe": "JPEG",
+        "noending": "PNG",
+        "wrong.txt": "WEBP",
+        "c.HEIC": "PNG",
+    }
+    source.mkdir()
+    for name, kind in kinds.items():
+        gradient(32, 32, name).save(source / name, kind)
+    (source / "film.mov").write_bytes(b"\0\0\0\x14ftypqt  \0\0\0\0qt  ")
+    (source / "real.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    (source / "notes.md").write_text("x")
+    (source / "empty").touch()
+    (source / ".DS_Store").write_bytes(b"x")
+    (source / "link").symlink_to(tmp_path)
+    left_out: list[Path] = []
+    results = list(library.importing.paths(session, [source], left_out))
+    assert {result.path.name for result in results if result.picture} == set(kinds)
+    (problem,) = [result for result in results if result.problem]
+    assert "pillow-heif" in problem.problem
+    assert sorted(path.name for path in left_out) == [
+        ".DS_Store", "empty", "film.mov", "link", "notes.md",
+    ]  # fmt: skip

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from unipic_tui.library import Library
     from unipic_tui.library.records import Session
 
+_NAMED = 8
+"""How many of the files that an import leaves out are named."""
+
 
 def _existing(folder: Path) -> Library:
     """The library, opened; looking at a place must not make a library there."""
@@ -158,10 +161,11 @@ def import_pictures(args: argparse.Namespace, folder: Path) -> int:
     sources = [paths.absolute(path) for path in args.paths]
     library = Library.open(folder)
     taken = passed = bad = 0
+    left_out: list[Path] = []
     try:
         name = args.session or sources[0].stem
         session = library.sessions.find(name) or library.sessions.create(name)
-        for imported in library.importing.paths(session.id, sources):
+        for imported in library.importing.paths(session.id, sources, left_out):
             taken += imported.picture is not None and not imported.duplicate
             passed += imported.duplicate
             bad += bool(imported.problem)
@@ -187,7 +191,20 @@ def import_pictures(args: argparse.Namespace, folder: Path) -> int:
         also += f", {bad} could not be read" if bad else ""
         into = one_line(session.name, 60)
         say(f"{taken} picture{'s' * (taken != 1)} imported into {into!r}{also}.")
+    if left_out:
+        _say_left_out(left_out, args.json)
     return 2 if bad else 0
+
+
+def _say_left_out(files: list[Path], as_json: bool) -> None:
+    """Name the files of a folder that are no pictures."""
+    if as_json:
+        write_json({"left_out": [str(file) for file in files]})
+        return
+    names = ", ".join(one_line(file.name, 60) for file in files[:_NAMED])
+    more = f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+    were = "1 file was" if len(files) == 1 else f"{len(files)} files were"
+    say(f"{were} left out, as no pictures: {names}{more}.")
 
 
 def export(args: argparse.Namespace, folder: Path) -> int:

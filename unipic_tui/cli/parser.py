@@ -49,6 +49,7 @@ def build_parser() -> Parser:
     """The parser of the whole command line; ``run`` in its result is the command to run."""
     from unipic_tui.cli.batch import add_arguments as add_batch
     from unipic_tui.cli.evaluate import add_arguments as add_evaluate
+    from unipic_tui.cli.inspect import add_arguments as add_inspect
     from unipic_tui.cli.library import add_arguments as add_library
     from unipic_tui.cli.run import add_arguments as add_run
 
@@ -81,6 +82,7 @@ def build_parser() -> Parser:
     )
     add_run(commands)
     _add_replay(commands)
+    add_inspect(commands)
     add_batch(commands)
     add_evaluate(commands)
     _add_convert(commands)

@@ -11,26 +11,32 @@ from pathlib import Path
 from PIL.Image import Image
 from PIL.PngImagePlugin import PngInfo
 
-from unipic_tui.errors import UnipicError
-from unipic_tui.files import read_bytes
+from unipic_tui.errors import StorageError, UnipicError
+from unipic_tui.files import open_ordinary, read_bytes
 from unipic_tui.jobs import job_to_dict
 from unipic_tui.library.entries import Entries
-from unipic_tui.library.foreign import FILE, OWN, Making, read_making
 from unipic_tui.library.pictures import Pictures
 from unipic_tui.library.pixels import content_hash, png_size
+from unipic_tui.library.provenance import OWN, Making, read_making
 from unipic_tui.library.records import StoredPicture, now
 from unipic_tui.library.sidecars import EntrySidecar, PictureSidecar
 from unipic_tui.library.storage import Storage
 from unipic_tui.metadata import encode_png
-from unipic_tui.parameters import format_parameters
+from unipic_tui.picturefiles import HEAD, is_picture
 from unipic_tui.pictures import load_image, open_image
 
 MAX_BYTES = 256 << 20
 """Largest picture file that is imported."""
 SUFFIXES = frozenset(
-    {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm", ".avif"}
-)
-"""Endings of the files that are looked at in a folder."""
+    {
+        ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm",
+        ".avif", ".heic", ".heif", ".jp2",
+    }
+)  # fmt: skip
+"""Endings of the files in a folder that are looked at, and named when they cannot be read.
+
+Files with other endings, or none, are looked at where their content is a picture's.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +77,22 @@ class Importing:
         image = load_image(path)
         return self._import(session, path, image, content_hash(image))
 
-    def paths(self, session: int, paths: Sequence[Path]) -> Iterator[Imported]:
+    def paths(
+        self, session: int, paths: Sequence[Path], left_out: list[Path] | None = None
+    ) -> Iterator[Imported]:
         """Import pictures and folders of pictures, one after the other, as they are iterated.
 
         Folders are searched to any depth, in order of their names; links in them are not followed.
         A picture that the library has already is passed over. One bad file does not stop the rest.
+
+        Args:
+            session: the session they go into.
+            paths: pictures and folders.
+            left_out: what the folders hold besides pictures is appended here: other files, hidden
+                ones, and links to folders.
         """
         for path in paths:
-            for file in _files(path):
+            for file in _files(path, [] if left_out is None else left_out):
                 yield self._import_or_say_why(session, file)
 
     def _import_or_say_why(self, session: int, path: Path) -> Imported:
@@ -121,22 +135,37 @@ def describe_file(
     """
     making = read_making(path, path.stem)
     job, created = job_to_dict(making.job), created or now()
-    seed = None if making.origin == FILE else making.job.seed
+    seed = making.job.seed if making.seed_known else None
     entry = EntrySidecar(job=job, state="done", created=created, origin=making.origin)
     picture = PictureSidecar(job=job, seed=seed, model=making.model, created=created, hash=digest)
     return making, entry, picture
 
 
-def _files(path: Path) -> Iterator[Path]:
+def _files(path: Path, left_out: list[Path]) -> Iterator[Path]:
     if not path.is_dir():
         yield path
         return
     for folder, folders, names in os.walk(path):
         folders.sort()
+        left_out += [Path(folder, name) for name in folders if Path(folder, name).is_symlink()]
         for name in sorted(names):
             file = Path(folder, name)
-            if file.suffix.lower() in SUFFIXES and not name.startswith(".") and file.is_file():
+            if not name.startswith(".") and _is_picture(file):
                 yield file
+            else:
+                left_out.append(file)
+
+
+def _is_picture(file: Path) -> bool:
+    try:
+        if not file.is_file():
+            return False
+        if file.suffix.lower() in SUFFIXES:
+            return True
+        with open_ordinary(file) as opened:
+            return is_picture(opened.read(HEAD))
+    except (OSError, StorageError):
+        return False
 
 
 def _png(path: Path, image: Image, making: Making) -> bytes:
@@ -148,8 +177,8 @@ def _png(path: Path, image: Image, making: Making) -> bytes:
     if making.origin == OWN:
         return encode_png(image, making.job, making.model)
     chunks = PngInfo()
-    if making.parameters is not None:
-        chunks.add_text("parameters", format_parameters(making.parameters))
+    if making.text is not None:
+        chunks.add_text(*making.text)
     buffer = io.BytesIO()
     image.save(buffer, "PNG", pnginfo=chunks)
     return buffer.getvalue()

@@ -17,7 +17,6 @@ from typing import TypeVar
 from unipic_tui.errors import StorageError, UnipicError
 from unipic_tui.library import sidecars
 from unipic_tui.library.database import Database, Transaction
-from unipic_tui.library.foreign import OWN
 from unipic_tui.library.importing import describe_file
 from unipic_tui.library.inserting import insert_entry, insert_picture, insert_session
 from unipic_tui.library.layout import (
@@ -29,6 +28,7 @@ from unipic_tui.library.layout import (
     picture_number,
 )
 from unipic_tui.library.pixels import content_hash, png_size
+from unipic_tui.library.provenance import OWN
 from unipic_tui.library.records import clean, stamp
 from unipic_tui.library.sidecars import EntrySidecar, PictureSidecar, SessionSidecar, TrashMark
 from unipic_tui.pictures import load_image

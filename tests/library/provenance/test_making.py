@@ -1,0 +1,82 @@
+"""What becomes of provenance in the library: a job that claims nothing it was not told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.library.provenance.building import (
+    A1111,
+    NEGATIVE,
+    PROMPT,
+    exif,
+    graph,
+    picture,
+    with_texts,
+)
+from unipic_tui.jobs import GenerateJob
+from unipic_tui.library import Library
+from unipic_tui.library.provenance import FILE, read_making, read_provenance
+
+MODEL = 0x0110
+
+
+def test_all_that_is_told_is_in_the_job(tmp_path: Path) -> None:
+    making = read_making(with_texts(tmp_path / "a.png", parameters=A1111), "a")
+    assert (making.origin, making.model, making.seed_known) == ("A1111", "mistmix", True)
+    assert making.job == GenerateJob(
+        prompt=PROMPT, unconditional=NEGATIVE, seed=424242, iterations=30, guidance=5.5,
+        width=832, height=1216,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ("Sampler: Euler", None),
+        ("Seed: -1", None),
+        (f"Seed: {2**64 - 1}", 2**64 - 1),
+        ("Seed: 0", 0),
+    ],
+)
+def test_a_seed_that_is_unknown_or_too_large(
+    tmp_path: Path, settings: str, told: int | None
+) -> None:
+    text = f"a fox\nSteps: 20, {settings}"
+    making = read_making(with_texts(tmp_path / "a.png", parameters=text), "a")
+    assert making.provenance.seed == told
+    assert making.seed_known == (told == 0)
+
+
+@pytest.mark.parametrize("size", ["540x960", "16x8", "512x99999"])
+def test_a_size_that_no_job_can_have_leaves_no_half(tmp_path: Path, size: str) -> None:
+    text = f"a fox\nSteps: 20, Size: {size}"
+    making = read_making(with_texts(tmp_path / "a.png", parameters=text), "a")
+    assert isinstance(making.job, GenerateJob)
+    assert (making.job.width, making.job.height) == (None, None)
+    assert f"{making.provenance.width}x{making.provenance.height}" == size
+
+
+def test_settings_alone_are_called_after_the_file(tmp_path: Path) -> None:
+    text = A1111.splitlines()[-1]
+    making = read_making(with_texts(tmp_path / "a.png", parameters=text), "the file")
+    assert (making.origin, making.job.prompt, making.job.seed) == ("A1111", "the file", 424242)
+    assert making.provenance.prompt is None
+
+
+def test_a_file_that_says_nothing(tmp_path: Path) -> None:
+    making = read_making(with_texts(tmp_path / "a.png", Title="x"), "a")
+    assert (making.origin, making.job) == (FILE, GenerateJob(prompt="a"))
+    assert not making.seed_known
+
+
+def test_an_import_as_png_keeps_what_told_it(library: Library, tmp_path: Path) -> None:
+    """The library keeps PNG files: of others, the text goes along."""
+    session = library.sessions.create("x").id
+    block = exif({MODEL: b"prompt:" + json.dumps(graph()).encode() + b"\0"}, ">", 2)
+    path = picture(tmp_path / "a.webp", "WEBP", block)
+    taken = library.importing.file(session, path)
+    assert taken.path.suffix == ".png"
+    assert read_provenance(taken.path) == read_provenance(path)

@@ -1,0 +1,65 @@
+"""The command that says how pictures were made."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from unipic_tui import paths
+from unipic_tui.cli.arguments import Commands, add_command
+from unipic_tui.cli.context import Context
+from unipic_tui.cli.report import say, write_json
+from unipic_tui.errors import UnipicError
+from unipic_tui.text import printable
+
+_KEYS = (
+    "origin", "prompt", "negative", "seed", "steps", "guidance", "width", "height", "model",
+)  # fmt: skip
+
+
+def add_arguments(commands: Commands) -> None:
+    """Add ``inspect``."""
+    parser = add_command(
+        commands, "inspect", "say how pictures were made, as far as their files tell", inspect
+    )
+    parser.add_argument("words", nargs="+", metavar="FILE", help="pictures, of any tool")
+    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+
+
+def inspect(args: argparse.Namespace, _: Context) -> int:
+    """Print what each file tells of its making; exit code 2 where one could not be read."""
+    bad = 0
+    for index, path in enumerate(args.words):
+        try:
+            told = _read(path)
+        except UnipicError as error:
+            bad += 1
+            if args.json:
+                write_json({"file": path, **dict.fromkeys(_KEYS), "problem": error.message})
+            else:
+                say(error.message)
+            continue
+        if args.json:
+            write_json({"file": path, **told})
+        else:
+            print("\n" * (index > 0) + "\n".join(_lines(path, told)), flush=True)
+    return 2 if bad else 0
+
+
+def _read(path: str) -> dict[str, Any]:
+    from unipic_tui.library.provenance import read_provenance
+
+    found = read_provenance(paths.absolute(path))
+    return {key: getattr(found, key) for key in _KEYS} | {"origin": found.origin or None}
+
+
+def _lines(path: str, told: dict[str, Any]) -> list[str]:
+    size = None if told["width"] is None else f"{told['width']}x{told['height']}"
+    shown = {key: told[key] for key in _KEYS if key not in {"width", "height", "model"}}
+    shown |= {"size": size, "model": told["model"]}
+    lines = [printable(path)]
+    for name, value in shown.items():
+        text = "not told" if value is None else f"{value:g}" if name == "guidance" else str(value)
+        # Further lines of a prompt are indented, so that none can pass for another value.
+        lines.append(f"  {name:9} {printable(text, newlines=True)}".replace("\n", "\n" + " " * 12))
+    return lines

@@ -1,0 +1,179 @@
+"""The texts that lie in a picture file, wherever a tool may have put them.
+
+PNG: ``tEXt``, ``zTXt``, ``iTXt`` and ``eXIf`` before and behind the pixels. JPEG: EXIF, XMP (in
+several segments too) and the comment. WebP: EXIF and XMP. Other formats: what Pillow finds.
+Nothing in the file is trusted: sizes are limited, and what does not fit is passed over.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import struct
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from unipic_tui.files import open_ordinary
+from unipic_tui.library.provenance.exif import decode, exif_texts
+from unipic_tui.library.provenance.texts import Text, Texts
+from unipic_tui.library.provenance.xmp import xmp_texts
+from unipic_tui.pictures import open_image
+
+TEXT_LIMIT = 16_000_000
+"""Most bytes of one text, unpacked, that are looked at; graphs of 3 MB are in circulation."""
+
+_TOTAL_LIMIT = 64_000_000
+_MOST_TEXTS = 200
+_MOST_CHUNKS = 200_000
+_XMP_KEY = "XML:com.adobe.xmp"
+_JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"
+_JPEG_MORE_XMP = b"http://ns.adobe.com/xmp/extension/\0"
+_RAW_PROFILES = frozenset({"Raw profile type exif", "Raw profile type APP1"})
+
+
+def read_texts(path: Path) -> Texts:
+    """The texts of a picture file.
+
+    Raises:
+        InputError: the file is no picture, or is damaged or too large.
+        StorageError: it is missing or cannot be read.
+    """
+    with open_image(path) as image:
+        kind, info = image.format, dict(image.info)
+    reader = {"PNG": _png, "JPEG": _jpeg, "MPO": _jpeg, "WEBP": _webp, "TIFF": _tiff}.get(
+        kind or ""
+    )
+    found: list[Text] = []
+    total = 0
+    with contextlib.suppress(OSError, struct.error, ValueError), open_ordinary(path) as file:
+        for item in reader(file) if reader else _other(info):
+            total += len(item.text)
+            if total > _TOTAL_LIMIT or len(found) >= _MOST_TEXTS:
+                break
+            found.append(item)
+    return Texts(found)
+
+
+def _png(file: BinaryIO) -> Iterator[Text]:
+    file.seek(8)
+    for _ in range(_MOST_CHUNKS):
+        header = file.read(8)
+        if len(header) < 8 or header[4:] == b"IEND":
+            return
+        length, kind = struct.unpack(">I4s", header)
+        if kind not in {b"tEXt", b"zTXt", b"iTXt", b"eXIf"} or length > TEXT_LIMIT:
+            file.seek(length + 4, 1)
+            continue
+        data = file.read(length)
+        file.seek(4, 1)
+        if kind == b"eXIf":
+            yield from exif_texts(data)
+        else:
+            yield from _png_text(kind, data)
+
+
+def _png_text(kind: bytes, data: bytes) -> Iterator[Text]:
+    keyword, _, rest = data.partition(b"\0")
+    key = keyword[:80].decode("latin-1")
+    if kind == b"iTXt":
+        packed = rest[:1] == b"\1"
+        rest = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
+        body = _unpacked(rest) if packed else rest
+    else:
+        body = _unpacked(rest[1:]) if kind == b"zTXt" else rest
+    if key == _XMP_KEY:
+        yield from xmp_texts(body)
+    elif key in _RAW_PROFILES:
+        with contextlib.suppress(ValueError, IndexError):
+            # A line with the name, one with the length, then hexadecimal digits.
+            yield from exif_texts(bytes.fromhex(body.decode("ascii").split(None, 2)[2]))
+    else:
+        # The standard says Latin-1 for tEXt; tools write UTF-8 into it all the same.
+        yield Text(key, _utf8(body))
+
+
+def _unpacked(data: bytes) -> bytes:
+    """Inflated bytes; nothing of what is broken, or larger than the limit."""
+    stream = zlib.decompressobj()
+    try:
+        body = stream.decompress(data, TEXT_LIMIT)
+    except zlib.error:
+        return b""
+    return b"" if stream.unconsumed_tail else body
+
+
+def _utf8(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig").rstrip("\0")
+    except UnicodeDecodeError:
+        return data.decode("latin-1").rstrip("\0")
+
+
+def _jpeg(file: BinaryIO) -> Iterator[Text]:
+    extended: dict[int, bytes] = {}
+    comments: list[bytes] = []
+    for kind, data in _jpeg_segments(file):
+        if kind == 0xE1 and data.startswith(b"Exif\0"):
+            yield from exif_texts(data)
+        elif kind == 0xE1 and data.startswith(_JPEG_XMP):
+            yield from xmp_texts(data[len(_JPEG_XMP) :])
+        elif kind == 0xE1 and data.startswith(_JPEG_MORE_XMP):
+            start = len(_JPEG_MORE_XMP) + 32
+            if len(data) > start + 8 and len(extended) < _MOST_TEXTS:
+                extended[int.from_bytes(data[start + 4 : start + 8], "big")] = data[start + 8 :]
+        elif kind == 0xFE and len(comments) < _MOST_TEXTS:
+            comments.append(data)
+    if extended:
+        yield from xmp_texts(b"".join(extended[offset] for offset in sorted(extended)))
+    for comment in comments:
+        yield Text("comment", decode(comment))
+    if len(comments) > 1:  # one that was too long for a segment
+        yield Text("comment", decode(b"".join(comments)))
+
+
+def _jpeg_segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    file.seek(2)
+    while True:
+        marker = file.read(2)
+        if len(marker) < 2 or marker[0] != 0xFF or marker[1] in {0xD9, 0xDA}:
+            return
+        if marker[1] == 0xFF:  # padding
+            file.seek(-1, 1)
+            continue
+        if marker[1] == 1 or 0xD0 <= marker[1] <= 0xD7:  # markers without a length
+            continue
+        length = file.read(2)
+        if len(length) < 2 or (size := int.from_bytes(length, "big")) < 2:
+            return
+        yield marker[1], file.read(size - 2)
+
+
+def _webp(file: BinaryIO) -> Iterator[Text]:
+    file.seek(12)
+    for _ in range(_MOST_CHUNKS):
+        header = file.read(8)
+        if len(header) < 8:
+            return
+        kind, length = struct.unpack("<4sI", header)
+        if kind in {b"EXIF", b"XMP "} and length <= TEXT_LIMIT:
+            data = file.read(length)
+            file.seek(length % 2, 1)
+            yield from (exif_texts if kind == b"EXIF" else xmp_texts)(data)
+        else:
+            file.seek(length + length % 2, 1)
+
+
+def _tiff(file: BinaryIO) -> Iterator[Text]:
+    yield from exif_texts(file.read(TEXT_LIMIT))
+
+
+def _other(info: dict[Any, Any]) -> Iterator[Text]:
+    """From what Pillow finds: AVIF's EXIF and XMP, GIF's comment."""
+    for key, read in (("exif", exif_texts), ("xmp", xmp_texts)):
+        data = info.get(key)
+        if isinstance(data, bytes) and len(data) <= TEXT_LIMIT:
+            yield from read(data)
+    comment = info.get("comment")
+    if isinstance(comment, bytes) and len(comment) <= TEXT_LIMIT:
+        yield Text("comment", decode(comment))
