@@ -126,10 +126,10 @@ def test_settings_are_written_once(cli: Cli, tmp_path: Path) -> None:
 
 
 def fake_checkpoint(monkeypatch: pytest.MonkeyPatch, **functions: Any) -> None:
-    module = types.ModuleType("unipic_tui.model.checkpoint")
+    module = types.ModuleType("unipic_tui.model.native")
     for name, function in functions.items():
         setattr(module, name, function)
-    monkeypatch.setitem(sys.modules, "unipic_tui.model.checkpoint", module)
+    monkeypatch.setitem(sys.modules, "unipic_tui.model.native", module)
 
 
 def test_convert(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,7 +48,7 @@ def repaint(_: Library, __: Session, picture: StoredPicture) -> None:
 
 def scratch(_: Library, __: Session, picture: StoredPicture) -> None:
     data = bytearray(picture.path.read_bytes())
-    data[-200] ^= 0xFF
+    data[data.index(b"IDAT") + 12] ^= 0xFF
     picture.path.write_bytes(data)
 
 

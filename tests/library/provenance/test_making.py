@@ -41,13 +41,12 @@ def test_all_that_is_told_is_in_the_job(tmp_path: Path) -> None:
         ("Seed: 0", 0),
     ],
 )
-def test_a_seed_that_is_unknown_or_too_large(
-    tmp_path: Path, settings: str, told: int | None
-) -> None:
+def test_a_seed_is_whole_or_unknown(tmp_path: Path, settings: str, told: int | None) -> None:
     text = f"a fox\nSteps: 20, {settings}"
     making = read_making(with_texts(tmp_path / "a.png", parameters=text), "a")
     assert making.provenance.seed == told
-    assert making.seed_known == (told == 0)
+    assert making.seed_known == (told is not None)
+    assert making.job.seed == (told or 0)
 
 
 @pytest.mark.parametrize("size", ["540x960", "16x8", "512x99999"])
