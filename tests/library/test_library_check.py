@@ -94,7 +94,7 @@ def leave_entry(_: Library, session: Session, __: StoredPicture) -> None:
         (lose, "is missing: bring it back from a backup, or delete it", False, False),
         (resize, "is 32×32 pixels, not the picture that was saved", False, False),
         (repaint, "shows something else than what was saved", True, False),
-        (scratch, "is not a picture that can be read here", True, False),
+        (scratch, "is damaged or cut short", True, False),
         (drop_in, "found.png is not in the database: --repair imports it", False, True),
         (drop_rubbish, "rubbish.png is not in the database", False, False),
         (forget_entry, "is missing or damaged: --repair rewrites it", False, True),
