@@ -23,8 +23,8 @@ ANSWER_SECONDS = 1.0
 """Shortest time between two writes of an answer that is still growing."""
 
 
-class Store:
-    """Two threads for the library: writes in the order they were asked for, and reads beside them.
+class LibraryAccess:
+    """The library on two threads: one writes, in the order of the calls, the other reads.
 
     Args:
         open_library: opens it; called on the writing thread.
@@ -52,9 +52,9 @@ class Store:
         return await _finish(self._reader.submit(lambda: work(self.opened)))
 
     async def write(self, work: Callable[[LibraryApi], T]) -> T:
-        """Have ``work`` change something, after all that was asked for before.
+        """Have ``work`` change something, after all earlier writes.
 
-        What has been asked for is done even when the caller is cancelled meanwhile.
+        The write is done even when the caller is cancelled meanwhile.
         """
         return await _finish(self.write_soon(work))
 
@@ -91,11 +91,6 @@ class Store:
         self._writer.shutdown(wait=True)
 
     @property
-    def is_open(self) -> bool:
-        """Whether the library is there to be used."""
-        return self._library is not None
-
-    @property
     def opened(self) -> LibraryApi:
         """The library itself, for those who are off the event loop already."""
         assert self._library is not None, "the library is not open"
@@ -118,7 +113,7 @@ class Recorder:
         tell: takes messages for the app; must be safe to call from any thread.
     """
 
-    def __init__(self, store: Store, tell: Callable[[Message], object]) -> None:
+    def __init__(self, store: LibraryAccess, tell: Callable[[Message], object]) -> None:
         self._store = store
         self._tell = tell
         self._answers: dict[int, str] = {}
@@ -223,6 +218,6 @@ class Recorder:
         try:
             result = done.result()
         except UnipicError as error:
-            self._tell(Trouble(error.title, error.message, severe=True))
+            self._tell(Trouble(error.title, error.message))
         else:
             self._tell(message(result))
