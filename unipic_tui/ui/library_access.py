@@ -109,12 +109,12 @@ class Recorder:
     is kept however the app ends.
 
     Args:
-        store: where to write.
+        access: where to write.
         tell: takes messages for the app; must be safe to call from any thread.
     """
 
-    def __init__(self, store: LibraryAccess, tell: Callable[[Message], object]) -> None:
-        self._store = store
+    def __init__(self, access: LibraryAccess, tell: Callable[[Message], object]) -> None:
+        self._access = access
         self._tell = tell
         self._answers: dict[int, str] = {}
         self._written = 0.0
@@ -178,7 +178,7 @@ class Recorder:
         self._resumed.discard(ticket)
 
     def _write(self, work: Callable[[LibraryApi], None]) -> None:
-        self._store.write_soon(work).add_done_callback(self._complain)
+        self._access.write_soon(work).add_done_callback(self._complain)
 
     def _add(self, ticket: int, picture: Picture) -> None:
         index = picture.index + self._offsets.get(ticket, 0)
@@ -189,7 +189,7 @@ class Recorder:
             library.drop_state(ticket)
             return library.add_picture(ticket, numbered)
 
-        self._store.write_soon(work).add_done_callback(
+        self._access.write_soon(work).add_done_callback(
             lambda done: self._told(done, lambda stored: Stored(picture=stored))
         )
 
@@ -205,7 +205,7 @@ class Recorder:
         def work(library: LibraryApi) -> Entry:
             return library.set_state(ticket, state, answer=answer, error=error, seconds=seconds)
 
-        self._store.write_soon(work).add_done_callback(
+        self._access.write_soon(work).add_done_callback(
             lambda done: self._told(done, lambda entry: Stored(entry=entry))
         )
 
