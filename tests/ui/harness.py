@@ -20,8 +20,8 @@ from tests.fakes import FakeBackend
 from unipic_tui.events import Backend, BackendOptions
 from unipic_tui.settings import Settings
 from unipic_tui.ui.app import UnipicApp
-from unipic_tui.ui.screens.main import MainScreen
-from unipic_tui.ui.studio import Studio
+from unipic_tui.ui.main_screen import MainScreen
+from unipic_tui.ui.state import AppState
 
 PATIENCE = 30.0
 """Seconds after which waiting is given up; nothing in a test takes that long."""
@@ -56,8 +56,8 @@ class Driver:
         return self.app.screen is self.screen
 
     @property
-    def studio(self) -> Studio:
-        return self.app.studio
+    def state(self) -> AppState:
+        return self.app.state
 
     @property
     def prompt(self) -> str:
@@ -129,7 +129,7 @@ class Driver:
         """Wait until commands and library calls are through; jobs may still run."""
         for _ in range(2):
             await self.until(lambda: not self._busy_workers())
-            await self.app.store.write(lambda library: None)
+            await self.app.library.write(lambda library: None)
             await self.flush_keys()
         await self.flush()
 
@@ -179,7 +179,7 @@ async def running_app(
     try:
         async with app.run_test(size=size) as pilot:
             driver = Driver(app, pilot, chosen)
-            await driver.until(lambda: app._main is not None and app.store.is_open)
+            await driver.until(lambda: app._main is not None and app.library._library is not None)
             await driver.settle_screen()
             yield driver
     finally:

@@ -9,9 +9,10 @@ import pytest
 from textual.widgets import OptionList
 
 from tests.ui.harness import PATIENCE, running_app
-from unipic_tui.ui.screens import files
-from unipic_tui.ui.screens.files import complete
-from unipic_tui.ui.screens.queue import QueueScreen
+from unipic_tui.ui.screens import path_screen
+from unipic_tui.ui.screens.path_screen import complete
+from unipic_tui.ui.screens.queue_screen import QueueScreen
+from unipic_tui.ui.state import Change
 
 
 async def test_what_arrives_while_a_dialog_is_taken_down_is_dropped(
@@ -21,7 +22,7 @@ async def test_what_arrives_while_a_dialog_is_taken_down_is_dropped(
     folder, let_go = tmp_path / "big-model", threading.Event()
     folder.mkdir()
 
-    def slow(text: str, kind: files.Kind) -> list[files.Candidate]:
+    def slow(text: str, kind: path_screen.Kind) -> list[path_screen.Candidate]:
         let_go.wait(PATIENCE)
         return complete(text, kind)
 
@@ -32,13 +33,13 @@ async def test_what_arrives_while_a_dialog_is_taken_down_is_dropped(
         queue = driver.app.screen
         assert isinstance(queue, QueueScreen)
         await queue.query_one(OptionList).remove()
-        queue.queue_changed()
+        queue.state_changed(Change.QUEUE)
         await driver.settle_screen()
         await driver.press("escape")
 
-        monkeypatch.setattr(files, "complete", slow)
+        monkeypatch.setattr(path_screen, "complete", slow)
         driver.screen.perform("model")
-        await driver.until(lambda: isinstance(driver.app.screen, files.PathScreen))
+        await driver.until(lambda: isinstance(driver.app.screen, path_screen.PathScreen))
         asking = driver.app.screen
         await asking.query_one(OptionList).remove()
         let_go.set()
@@ -55,7 +56,9 @@ async def test_leaving_while_a_path_is_looked_at_leaves_one_screen(tmp_path: Pat
         return None
 
     async with running_app(tmp_path / "library") as driver:
-        driver.app.push_screen(files.PathScreen("Where?", "folder", str(tmp_path), check=slow))
+        driver.app.push_screen(
+            path_screen.PathScreen("Where?", "folder", str(tmp_path), check=slow)
+        )
         await driver.until(lambda: not driver.on_main)
         await driver.settle_screen()
         await driver.key("enter")

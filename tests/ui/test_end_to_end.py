@@ -37,14 +37,14 @@ async def test_draw_edit_describe_leave_and_find_it_again(tmp_path: Path) -> Non
     try:
         async with app.run_test(size=(100, 30)) as pilot:
             driver = Driver(app, pilot)
-            await driver.until(lambda: app.studio.info is not None)
+            await driver.until(lambda: app.state.info is not None)
             await driver.settle_screen()
             assert "small model that comes with the program" in driver.text()
 
             await driver.write("a red circle left of a blue square seed=3")
             await driver.press("ctrl+r")
             await driver.settle()
-            drawn = driver.studio.picture
+            drawn = driver.state.picture
             assert drawn is not None
             with Image.open(drawn.path) as image:
                 assert image.size == (drawn.width, drawn.height)
@@ -57,7 +57,7 @@ async def test_draw_edit_describe_leave_and_find_it_again(tmp_path: Path) -> Non
             await driver.write("make the circle green")
             await driver.press("ctrl+r")
             await driver.settle()
-            edited = driver.studio.picture
+            edited = driver.state.picture
             assert edited is not None
             assert edited.id != drawn.id
             assert (edited.width, edited.height) == (drawn.width, drawn.height)
@@ -66,7 +66,7 @@ async def test_draw_edit_describe_leave_and_find_it_again(tmp_path: Path) -> Non
             await driver.write("How many circles?")
             await driver.press("ctrl+r")
             await driver.settle()
-            answer = driver.studio.answer()
+            answer = driver.state.answer()
             assert answer.strip()
             assert "How many circles?" in driver.details()
             await driver.press("ctrl+q")
@@ -77,19 +77,19 @@ async def test_draw_edit_describe_leave_and_find_it_again(tmp_path: Path) -> Non
     try:
         async with app.run_test(size=(100, 30)) as pilot:
             driver = Driver(app, pilot)
-            await driver.until(lambda: app._main is not None and app.store.is_open)
+            await driver.until(lambda: app._main is not None and app.library._library is not None)
             await driver.settle_screen()
-            prompts = [row.entry.job.prompt for row in driver.studio.rows() if row.entry]
+            prompts = [row.entry.job.prompt for row in driver.state.rows() if row.entry]
             assert prompts == [
                 "a red circle left of a blue square",
                 "make the circle green",
                 "How many circles?",
             ]
-            assert driver.studio.answer() == answer
+            assert driver.state.answer() == answer
             await driver.press("ctrl+f")
             await driver.type("green")
             await driver.press("down", "down", "enter")
-            assert driver.studio.picture == edited
+            assert driver.state.picture == edited
     finally:
         app.wind_up()
 

@@ -27,9 +27,9 @@ async def test_a_first_start_greets_and_draws_with_one_key(tmp_path: Path) -> No
         (job,) = driver.backend.jobs
         assert job.prompt == PROMPTS[1]
         assert driver.prompt == PROMPTS[1]
-        assert driver.studio.picture is not None
-        assert driver.studio.picture.path.exists()
-        assert not driver.screen.stage.has_class("-empty")
+        assert driver.state.picture is not None
+        assert driver.state.picture.path.exists()
+        assert not driver.screen.workspace.has_class("-empty")
 
 
 @pytest.mark.parametrize("wanted", [True, False])
@@ -39,8 +39,8 @@ async def test_pictures_carry_their_job_unless_told_not_to(tmp_path: Path, wante
         await driver.write("a ring")
         await driver.press("ctrl+r")
         await driver.settle()
-        assert driver.studio.picture is not None
-        assert (read_metadata(driver.studio.picture.path) is not None) is wanted
+        assert driver.state.picture is not None
+        assert (read_metadata(driver.state.picture.path) is not None) is wanted
 
 
 async def test_typing_at_the_greeting_goes_to_the_prompt(tmp_path: Path) -> None:
@@ -82,7 +82,7 @@ async def test_drawing_editing_describing_makes_a_tree(tmp_path: Path) -> None:
         await driver.write("a star")
         await driver.press("ctrl+r")
         await driver.settle()
-        drawn = driver.studio.picture
+        drawn = driver.state.picture
         assert drawn is not None
 
         await driver.press("f2")
@@ -91,7 +91,7 @@ async def test_drawing_editing_describing_makes_a_tree(tmp_path: Path) -> None:
         await driver.write("make it red")
         await driver.press("ctrl+r")
         await driver.settle()
-        edited = driver.studio.picture
+        edited = driver.state.picture
         assert edited is not None
         assert edited.id != drawn.id
         job = driver.backend.jobs[1]
@@ -110,10 +110,10 @@ async def test_drawing_editing_describing_makes_a_tree(tmp_path: Path) -> None:
         assert asked.source == str(edited.path)
         assert asked.turns == (Turn("what is it", "A picture of 64 by 64 pixels, answer 1."),)
 
-        assert driver.studio.picture == edited
+        assert driver.state.picture == edited
         assert "answer 2." in driver.details()
         assert "what is it" in driver.details()
-        depths = [(row.depth, row.entry.job.mode) for row in driver.studio.rows() if row.entry]
+        depths = [(row.depth, row.entry.job.mode) for row in driver.state.rows() if row.entry]
         assert depths == [(1, "generate"), (2, "edit"), (3, "describe"), (3, "describe")]
 
 
@@ -142,12 +142,12 @@ async def test_everything_is_there_after_leaving_and_coming_back(tmp_path: Path)
         await driver.settle()
         await driver.press("ctrl+q")
     async with running_app(tmp_path) as driver:
-        assert [row.entry.job.prompt for row in driver.studio.rows() if row.entry] == [
+        assert [row.entry.job.prompt for row in driver.state.rows() if row.entry] == [
             "a star",
             "Describe the image in detail.",
         ]
-        assert driver.studio.picture is not None
-        assert driver.studio.picture.path.exists()
+        assert driver.state.picture is not None
+        assert driver.state.picture.path.exists()
         assert "a star" in driver.details()
         assert "answer 1." in driver.details()
         await driver.press("alt+up")
@@ -164,10 +164,10 @@ async def test_several_pictures_of_one_job(tmp_path: Path) -> None:
         await driver.write("a star")
         await driver.press("ctrl+r")
         await driver.settle()
-        pictures = list(driver.studio.desk.pictures.values())
+        pictures = list(driver.state.current.pictures.values())
         seeds = [picture.job.seed for picture in pictures]
         assert seeds == [10, 11, 12]
-        assert driver.studio.picture == pictures[-1]
+        assert driver.state.picture == pictures[-1]
         assert len(list(tmp_path.rglob("*.png"))) >= 3
 
 
@@ -186,7 +186,7 @@ async def test_sweeps_and_wildcards_fill_a_contact_sheet(tmp_path: Path) -> None
         for label in ("seed 1", "seed 2", "seed 3", "red", "blue"):
             assert label in text
         await driver.press("down", "right", "enter")
-        chosen = driver.studio.picture
+        chosen = driver.state.picture
         assert chosen is not None
         assert (chosen.job.prompt, chosen.job.seed) == ("a blue star", 2)
 
@@ -197,12 +197,12 @@ async def test_a_session_is_named_after_its_first_prompt(tmp_path: Path) -> None
         await driver.press("ctrl+r")
         await driver.settle()
         await driver.press("ctrl+n")
-        assert driver.screen.stage.has_class("-empty")
+        assert driver.screen.workspace.has_class("-empty")
         await driver.press("ctrl+l")
         await driver.write("rings")
         await driver.press("ctrl+r")
         await driver.settle()
-        assert [session.name for session in driver.studio.sessions] == ["rings", "a red circle"]
+        assert [session.name for session in driver.state.sessions] == ["rings", "a red circle"]
     library = Library.open(tmp_path)
     assert {session.pictures for session in library.sessions.all()} == {1}
     library.close()
@@ -214,7 +214,7 @@ async def test_generated_pictures_are_what_the_backend_drew(tmp_path: Path) -> N
         await driver.write("a star")
         await driver.press("ctrl+r")
         await driver.settle()
-        picture = driver.studio.picture
+        picture = driver.state.picture
         assert picture is not None
         assert (picture.width, picture.height) == (48, 48)
         assert isinstance(picture.job, GenerateJob)

@@ -23,8 +23,8 @@ from unipic_tui.jobs import GenerateJob
 from unipic_tui.library.records import StoredPicture
 from unipic_tui.ui import thumbnail_cache
 from unipic_tui.ui.widgets.gallery import Gallery
-from unipic_tui.ui.widgets.tile import FAVOURITE
-from unipic_tui.ui.widgets.tiles import Tiles
+from unipic_tui.ui.widgets.tile_layout import TileLayout
+from unipic_tui.ui.widgets.tile_lines import FAVOURITE
 
 
 def stored(number: int, *, prompt: str = "", favourite: bool = False) -> StoredPicture:
@@ -127,16 +127,16 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 def test_a_low_gallery_is_a_strip() -> None:
-    tiles = Tiles.fitted(60, 6, 100, text=False)
-    assert tiles == Tiles("strip", width=12, height=6, across=100)
+    tiles = TileLayout.fitted(60, 6, 100, text=False)
+    assert tiles == TileLayout("strip", width=12, height=6, across=100)
     assert tiles.total(100) == (1200, 6)
     assert tiles.place(7) == (84, 0)
     assert tiles.at(85, 3) == 7
 
 
 def test_a_high_gallery_is_a_grid() -> None:
-    tiles = Tiles.fitted(60, 20, 100, text=False)
-    assert tiles == Tiles("grid", width=12, height=6, across=5)
+    tiles = TileLayout.fitted(60, 20, 100, text=False)
+    assert tiles == TileLayout("grid", width=12, height=6, across=5)
     assert tiles.total(100) == (60, 120)
     assert tiles.place(7) == (24, 6)
     assert tiles.at(25, 7) == 7
@@ -147,7 +147,7 @@ def test_a_high_gallery_is_a_grid() -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (5, 30), (300, 100)])
 def test_every_size_has_a_layout(size: tuple[int, int]) -> None:
-    tiles = Tiles.fitted(*size, 10, text=False)
+    tiles = TileLayout.fitted(*size, 10, text=False)
     assert tiles.across >= 1
     assert min(tiles.picture) >= 1
     for index in range(10):

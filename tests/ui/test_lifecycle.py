@@ -15,8 +15,8 @@ from unipic_tui.events import Backend, BackendOptions, Event, Failed, Picture, P
 from unipic_tui.jobs import GenerateJob, Job
 from unipic_tui.library import Library
 from unipic_tui.library.records import State
-from unipic_tui.ui.screens.dialogs import Question
-from unipic_tui.ui.screens.queue import QueueScreen
+from unipic_tui.ui.screens.dialogs import QuestionDialog
+from unipic_tui.ui.screens.queue_screen import QueueScreen
 
 
 class Gated(FakeBackend):
@@ -39,7 +39,7 @@ class Gated(FakeBackend):
 async def _run(driver: Driver, prompt: str) -> None:
     await driver.write(prompt)
     await driver.press("ctrl+r")
-    await driver.until(lambda: driver.studio.running is not None)
+    await driver.until(lambda: driver.state.running is not None)
 
 
 async def _queue(driver: Driver, prompt: str) -> None:
@@ -49,7 +49,7 @@ async def _queue(driver: Driver, prompt: str) -> None:
 
 
 def states(driver: Driver) -> dict[str, State]:
-    return {entry.job.prompt: entry.state for entry in driver.studio.desk.entries.values()}
+    return {entry.job.prompt: entry.state for entry in driver.state.current.entries.values()}
 
 
 def kept_states(folder: Path) -> dict[str, State]:
@@ -101,7 +101,7 @@ async def test_copying_selected_text_comes_before_cancelling(tmp_path: Path) -> 
         await _run(driver, "a star")
         await driver.press("shift+home", "ctrl+c")
         assert driver.app.clipboard == "a star"
-        assert driver.studio.running is not None
+        assert driver.state.running is not None
         backend.open()
         await driver.settle()
         assert states(driver) == {"a star": "done"}
@@ -122,7 +122,7 @@ async def test_a_failure_is_said_kept_and_can_be_retried(tmp_path: Path) -> None
         await driver.press("R")
         await driver.settle()
         assert states(driver) == {"a star": "done"}
-        assert len(driver.studio.desk.pictures) == 1
+        assert len(driver.state.current.pictures) == 1
 
 
 async def test_a_crash_of_the_backend_is_a_failure(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ async def test_leaving_while_drawing_asks_and_can_be_thought_better_of(tmp_path:
     async with running_app(tmp_path, backend=backend) as driver:
         await _run(driver, "a star")
         await driver.press("ctrl+q")
-        assert isinstance(driver.app.screen, Question)
+        assert isinstance(driver.app.screen, QuestionDialog)
         await driver.press("right", "enter")
         assert driver.app.is_running
         assert driver.on_main
@@ -175,7 +175,7 @@ async def test_what_was_running_is_offered_again(
     assert kept_states(tmp_path) == {"a star": "interrupted", "a ring": "queued"}
 
     async with running_app(tmp_path) as driver:
-        await driver.until(lambda: isinstance(driver.app.screen, Question))
+        await driver.until(lambda: isinstance(driver.app.screen, QuestionDialog))
         assert "1 job did not end last time" in driver.text()
         assert "a star" in driver.text()
         await driver.press(*presses)
@@ -189,20 +189,20 @@ async def test_a_job_that_goes_on_draws_only_what_is_missing(tmp_path: Path) -> 
         driver.screen.composer.settings.put({"count": "3", "seed": "20"})
         await _run(driver, "a star")
         backend.gate.release(9)
-        await driver.until(lambda: len(driver.studio.desk.pictures) == 1)
+        await driver.until(lambda: len(driver.state.current.pictures) == 1)
         await driver.press("escape")
         backend.open()
         await driver.settle()
         assert states(driver) == {"a star": "cancelled"}
-        entry = driver.studio.entry_id or 0
-        await driver.app.store.write(lambda library: library.snapshots.drop(entry))
+        entry = driver.state.entry_id or 0
+        await driver.app.library.write(lambda library: library.snapshots.drop(entry))
         driver.screen.history.focus()
         await driver.press("R")
         await driver.settle()
         job = backend.jobs[-1]
         assert isinstance(job, GenerateJob)
         assert (job.seed, job.count) == (21, 2)
-        pictures = driver.studio.desk.pictures.values()
+        pictures = driver.state.current.pictures.values()
         assert [(picture.index, picture.job.seed) for picture in pictures] == [
             (0, 20),
             (1, 21),
@@ -221,7 +221,7 @@ async def test_a_cancelled_job_goes_on_from_its_kept_state(tmp_path: Path) -> No
         await driver.press("escape")
         backend.open()
         await driver.settle()
-        assert len(driver.studio.desk.pictures) == 1
+        assert len(driver.state.current.pictures) == 1
     assert kept_states(tmp_path) == {"a star": "cancelled"}
 
     async with running_app(tmp_path, options=options) as driver:
@@ -231,7 +231,7 @@ async def test_a_cancelled_job_goes_on_from_its_kept_state(tmp_path: Path) -> No
         ((picture, iteration),) = driver.backend.resumed
         assert picture == 1
         assert iteration >= 3
-        pictures = driver.studio.desk.pictures.values()
+        pictures = driver.state.current.pictures.values()
         assert [(each.index, each.job.seed) for each in pictures] == [(0, 20), (1, 21)]
         await driver.press("R")
         assert len(driver.backend.jobs) == 1
@@ -282,8 +282,8 @@ async def test_branching_off_from_an_unfinished_job(tmp_path: Path) -> None:
         ((picture, iteration),) = backend.resumed
         assert picture == 0
         assert iteration >= 4
-        assert driver.studio.picture is not None
-        assert driver.studio.picture.job.seed == 77
+        assert driver.state.picture is not None
+        assert driver.state.picture.job.seed == 77
         await driver.press("b")
         await driver.settle_screen()
         assert any("Nothing is kept" in said for said in driver.notices())
@@ -340,13 +340,13 @@ async def test_the_reveal_shows_previews_tokens_and_progress(tmp_path: Path) -> 
         await _run(driver, "a star")
         backend.gate.release(4)
         await driver.until(lambda: "iteration 4 of 8, 8 of 16 tokens" in driver.text())
-        live = next(iter(driver.studio.live.values()))
+        live = next(iter(driver.state.live.values()))
         assert live.preview is not None
         await driver.press("ctrl+t")
-        assert driver.screen.stage.view.overlay
+        assert driver.screen.workspace.view.overlay
         backend.open()
         await driver.settle()
-        assert driver.studio.live == {}
+        assert driver.state.live == {}
         assert "Ready" in driver.text()
 
 
@@ -372,7 +372,7 @@ async def test_an_answer_streams(tmp_path: Path) -> None:
 async def test_a_checkpoint_that_cannot_be_loaded(tmp_path: Path) -> None:
     backend = FakeBackend(fail="load")
     async with running_app(tmp_path, backend=backend) as driver:
-        await driver.until(lambda: isinstance(driver.app.screen, Question))
+        await driver.until(lambda: isinstance(driver.app.screen, QuestionDialog))
         assert "no CUDA device" in driver.text()
         await driver.press("escape")
         assert "No model is loaded" in driver.text()
@@ -380,7 +380,7 @@ async def test_a_checkpoint_that_cannot_be_loaded(tmp_path: Path) -> None:
         await driver.press("ctrl+r")
         assert any("waits until a checkpoint" in said for said in driver.notices())
         backend.fail = None
-        driver.studio.load(BackendOptions())
+        driver.app.controller.load(BackendOptions())
         await driver.settle()
         assert states(driver) == {"a star": "done"}
 
@@ -401,8 +401,8 @@ async def test_another_checkpoint_is_loaded_without_leaving(tmp_path: Path) -> N
         await driver.write("a star")
         await driver.press("ctrl+r")
         await driver.settle()
-        assert driver.studio.picture is not None
-        assert driver.studio.picture.model == "big-model"
+        assert driver.state.picture is not None
+        assert driver.state.picture.model == "big-model"
 
 
 async def test_sessions_are_made_renamed_opened_and_trashed(tmp_path: Path) -> None:
@@ -419,21 +419,21 @@ async def test_sessions_are_made_renamed_opened_and_trashed(tmp_path: Path) -> N
         assert "Give the session a name." in driver.text()
         await driver.write("Rings")
         await driver.press("enter")
-        assert [session.name for session in driver.studio.sessions] == ["Rings", "a star"]
+        assert [session.name for session in driver.state.sessions] == ["Rings", "a star"]
         assert "Rings" in driver.lines()[0]
 
         driver.screen.history.focus()
         await driver.press("end", "left", "enter")
-        assert driver.studio.desk.session is not None
-        assert driver.studio.desk.session.name == "a star"
+        assert driver.state.current.session is not None
+        assert driver.state.current.session.name == "a star"
 
         driver.screen.perform("session.trash")
         await driver.until(lambda: not driver.on_main)
         await driver.press("enter")
-        assert [session.name for session in driver.studio.sessions] == ["Rings"]
+        assert [session.name for session in driver.state.sessions] == ["Rings"]
         driver.screen.perform("undo")
         await driver.settle_screen()
-        assert len(driver.studio.sessions) == 2
+        assert len(driver.state.sessions) == 2
 
 
 async def test_the_history_is_searched_as_you_type(tmp_path: Path) -> None:
@@ -447,8 +447,8 @@ async def test_the_history_is_searched_as_you_type(tmp_path: Path) -> None:
         found = [row.entry.job.prompt for row in driver.screen.history.rows if row.entry]
         assert sorted(found) == ["a green star", "a red star"]
         await driver.press("down", "down", "enter")
-        assert driver.studio.picture is not None
-        assert "star" in driver.studio.picture.job.prompt
+        assert driver.state.picture is not None
+        assert "star" in driver.state.picture.job.prompt
         await driver.press("ctrl+f", "escape")
         assert len(driver.screen.history.rows) == 4
         await driver.type("seed:notanumber")
@@ -471,7 +471,7 @@ async def test_another_window_adds_to_the_library(tmp_path: Path) -> None:
                 other.pictures.add(entry.id, event)
         other.entries.set_state(entry.id, "cancelled")
         other.close()
-        await driver.until(lambda: len(driver.studio.desk.pictures) == 2)
+        await driver.until(lambda: len(driver.state.current.pictures) == 2)
         await driver.settle()
         assert "from elsewhere" in driver.text()
 
@@ -508,7 +508,7 @@ async def test_a_library_that_cannot_be_opened(tmp_path: Path) -> None:
     try:
         async with app.run_test() as pilot:
             driver = Driver(app, pilot, backend)
-            await driver.until(lambda: isinstance(app.screen, Question))
+            await driver.until(lambda: isinstance(app.screen, QuestionDialog))
             await driver.flush()
             assert "library" in driver.text()
             await driver.key("enter")

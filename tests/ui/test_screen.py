@@ -46,7 +46,7 @@ async def test_every_size_shows_everything_that_matters(tmp_path: Path) -> None:
             await driver.pilot.resize_terminal(*size)
             await driver.settle_screen()
             assert_nothing_is_cut_off(driver, *ALWAYS, PictureView, Gallery, Details, FieldBox)
-            view = driver.screen.stage.view
+            view = driver.screen.workspace.view
             assert view.size.height >= 8, size
             assert len(driver.screen.query(".fields FieldBox")) > 10
             assert "Quality" in driver.text()
@@ -100,7 +100,7 @@ async def test_text_first_says_in_words_what_is_seen(tmp_path: Path) -> None:
 
 async def test_no_pictures_in_the_settings_means_text_first(tmp_path: Path) -> None:
     async with running_app(tmp_path, settings=Settings(images="none")) as driver:
-        assert driver.screen.text_first
+        assert driver.screen.workspace.text_first
 
 
 async def test_the_theme_is_switched_and_taken_from_the_settings(tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ async def test_focus_goes_round_the_parts(tmp_path: Path) -> None:
             parts.append(driver.app.focused)
         screen = driver.screen
         prompt = screen.composer.prompt
-        assert parts == [prompt, screen.stage.gallery, screen.history, prompt]
+        assert parts == [prompt, screen.workspace.gallery, screen.history, prompt]
 
 
 async def test_settings_are_checked_as_they_are_typed(tmp_path: Path) -> None:
@@ -213,8 +213,8 @@ async def test_the_mouse_chooses_in_the_history(tmp_path: Path) -> None:
         await driver.pilot.click(history, offset=(6, 3))
         await driver.settle_screen()
         assert history.cursor == 3
-        assert driver.studio.picture is not None
-        assert driver.studio.picture.job.seed == 1
+        assert driver.state.picture is not None
+        assert driver.state.picture.job.seed == 1
         await driver.pilot.click(history, offset=(2, 0))
         await driver.settle_screen()
         assert len(history.rows) == 1

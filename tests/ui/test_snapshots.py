@@ -53,7 +53,7 @@ def shows(
 
         async def before(pilot: Pilot[Any]) -> None:
             driver = Driver(app, pilot, backend)
-            await driver.until(lambda: app._main is not None and app.store.is_open)
+            await driver.until(lambda: app._main is not None and app.library._library is not None)
             await driver.settle()
             await steps(driver)
             await driver.settle()

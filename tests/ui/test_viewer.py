@@ -21,7 +21,8 @@ from unipic_tui.library.records import StoredPicture
 from unipic_tui.terminal.canvas import Canvas
 from unipic_tui.terminal.rendering import renderer
 from unipic_tui.terminal.sixel import MAX_BANDS
-from unipic_tui.ui.screens.viewer import Pane, ViewerScreen
+from unipic_tui.ui.screens.viewer import ViewerScreen
+from unipic_tui.ui.widgets.captioned_picture import CaptionedPicture
 
 Colour = tuple[int, int, int]
 COLOURS: list[Colour] = [(200, 0, 0), (0, 200, 0), (0, 0, 200), (200, 200, 0)]
@@ -48,8 +49,8 @@ class Looking(App[None]):
     def on_picture_view_shown(self) -> None:
         self.shown += 1
 
-    def panes(self) -> list[Pane]:
-        return [pane for pane in self.viewer.query(Pane) if pane.display]
+    def panes(self) -> list[CaptionedPicture]:
+        return [pane for pane in self.viewer.query(CaptionedPicture) if pane.display]
 
     def captions(self) -> list[str]:
         return [str(pane.query_one(Static).content) for pane in self.panes()]

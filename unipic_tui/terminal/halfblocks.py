@@ -16,8 +16,6 @@ _UPPER_HALF = "▀"
 _PRECISION = 0xFC
 """Keeps six of a colour's eight bits: neighbours that look alike then share a cell's style."""
 
-Rgb = tuple[int, int, int]
-
 
 class BlockStrip(Strip):
     """A line of half blocks, written in as few bytes as its colours allow."""

@@ -79,7 +79,7 @@ class KittyImages:
             self._free(self._ids.popitem(last=False)[1])
 
     def forget(self) -> None:
-        """The terminal holds nothing any more, or shall be given everything anew."""
+        """The terminal holds nothing any more, or shall be sent everything again."""
         while self._ids:
             self._free(self._ids.popitem()[1])
 

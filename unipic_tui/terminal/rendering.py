@@ -191,7 +191,7 @@ class Renderer:
         return self._encoded.get((shot.key, look))
 
     def keep(self, shot: Shot, look: Look, parts: list[str]) -> None:
-        """Keep the encoded parts of a shot that may be asked for again."""
+        """Keep the encoded parts of a shot that may be needed again."""
         if shot.source.lasting:
             self._encoded.put((shot.key, look), parts, sum(map(len, parts)))
 

@@ -1,4 +1,4 @@
-"""Pictures as sixels, encoded by textual-image and mended where its releases need it.
+"""Pictures as sixels, encoded by textual-image and repaired where its releases need it.
 
 A picture is cut into bands, each a sixel picture of its own that starts on a line of text, so that
 a band can be drawn again when a dialog has covered it, and so that a slow line carries typing

@@ -39,7 +39,7 @@ class PictureSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FileSource:
-    """A picture file; when it is written anew, it counts as another picture."""
+    """A picture file; when it is rewritten, it counts as another picture."""
 
     lasting: ClassVar[bool] = True
 

@@ -27,15 +27,31 @@ from unipic_tui.library.records import Entry
 from unipic_tui.settings import Settings
 from unipic_tui.terminal.capabilities import detect_protocol
 from unipic_tui.text import one_line, printable
-from unipic_tui.ui.commands import COMMANDS, bindings, keys_of, remapping, shown_key
+from unipic_tui.ui.commands import (
+    PROGRAM,
+    chosen_keys,
+    declared,
+    key_bindings,
+    keys_of,
+    remapping,
+    shown_key,
+)
+from unipic_tui.ui.controller import Controller
+from unipic_tui.ui.library_access import LibraryAccess, Recorder
+from unipic_tui.ui.main_screen import ACTIONS, MainScreen
 from unipic_tui.ui.messages import Stored, Trouble, Worked
-from unipic_tui.ui.screens.dialogs import Answer, Question
+from unipic_tui.ui.notices import complain
+from unipic_tui.ui.screens.contact_sheet import SheetScreen
+from unipic_tui.ui.screens.dialogs import Answer, QuestionDialog
 from unipic_tui.ui.screens.help import LOG_NAME
-from unipic_tui.ui.screens.main import MainScreen
+from unipic_tui.ui.screens.queue_screen import QueueScreen
 from unipic_tui.ui.screens.viewer import ViewerScreen
-from unipic_tui.ui.store import Recorder, Store
-from unipic_tui.ui.studio import Change, Studio
+from unipic_tui.ui.state import AppState
 from unipic_tui.ui.themes import DARK, LIGHT, usual_theme
+from unipic_tui.ui.widgets.gallery import Gallery
+from unipic_tui.ui.widgets.history import HistoryTree
+from unipic_tui.ui.widgets.picture_view import PictureView
+from unipic_tui.ui.widgets.sheet_view import SheetView
 from unipic_tui.ui.wording import amount, entry_title
 from unipic_tui.worker import LoadFailed, ModelThread, Ready
 
@@ -51,16 +67,16 @@ LOADING_SECONDS = 0.5
 _log = logging.getLogger(__name__)
 
 
-class Commands(Provider):
-    """The table of commands, for the palette."""
+class CommandPalette(Provider):
+    """The commands of the main screen, and those that act everywhere."""
 
     async def discover(self) -> Hits:
-        """All commands, in the order of the table."""
+        """All of them, in the order of the help screen."""
         for title, words, identifier in self._entries():
             yield DiscoveryHit(title, self._runner(identifier), title, words)
 
     async def search(self, query: str) -> Hits:
-        """Commands whose title matches."""
+        """Those whose title matches."""
         matcher = self.matcher(query)
         for title, words, identifier in self._entries():
             score = matcher.match(title)
@@ -71,10 +87,10 @@ class Commands(Provider):
         app = self.app
         if not isinstance(app, UnipicApp) or not isinstance(self.screen, MainScreen):
             return
-        for entry in COMMANDS:
+        for entry in declared(*ACTIONS, UnipicApp):
             if entry.id == "palette":
                 continue
-            keys = keys_of(entry, app.keymap)
+            keys = keys_of(entry, chosen_keys(app))
             key = f" ({shown_key(keys[0])})" if keys else ""
             yield entry.title, f"{entry.help}{key}", entry.id
 
@@ -99,8 +115,7 @@ class UnipicApp(App[int]):
         "styles/main.tcss",
         "styles/dialogs.tcss",
     ]
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("program")]
-    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {Commands}
+    COMMANDS: ClassVar[set[type[Provider] | Callable[[], type[Provider]]]] = {CommandPalette}
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-medium"), (150, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (30, "-normal"), (48, "-tall")]  # noqa: RUF012
     ENABLE_COMMAND_PALETTE = True
@@ -115,14 +130,15 @@ class UnipicApp(App[int]):
     ) -> None:
         super().__init__()
         self.settings = settings
-        self.keymap, self._complaints = remapping(settings.keys, (entry.id for entry in COMMANDS))
+        self._remapped, self._complaints = remapping(settings.keys, ALL_COMMANDS)
         folder = library or settings.library or paths.data_dir()
-        self.store = Store(lambda: Library.open(folder, metadata=settings.metadata))
+        self.library = LibraryAccess(lambda: Library.open(folder, metadata=settings.metadata))
         if options.keep_seconds is None:
             options = dataclasses.replace(options, keep_seconds=KEEP_SECONDS)
-        self.recorder = Recorder(self.store, self.post_message)
+        self.recorder = Recorder(self.library, self.post_message)
         self.thread = ModelThread(backend_factory, options, self.recorder)
-        self.studio = Studio(self.store, self.recorder, self.thread, options, self._studio_changed)
+        self.state = AppState(self.thread, options)
+        self.controller = Controller(self.state, self.library, self.recorder)
         self._main: MainScreen | None = None
         self._leaving = False
         self._good_options: BackendOptions | None = None
@@ -134,9 +150,10 @@ class UnipicApp(App[int]):
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = self._theme_name()
-        self.set_keymap(self.keymap)
+        self.set_keymap(self._remapped)
         self._main = MainScreen(
-            self.studio,
+            self.controller,
+            ALL_COMMANDS,
             protocol=detect_protocol(self.settings.images),
             text_first=self.settings.text_first or self.settings.images == "none",
             texts={"quality": self.settings.quality, **self._first_seed()},
@@ -163,18 +180,18 @@ class UnipicApp(App[int]):
         self.thread.start()
         self.run_worker(self._open_library(), group="begin")
         for complaint in self._complaints:
-            self.complain("Settings", complaint)
+            complain(self, "Settings", complaint)
 
     async def _open_library(self) -> None:
         try:
-            interrupted = await self.studio.begin()
+            interrupted = await self.controller.begin()
         except UnipicError as error:
             await self.push_screen_wait(
-                Question(error.title, error.message, [Answer("leave", "Leave", "main")])
+                QuestionDialog(error.title, error.message, [Answer("leave", "Leave", "main")])
             )
             self.exit(error.exit_code, return_code=error.exit_code)
             return
-        prompts = await self.store.read(lambda library: library.search.prompts())
+        prompts = await self.library.read(lambda library: library.search.prompts())
         assert self._main is not None
         if not self._main.is_attached:
             return  # left already
@@ -187,7 +204,7 @@ class UnipicApp(App[int]):
         titles = "\n".join(f"· {one_line(entry_title(entry), 60)}" for entry in interrupted[:5])
         more = f"\n· and {len(interrupted) - 5} more" if len(interrupted) > 5 else ""
         answer = await self.push_screen_wait(
-            Question(
+            QuestionDialog(
                 f"{amount(len(interrupted), 'job')} did not end last time",
                 f"{titles}{more}",
                 [
@@ -201,49 +218,35 @@ class UnipicApp(App[int]):
         for entry in interrupted:
             match answer:
                 case "run":
-                    await self.studio.retry(entry)
+                    await self.controller.queue.retry(entry)
                 case "hold":
-                    await self.studio.retry(entry, held=True)
+                    await self.controller.queue.retry(entry, held=True)
                 case "drop":
-                    await self.studio.cancel(entry)
+                    await self.controller.queue.cancel(entry)
 
     def _look(self) -> None:
         self.run_worker(self._look_for_changes(), group="look", exclusive=True)
 
     async def _look_for_changes(self) -> None:
         try:
-            await self.studio.look_for_changes()
+            await self.controller.look_for_changes()
         except UnipicError as error:
             _log.warning("The library could not be looked at: %s", error.message)
 
     # Telling
 
-    def complain(self, title: str, message: str) -> None:
-        """Say in a notice what went wrong."""
-        self.notify(
-            printable(message, newlines=True),
-            title=printable(title),
-            severity="error",
-            timeout=8,
-            markup=False,
-        )
-
-    def _studio_changed(self, change: Change) -> None:
-        if self._main is not None and self._main.is_attached:
-            self._main.studio_changed(change)
-
     def on_worked(self, message: Worked) -> None:
         """The model's thread reports."""
-        self.studio.worked(message)
+        self.state.worked(message)
         match message.event:
             case Failed(title, words):
-                self.complain(title, words)
+                complain(self, title, words)
             case Notice(words):
                 self.notify(printable(words), markup=False)
             case LoadFailed() as failure if not self._leaving:
                 self.run_worker(self._load_failed(failure), group="load-failed", exclusive=True)
             case Ready():
-                self._good_options = self.studio.options
+                self._good_options = self.state.options
 
     async def _load_failed(self, failure: LoadFailed) -> None:
         answers = [Answer("again", "Try again", "main"), Answer("other", "Load another")]
@@ -253,24 +256,26 @@ class UnipicApp(App[int]):
         elif failure.options.checkpoint is not None:
             answers.append(Answer("small", "Use the small model"))
         answers.append(Answer("later", "Later"))
-        answer = await self.push_screen_wait(Question(failure.title, failure.message, answers))
+        answer = await self.push_screen_wait(
+            QuestionDialog(failure.title, failure.message, answers)
+        )
         match answer:
             case "again":
-                self.studio.load(failure.options)
+                self.controller.load(failure.options)
             case "back" if good is not None:
-                self.studio.load(good)
+                self.controller.load(good)
             case "small":
-                self.studio.load(dataclasses.replace(failure.options, checkpoint=None))
+                self.controller.load(dataclasses.replace(failure.options, checkpoint=None))
             case "other":
                 self.run_command("model")
 
     def on_stored(self, message: Stored) -> None:
         """Something is on the disk."""
-        self.studio.stored(message)
+        self.state.stored(message)
 
     def on_trouble(self, message: Trouble) -> None:
         """Something went wrong off the event loop."""
-        self.complain(message.title, message.message)
+        complain(self, message.title, message.message)
 
     def on_viewer_screen_action(self, event: ViewerScreen.Action) -> None:
         """Something shall be done with a picture that is seen full screen."""
@@ -278,13 +283,13 @@ class UnipicApp(App[int]):
         if main is None:
             return
         if event.name == "favourite":
-            main.soon(self.studio.mark(picture))
+            main.soon(self.controller.toggle_favourite(picture))
             return
         if event.name == "trash":
-            main.soon(self.studio.trash_picture(picture))
+            main.soon(self.controller.trash_picture(picture))
             self.notify("The picture is in the trash. Press z to bring it back.", markup=False)
             return
-        self.studio.choose_picture(picture.id)
+        self.state.choose_picture(picture.id)
         if event.name in {"prompt", "all"}:
             event.viewer.dismiss(None)
         main.perform("picture.recall" if event.name == "all" else f"picture.{event.name}")
@@ -292,11 +297,17 @@ class UnipicApp(App[int]):
     # Commands
 
     def run_command(self, identifier: str) -> None:
-        """Run a command from the table, wherever it was asked for."""
-        if identifier == "quit":
-            self.run_worker(self.action_quit(), group="quit", exclusive=True)
+        """Run a command of the palette."""
+        own = next((entry for entry in declared(UnipicApp) if entry.id == identifier), None)
+        if own is not None:
+            self.run_worker(self.run_action(own.action), group="quit", exclusive=True)
         elif self._main is not None:
             self._main.perform(identifier)
+
+    @PROGRAM.command("palette", "ctrl+p", "All commands", place="app")
+    def action_command_palette(self) -> None:
+        """Find a command by its name."""
+        super().action_command_palette()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002
         """Of Textual's own commands, the one that chooses among all themes."""
@@ -304,20 +315,21 @@ class UnipicApp(App[int]):
 
     # Leaving
 
+    @PROGRAM.command("quit", "ctrl+q", "Quit", place="app")
     async def action_quit(self) -> None:
-        """Leave; asks first while something is being drawn."""
+        """Leave; sessions and the queue are kept."""
         if self._leaving:
             return
-        if self.studio.running is None:
+        if self.state.running is None:
             self._leave()
             return
         self.run_worker(self._ask_to_leave(), group="quit", exclusive=True)
 
     async def _ask_to_leave(self) -> None:
-        waiting = amount(self.studio.waiting, "job")
-        behind = f" What waits ({waiting}) is kept too." if self.studio.waiting else ""
+        waiting = amount(self.state.waiting, "job")
+        behind = f" What waits ({waiting}) is kept too." if self.state.waiting else ""
         answer = await self.push_screen_wait(
-            Question(
+            QuestionDialog(
                 "Leave while a job runs?",
                 f"It is stopped, and offered again at the next start.{behind}",
                 [Answer("leave", "Leave", "main"), Answer("stay", "Stay")],
@@ -325,6 +337,8 @@ class UnipicApp(App[int]):
         )
         if answer == "leave":
             self._leave()
+
+    BINDINGS: ClassVar[list[BindingType]] = key_bindings(vars())
 
     def _leave(self) -> None:
         self._leaving = True
@@ -339,7 +353,13 @@ class UnipicApp(App[int]):
         patience = LEAVE_SECONDS if self.thread.running is not None else LOADING_SECONDS
         if not self.thread.close(patience):
             _log.warning("The model's thread did not end in time")
-        self.store.close()
+        self.library.close()
+
+
+_DECLARING: tuple[type, ...] = (*ACTIONS, UnipicApp, Gallery, HistoryTree, PictureView)
+_DECLARING += (ViewerScreen, QueueScreen, SheetView, SheetScreen)
+ALL_COMMANDS = declared(*_DECLARING)
+"""All commands there are."""
 
 
 def run_app(

@@ -50,7 +50,7 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class Measurement:
     """What was measured.
 
     Attributes:
@@ -71,7 +71,7 @@ def bench(
     size: tuple[int, int] = (140, 45),
     line_speed: int | None = None,
     pause: float = 1.0,
-) -> Result:
+) -> Measurement:
     """Run the app on a terminal of its own, draw, and type.
 
     Args:
@@ -111,7 +111,7 @@ def bench(
         _spread("event loop, drawing", lags["busy"]),
         _spread("a key's echo, drawing", echoes),
     )
-    return Result(spreads, written / seconds)
+    return Measurement(spreads, written / seconds)
 
 
 def _spread(name: str, times: Sequence[float]) -> Spread:
@@ -159,11 +159,11 @@ def _run_child(
                     before = time.perf_counter()
                     await asyncio.sleep(TICK)
                     now = time.perf_counter()
-                    if self.studio.info is not None:
+                    if self.state.info is not None:
                         lags["busy" if self.thread.running else "idle"].append(now - before - TICK)
                     if now - shown > 0.5:
                         shown = now
-                        text = json.dumps(lags | {"ready": self.studio.info is not None})
+                        text = json.dumps(lags | {"ready": self.state.info is not None})
                         await asyncio.to_thread(_replace, report, text)
 
         app = Clocked(

@@ -1,18 +1,42 @@
-"""Everything the app can do, in one table: it makes the keys, the palette and the help screen."""
+"""Commands: each is declared on the function that does it.
+
+The keys, the palette, the hints and the help screen all come from these declarations, and the
+settings file can give a command other keys by its id.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from itertools import combinations
+from typing import Any, Literal, TypeVar
 
-from textual.binding import Binding
-from textual.keys import format_key
+from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
+from textual.keys import _character_to_key, format_key
 
-Scope = Literal["program", "anywhere", "pictures"]
-"""Where a key acts: on every screen, on the main one, or there only while no text is typed."""
-Need = Literal["nothing", "picture", "answer", "job", "prompt"]
-"""What must be there for a command to make sense."""
+# fmt: off
+Place = Literal[
+    "app", "main", "browser", "gallery", "history", "region", "viewer", "close-up", "queue", "sheet"
+]
+# fmt: on
+"""Where a key acts: ``main`` is the main screen, ``browser`` its history and pictures, where no
+text is typed."""
+Need = Literal["", "picture", "job"]
+"""What must be there for a hint to make sense: a chosen picture, a running job."""
+
+_WITHIN: dict[Place, Place] = {
+    "main": "app",
+    "browser": "main",
+    "gallery": "browser",
+    "history": "browser",
+    "region": "browser",
+    "viewer": "app",
+    "close-up": "viewer",
+    "queue": "app",
+    "sheet": "app",
+}
+_F = TypeVar("_F", bound=Callable[..., object])
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +49,12 @@ class Command:
         title: a few words, as they stand in the palette.
         help: one sentence.
         group: heading on the help screen.
-        scope: where its keys act.
-        need: what must be there.
-        hint: one or two words for the line of keys at the bottom; empty to leave it out.
+        place: where its keys act.
+        hint: one or two words for a line of keys; empty to leave it out.
+        needs: what must be there for the hint.
+        yields: whether what has the focus may use its keys first.
+        method: name of the function that does it.
+        args: what the function is called with.
     """
 
     id: str
@@ -35,174 +62,131 @@ class Command:
     title: str
     help: str
     group: str
-    scope: Scope = "anywhere"
-    need: Need = "nothing"
-    hint: str = ""
+    place: Place
+    hint: str
+    needs: Need
+    yields: bool
+    method: str
+    args: tuple[Any, ...]
+
+    @property
+    def action(self) -> str:
+        """What Textual runs for its keys; what is no widget's action is the main screen's."""
+        if not self.method.startswith("action_"):
+            return f"screen.command('{self.id}')"
+        return f"{self.method.removeprefix('action_')}({', '.join(map(repr, self.args))})"
 
 
-_RUN, _PICTURE, _QUEUE = "Prompt and running", "The chosen picture", "Queue"
-_LIBRARY, _VIEW, _APP = "Sessions and files", "Screen", "Program"
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Commands under one heading of the help screen, which act in the same place."""
 
-# fmt: off
-COMMANDS: tuple[Command, ...] = (
-    Command("run", "ctrl+r,ctrl+j,ctrl+enter", "Run",
-            "Draw, change or describe, as the prompt says.", _RUN, hint="Run"),
-    Command("cancel", "escape,ctrl+c", "Cancel the running job",
-            "Stop what is being drawn or said; what waits behind it goes on.", _RUN, need="job",
-            hint="Cancel"),
-    Command("mode", "f2", "Draw, edit or describe",
-            "Switch to the next of the three modes.", _RUN, hint="Mode"),
-    Command("mode.draw", "", "Draw from a prompt", "Make pictures from words.", _RUN),
-    Command("mode.edit", "", "Edit the chosen picture",
-            "Change the chosen picture as the prompt says.", _RUN),
-    Command("mode.describe", "", "Ask about the chosen picture",
-            "Describe the chosen picture, or answer a question about it.", _RUN),
-    Command("prompt.previous", "alt+up", "Previous prompt",
-            "Bring back an earlier prompt of any session.", _RUN),
-    Command("prompt.next", "alt+down", "Next prompt",
-            "Go forward again in the prompts brought back.", _RUN),
-    Command("prompt.clear", "ctrl+l", "Clear the prompt",
-            "Empty the prompt, and forget a chosen region.", _RUN),
-    Command("settings.more", "f4", "More settings",
-            "Show or hide the settings that are used less often.", _RUN, hint="Settings"),
-    Command("settings.seed", "ctrl+g", "Lock or free the seed",
-            "Keep the chosen picture's seed for what is drawn next, or draw new ones.", _RUN),
-    Command("settings.reset", "", "Reset the settings",
-            "Empty all fields, so that the checkpoint's own values count.", _RUN),
+    heading: str
+    place: Place
 
-    Command("picture.view", "enter", "View full screen",
-            "Look at the picture alone: zoom, compare, flip, difference.", _PICTURE, "pictures",
-            "picture", "View"),
-    Command("picture.edit", "e", "Edit this picture",
-            "Take the picture as the source of an edit and go to the prompt.", _PICTURE,
-            "pictures", "picture", "Edit"),
-    Command("picture.describe", "d", "Describe this picture",
-            "Ask about the picture; an empty prompt has it described.", _PICTURE, "pictures",
-            "picture", "Describe"),
-    Command("picture.region", "g", "Draw a region anew",
-            "Select a rectangle of the picture; all outside it stays as it is.", _PICTURE,
-            "pictures", "picture", "Region"),
-    Command("picture.variations", "v", "Draw variations",
-            "Four more with the same prompt and settings and the seeds that follow.", _PICTURE,
-            "pictures", "picture", "Vary"),
-    Command("picture.remix", "r", "Remix",
-            "Draw once more with the same prompt and settings and a new seed.", _PICTURE,
-            "pictures", "picture", "Remix"),
-    Command("branch", "b", "Branch off from here",
-            "Draw on from where a stopped or running job is, with the prompt in the editor.",
-            _PICTURE, "pictures"),
-    Command("picture.compare", "c", "Compare",
-            "Open the viewer with the picture beside another one.", _PICTURE, "pictures",
-            "picture"),
-    Command("picture.prompt", "p", "Use its prompt",
-            "Put the picture's prompt into the editor; your settings stay.", _PICTURE, "pictures",
-            "picture"),
-    Command("picture.seed", "s", "Use its seed",
-            "Lock the seed of the picture for what is drawn next.", _PICTURE, "pictures",
-            "picture"),
-    Command("picture.recall", "a", "Use all its settings",
-            "Put the picture's prompt, seed and settings into the editor.", _PICTURE, "pictures",
-            "picture"),
-    Command("answer.prompt", "u", "Use the description as prompt",
-            "Put the last answer about the picture into the editor, to draw it.", _PICTURE,
-            "pictures", "answer"),
-    Command("picture.favourite", "full_stop", "Mark as favourite",
-            "Mark the picture as a favourite, or take the mark away.", _PICTURE, "pictures",
-            "picture"),
-    Command("picture.tags", "t", "Tags", "Give the picture tags, to find it by.", _PICTURE,
-            "pictures", "picture"),
-    Command("picture.note", "n", "Note", "Write a note to the picture.", _PICTURE, "pictures",
-            "picture"),
-    Command("picture.copy", "y", "Copy the file's path",
-            "Put the path of the picture's file on the clipboard.", _PICTURE, "pictures",
-            "picture"),
-    Command("picture.save", "w", "Save a copy as",
-            "Write a copy of the picture to a place you name.", _PICTURE, "pictures", "picture"),
-    Command("picture.move", "m", "Move to another session",
-            "Put the picture into another session.", _PICTURE, "pictures", "picture"),
-    Command("picture.sheet", "x", "Contact sheet",
-            "Show the pictures that were made together, labelled by what differs.", _PICTURE,
-            "pictures", "picture"),
-    Command("trash", "delete", "Move to the trash",
-            "Remove the chosen picture or job; undo brings it back.", _PICTURE, "pictures",
-            hint="Trash"),
-    Command("undo", "z,ctrl+z", "Undo the last removal",
-            "Bring back what was moved to the trash last.", _PICTURE, "pictures"),
+    def command(
+        self,
+        identifier: str,
+        keys: str,
+        title: str,
+        *,
+        args: tuple[Any, ...] = (),
+        place: Place | None = None,
+        hint: str = "",
+        needs: Need = "",
+        yields: bool = False,
+    ) -> Callable[[_F], _F]:
+        """Declare that a function does a command, whose help its docstring's first line is.
 
-    Command("queue", "f8", "Show the queue",
-            "See what waits; change its order, hold, cancel or retry it.", _QUEUE, hint="Queue"),
-    Command("queue.pause", "f9", "Pause or resume the queue",
-            "Start no further job, or go on.", _QUEUE),
-    Command("retry", "R", "Retry the chosen job",
-            "Run a job again that failed, was cancelled or interrupted.", _QUEUE, "pictures"),
+        A function may do several commands. For the arguments see `Command`.
+        """
 
-    Command("session.new", "ctrl+n", "New session",
-            "Begin an empty session.", _LIBRARY),
-    Command("session.rename", "", "Rename the session",
-            "Give the session another name.", _LIBRARY),
-    Command("session.trash", "", "Move the session to the trash",
-            "Remove the session with all its pictures; undo brings it back.", _LIBRARY),
-    Command("search", "ctrl+f,slash", "Search the history",
-            "Find prompts, answers, tags and notes; mode:edit fav: seed:42 narrow it down.",
-            _LIBRARY, hint="Search"),
-    Command("open", "ctrl+o", "Open a picture file",
-            "Bring a picture from anywhere into the session, to edit it or ask about it.",
-            _LIBRARY, hint="Open"),
+        def declare(function: _F) -> _F:
+            sentence = (function.__doc__ or "").partition("\n")[0]
+            entry = Command(
+                *(identifier, keys, title, sentence, self.heading, place or self.place),
+                *(hint, needs, yields, function.__name__, args),
+            )
+            # The one that stands last is called first.
+            function.__dict__.setdefault("commands", []).insert(0, entry)
+            return function
 
-    Command("focus.next", "f6", "Next part of the screen",
-            "Go to the next of prompt, pictures and history.", _VIEW),
-    Command("focus.prompt", "i", "Go to the prompt", "Type a prompt.", _VIEW, "pictures",
-            hint="Prompt"),
-    Command("view.history", "f3", "Show or hide the history",
-            "Show or hide the list of sessions and jobs.", _VIEW, hint="History"),
-    Command("view.tokens", "ctrl+t", "Show or hide the tokens",
-            "Lay the grid of tokens over the picture; known ones are clear.", _VIEW),
-    Command("view.redraw", "f5", "Redraw the pictures",
-            "Send the screen and its pictures to the terminal again.", _VIEW),
-    Command("view.text", "", "Text only, or with pictures",
-            "Show captions and settings in place of pictures.", _VIEW),
-    Command("view.theme", "", "Light or dark", "Switch between the light and the dark theme.",
-            _VIEW),
-
-    Command("help", "f1,question_mark", "Help", "Show all keys and commands.", _APP, hint="Help"),
-    Command("palette", "ctrl+p", "All commands", "Find a command by its name.", _APP, "program"),
-    Command("model", "", "Load a checkpoint",
-            "Load another model without leaving the program.", _APP),
-    Command("quit", "ctrl+q", "Quit", "Leave; sessions and the queue are kept.", _APP,
-            "program"),
-)
-# fmt: on
-
-_BY_ID = {command.id: command for command in COMMANDS}
-_PROGRAM_ACTIONS = {"palette": "command_palette", "quit": "quit"}
+        return declare
 
 
-def command(identifier: str) -> Command:
-    """The command of an id."""
-    return _BY_ID[identifier]
+RUN = Group("Prompt and running", "main")
+PICTURE = Group("The chosen picture", "browser")
+QUEUE = Group("Queue", "main")
+FILES = Group("Sessions and files", "main")
+SCREEN = Group("Screen", "main")
+PROGRAM = Group("Program", "main")
+GALLERY = Group("In the gallery", "gallery")
+HISTORY = Group("In the history", "history")
+REGION = Group("While a region is chosen", "region")
+VIEWER = Group("In the viewer", "viewer")
+CLOSE_UP = Group("In a close-up of the viewer", "close-up")
+QUEUE_LIST = Group("In the list of the queue", "queue")
+SHEET = Group("On a contact sheet", "sheet")
+_GROUPS: tuple[Group, ...] = (RUN, PICTURE, QUEUE, FILES, SCREEN, PROGRAM)
+_GROUPS += (GALLERY, HISTORY, REGION, VIEWER, CLOSE_UP, QUEUE_LIST, SHEET)
+_HEADINGS = [group.heading for group in _GROUPS]
 
 
-def bindings(scope: Scope) -> list[Binding]:
-    """The keys of a scope, as Textual wants them; remapping goes by the commands' ids."""
+def declared(*owners: type) -> list[Command]:
+    """The commands that classes declare, group by group."""
+    found = [entry for owner in owners for entry in _declared(vars(owner))]
+    return sorted(found, key=lambda entry: _HEADINGS.index(entry.group))
+
+
+def _declared(namespace: Mapping[str, object]) -> Iterator[Command]:
+    for member in list(namespace.values()):
+        yield from getattr(member, "commands", ()) if callable(member) else ()
+
+
+def key_bindings(namespace: Mapping[str, object], place: Place | None = None) -> list[BindingType]:
+    """The keys of the commands declared so far in a class body, whose ``vars()`` this takes.
+
+    Args:
+        place: only of those that act there.
+    """
+    return bindings(entry for entry in _declared(namespace) if place in {None, entry.place})
+
+
+def bindings(entries: Iterable[Command]) -> list[BindingType]:
+    """The keys of commands, as Textual wants them; remapping goes by the commands' ids."""
     return [
         Binding(
             entry.keys,
-            _PROGRAM_ACTIONS.get(entry.id) or f"screen.command('{entry.id}')",
-            entry.title,
-            show=False,
+            entry.action,
+            entry.hint or entry.title,
+            show=bool(entry.hint),
+            key_display=shown_key(entry.keys.split(",")[0]),
             id=entry.id,
             # Before what the same key does in Textual's editors, where people may have put it.
-            # Esc and Ctrl+C are the other way round: they leave a choice, or copy, first.
-            priority=scope != "pictures" and entry.id != "cancel",
+            priority=entry.place in {"app", "main"} and not entry.yields,
         )
-        for entry in COMMANDS
-        if entry.scope == scope and entry.keys
+        for entry in entries
+        if entry.keys
     ]
+
+
+# Keys
+
+
+def chosen_keys(node: DOMNode) -> Mapping[str, str]:
+    """The keys that the settings file gives to commands, by command id."""
+    return node.app._keymap
 
 
 def keys_of(entry: Command, keymap: Mapping[str, str]) -> list[str]:
     """The keys that run a command, remapped ones included, most important first."""
-    return [key.strip() for key in keymap.get(entry.id, entry.keys).split(",") if key.strip()]
+    return _names(keymap.get(entry.id, entry.keys))
+
+
+def _names(keys: str) -> list[str]:
+    """Textual's names of keys, of which some may be given as the character they type."""
+    found = (key.strip() for key in keys.split(","))
+    return [_character_to_key(key) if len(key) == 1 else key for key in found if key]
 
 
 def shown_key(key: str) -> str:
@@ -214,6 +198,7 @@ def shown_key(key: str) -> str:
     return "+".join([*(modifier.capitalize() for modifier in modifiers), name])
 
 
+_ARROWS = {"up": "↑", "down": "↓", "left": "←", "right": "→"}
 _SHOWN = {
     "escape": "Esc",
     "enter": "Enter",
@@ -221,41 +206,75 @@ _SHOWN = {
     "full_stop": ".",
     "slash": "/",
     "question_mark": "?",
-    "up": "↑",
-    "down": "↓",
-    "left": "←",
-    "right": "→",
     "space": "Space",
     "tab": "Tab",
 } | {f"f{number}": f"F{number}" for number in range(1, 25)}
+_SHOWN |= _ARROWS
 
 
-def remapping(keys: Mapping[str, str], known: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+def key_line(entries: Iterable[Command], keymap: Mapping[str, str]) -> str:
+    """What keys do, such as ``Shift+↑↓ order · Space hold``; the same hint is given once."""
+    by_hint: dict[str, list[str]] = {}
+    for entry in entries:
+        if entry.hint and (keys := keys_of(entry, keymap)):
+            by_hint.setdefault(entry.hint, []).append(shown_key(keys[0]))
+    return " · ".join(f"{_joined(keys)} {hint}" for hint, keys in by_hint.items())
+
+
+def _joined(keys: list[str]) -> str:
+    """Arrow keys with the same modifiers are written together."""
+    if len(keys) == 1:
+        return keys[0]
+    starts = {key[:-1] for key in keys}
+    ends = [key[-1] for key in keys]
+    if len(starts) > 1 or not set(ends) <= set(_ARROWS.values()):
+        return "/".join(keys)
+    return starts.pop() + ("arrows" if len(ends) == len(_ARROWS) else "".join(ends))
+
+
+def remapping(
+    keys: Mapping[str, str], commands: Iterable[Command]
+) -> tuple[dict[str, str], list[str]]:
     """What the settings file's keys come to.
 
     Args:
         keys: for command ids, the keys a person wants.
-        known: every id that may be remapped.
+        commands: all there are.
 
     Returns:
         The usable part, as a keymap for Textual, and a sentence for each thing that is wrong:
-        an id that is not there, or a key given to two commands that act in the same place.
+        an unknown id, or a key given to two commands that act in the same place.
     """
-    identifiers = set(known)
-    keymap = {name: value for name, value in keys.items() if name in identifiers}
+    entries = list(commands)
+    known = {entry.id for entry in entries}
+    keymap = {name: value for name, value in keys.items() if name in known}
     complaints = [
         f"The settings file gives a key to {name!r}, which is no command: "
         "the help screen (F1) lists their ids."
         for name in keys
-        if name not in identifiers
+        if name not in known
     ]
-    owners: dict[str, Command] = {}
-    for entry in COMMANDS:
+    owners: dict[str, list[Command]] = {}
+    for entry in entries:
         for key in keys_of(entry, keymap):
-            other = owners.setdefault(key, entry)
-            if other is not entry:
-                complaints.append(
-                    f"The key {shown_key(key)} is given to both {other.id!r} and {entry.id!r}: "
-                    "change one of them in the settings file."
-                )
+            owners.setdefault(key, []).append(entry)
+    for key, rivals in owners.items():
+        complaints += [
+            f"The key {shown_key(key)} is given to both {one.id!r} and {other.id!r}: "
+            "change one of them in the settings file."
+            for one, other in combinations(rivals, 2)
+            if _clash(one, other)
+            # An inner place may have a key of its own for what an outer one does as well.
+            and not all(key in keys_of(entry, {}) for entry in (one, other))
+        ]
     return keymap, complaints
+
+
+def _clash(one: Command, other: Command) -> bool:
+    return one.place in _around(other.place) or other.place in _around(one.place)
+
+
+def _around(place: Place) -> list[Place]:
+    """A place and those it lies in."""
+    outer = _WITHIN.get(place)
+    return [place, *(_around(outer) if outer else ())]

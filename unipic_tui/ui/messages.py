@@ -45,16 +45,11 @@ class Stored(Message):
 
 
 class Trouble(Message):
-    """Something went wrong off the event loop; the person should read it.
-
-    Attributes:
-        severe: whether it deserves a dialog rather than a passing notice.
-    """
+    """Something went wrong off the event loop; the person should read it."""
 
     bubble = False
 
-    def __init__(self, title: str, message: str, *, severe: bool = False) -> None:
+    def __init__(self, title: str, message: str) -> None:
         super().__init__()
         self.title = title
         self.message = message
-        self.severe = severe

@@ -1,4 +1,4 @@
-"""Small windows over the screen: a question with a few answers, a line to fill in."""
+"""Small windows over the screen: a question with a few answers, a line to fill in, a list."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Label, Static
+from textual.widgets import Button, Input, Label, OptionList, Static
+from textual.widgets.option_list import Option
 
-from unipic_tui.text import printable
+from unipic_tui.text import one_line, printable
 from unipic_tui.ui.widgets.line import Line
 
 
@@ -26,7 +27,7 @@ class Answer:
     weight: str = "default"
 
 
-class Question(ModalScreen[str]):
+class QuestionDialog(ModalScreen[str]):
     """A question and its answers as buttons; Esc gives the last one.
 
     Args:
@@ -72,7 +73,7 @@ class Question(ModalScreen[str]):
         self.dismiss(self._answers[-1].id)
 
 
-class Ask(ModalScreen[str | None]):
+class TextDialog(ModalScreen[str | None]):
     """One line to fill in; Enter takes it, Esc leaves all as it was.
 
     Args:
@@ -118,3 +119,43 @@ class Ask(ModalScreen[str | None]):
     def _submitted(self, event: Input.Submitted) -> None:
         if self._check(event.value) is None:
             self.dismiss(event.value)
+
+
+class ChoiceDialog(ModalScreen[int | None]):
+    """Comes back with the place of what was chosen, or ``None``.
+
+    Args:
+        title: a few words.
+        choices: one line each.
+        empty: what to say when there is nothing to choose.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,ctrl+c,q", "dismiss(None)", "Leave", show=False)
+    ]
+
+    def __init__(self, title: str, choices: Sequence[str], empty: str = "") -> None:
+        super().__init__()
+        self._title = printable(title)
+        self._choices = choices
+        self._empty = empty
+
+    def compose(self) -> ComposeResult:
+        """Title and list."""
+        with Vertical(classes="dialog"):
+            yield Label(self._title, classes="dialog-title", markup=False)
+            options = [Option(one_line(choice, 60)) for choice in self._choices]
+            yield OptionList(*options, compact=True, markup=False)
+            yield Static(
+                "Enter chooses · Esc leaves it" if options else self._empty,
+                classes="dialog-keys",
+                markup=False,
+            )
+
+    def on_mount(self) -> None:
+        """The list is at hand."""
+        self.query_one(OptionList).focus()
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option_index)

@@ -1,8 +1,8 @@
-"""All keys and commands, made from the table of commands."""
+"""All keys and commands."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -14,7 +14,7 @@ from textual.widgets import Label, Static
 
 from unipic_tui import paths
 from unipic_tui.text import printable
-from unipic_tui.ui.commands import COMMANDS, keys_of, shown_key
+from unipic_tui.ui.commands import Command, chosen_keys, keys_of, shown_key
 from unipic_tui.ui.wording import FAINT, MUTED
 
 LOG_NAME = "unipic-tui.log"
@@ -23,7 +23,6 @@ _KEYS, _TITLE = 15, 30
 
 _NOTES = (
     "The keys of “The chosen picture” act in the history and on the pictures, not while you type. "
-    "In the viewer and in lists the arrow keys and h, j, k, l move. "
     "To use other keys, name the command in the [keys] part of the settings file, "
     'for example: run = "f7". The name of each command stands behind it in grey.'
 )
@@ -36,9 +35,9 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,ctrl+c,q,f1,question_mark", "dismiss(None)", "Close", show=False)
     ]
 
-    def __init__(self, keymap: Mapping[str, str]) -> None:
+    def __init__(self, commands: Sequence[Command]) -> None:
         super().__init__()
-        self._keymap = keymap
+        self._commands = commands
 
     def compose(self) -> ComposeResult:
         """One long text."""
@@ -55,11 +54,12 @@ class HelpScreen(ModalScreen[None]):
     def _text(self) -> Content:
         parts: list[tuple[str, str]] = [(_NOTES + "\n", MUTED)]
         group = ""
-        for entry in COMMANDS:
+        keymap = chosen_keys(self)
+        for entry in self._commands:
             if entry.group != group:
                 group = entry.group
                 parts.append((f"\n{group}\n", "bold $primary"))
-            keys = " ".join(shown_key(key) for key in keys_of(entry, self._keymap)[:2])
+            keys = " ".join(shown_key(key) for key in keys_of(entry, keymap)[:2])
             parts.append((f"{keys:<{_KEYS}}", "$accent"))
             parts.append((f"{entry.title:<{_TITLE}}", ""))
             parts.append((f" {entry.id}\n", FAINT))

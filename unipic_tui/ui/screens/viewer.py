@@ -8,51 +8,26 @@ from typing import ClassVar, Literal
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.binding import BindingType
+from textual.containers import Horizontal
 from textual.message import Message
 from textual.reactive import reactive
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Footer
 
-from unipic_tui.job_settings import caption
 from unipic_tui.library.records import StoredPicture
 from unipic_tui.terminal.geometry import FITTED, Zoom
 from unipic_tui.terminal.sources import DifferenceSource, FileSource
-from unipic_tui.text import one_line
-from unipic_tui.ui.widgets.picture_view import PictureView
+from unipic_tui.ui.commands import CLOSE_UP, VIEWER, chosen_keys, declared, key_bindings, keys_of
+from unipic_tui.ui.widgets.captioned_picture import CaptionedPicture, caption
 
 Comparison = Literal["none", "side", "flip", "difference"]
 ActionName = Literal["remix", "seed", "prompt", "all", "favourite", "trash"]
 
 _ZOOM_STEP = 2**0.5
 _PAN_STEP = 0.2
+_FAR = 1_000_000_000
 _GAINS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
-_PROMPT_CELLS = 300
-
-
-class Pane(Vertical):
-    """A picture with its caption below."""
-
-    DEFAULT_CSS = """
-    Pane { width: 1fr; height: 1fr; }
-    Pane > Static { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
-    """
-
-    def __init__(self, protocol: str, keep: int) -> None:
-        super().__init__()
-        self.view = PictureView(keep=keep)
-        self.view.set_reactive(PictureView.protocol, protocol)
-        self._caption = Static("", markup=False)
-
-    def compose(self) -> ComposeResult:
-        """The picture, and what is said of it."""
-        yield self.view
-        yield self._caption
-
-    def say(self, words: str) -> None:
-        """Change the caption."""
-        self._caption.update(words)
 
 
 class ViewerScreen(Screen[int | None]):
@@ -64,41 +39,16 @@ class ViewerScreen(Screen[int | None]):
     Args:
         pictures: what can be gone through, not empty.
         index: where to begin.
-        protocol: how pictures are shown, as `PictureView.protocol`.
+        protocol: how pictures are shown, ``kitty``, ``sixel``, ``blocks`` or ``none``.
     """
 
     DEFAULT_CSS = """
     ViewerScreen { background: $background; layers: base; }
     ViewerScreen #viewer-panes { height: 1fr; }
     ViewerScreen #second { display: none; }
-    ViewerScreen.-side Pane { margin-right: 1; }
+    ViewerScreen.-side CaptionedPicture { margin-right: 1; }
     ViewerScreen.-side #second { display: block; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,enter", "leave", "Close", id="viewer.close", key_display="Esc"),
-        Binding("left,h,up,k", "back", "Back", id="viewer.back", key_display="←"),
-        Binding("right,l,down,j", "on", "On", id="viewer.on", key_display="→"),
-        Binding("pageup,N,backspace", "show(-1)", "Previous", show=False, id="viewer.previous"),
-        Binding("pagedown,n", "show(1)", "Next", show=False, id="viewer.next"),
-        Binding("home", "show(-1000000000)", "First", show=False, id="viewer.first"),
-        Binding("end", "show(1000000000)", "Last", show=False, id="viewer.last"),
-        Binding("c", "compare", "Compare", id="viewer.compare"),
-        Binding("space,f", "flip", "Flip", id="viewer.flip", key_display="space"),
-        Binding("d", "difference", "Difference", id="viewer.difference"),
-        Binding("b", "side_by_side", "Both", id="viewer.both"),
-        Binding("right_square_bracket", "gain(1)", "Amplify", id="viewer.amplify"),
-        Binding("left_square_bracket", "gain(-1)", "Weaken", show=False, id="viewer.weaken"),
-        Binding("plus,equals_sign", "zoom(1)", "Closer", id="viewer.closer", key_display="+"),
-        Binding("minus", "zoom(-1)", "Away", id="viewer.away", key_display="-"),
-        Binding("0", "fit", "Whole picture", show=False, id="viewer.whole"),
-        Binding("r", "post('remix')", "Remix", id="viewer.remix"),
-        Binding("s", "post('seed')", "Seed", id="viewer.seed"),
-        Binding("p", "post('prompt')", "Prompt", id="viewer.prompt"),
-        Binding("a", "post('all')", "All", id="viewer.all"),
-        Binding("full_stop", "post('favourite')", "★", id="viewer.favourite", key_display="."),
-        Binding("delete", "post('trash')", "Trash", id="viewer.trash", key_display="Del"),
-        Binding("f5", "redraw", "Redraw", show=False, id="viewer.redraw"),
-    ]
     AUTO_FOCUS = ""
 
     comparison: reactive[Comparison] = reactive[Comparison]("none", init=False, bindings=True)
@@ -129,8 +79,8 @@ class ViewerScreen(Screen[int | None]):
         self._against: int | None = None
         self._flipped = False
         self._gain = 4.0
-        self._first = Pane(protocol, keep=2)
-        self._second = Pane(protocol, keep=1)
+        self._first = CaptionedPicture(protocol, keep=2)
+        self._second = CaptionedPicture(protocol, keep=1)
         self._second.id = "second"
 
     @property
@@ -156,10 +106,24 @@ class ViewerScreen(Screen[int | None]):
                 self._pictures[at] = picture
         self._draw()
 
+    @VIEWER.command("viewer.close", "escape,q,enter", "Close", hint="Close")
+    def action_leave(self) -> None:
+        """Stop comparing, or leave the viewer."""
+        if self._compares:
+            self.action_compare()
+        else:
+            self.dismiss(self._indices[self._at])
+
     # one after another
 
+    @VIEWER.command("viewer.back", "left,h,up,k", "Previous picture", args=(-1,), hint="Back")
+    @VIEWER.command("viewer.on", "right,l,down,j", "Next picture", args=(1,), hint="On")
+    @VIEWER.command("viewer.previous", "pageup,N,backspace", "Previous picture", args=(-1,))
+    @VIEWER.command("viewer.next", "pagedown,n", "Next picture", args=(1,))
+    @VIEWER.command("viewer.first", "home", "First", args=(-_FAR,))
+    @VIEWER.command("viewer.last", "end", "Last", args=(_FAR,))
     def action_show(self, places: int) -> None:
-        """Go on by places, and stop at the ends."""
+        """Go to another picture; a comparison keeps the other one."""
         at = min(max(0, self._at + places), len(self._pictures) - 1)
         if at == self._at:
             return
@@ -169,58 +133,15 @@ class ViewerScreen(Screen[int | None]):
             self.set_reactive(ViewerScreen.zoom, FITTED)
         self._draw()
 
-    def action_back(self) -> None:
-        """To the previous picture; close up, to the left or up."""
-        self.action_show(-1)
-
-    def action_on(self) -> None:
-        """To the next picture; close up, to the right or down."""
-        self.action_show(1)
-
-    def on_key(self, event: events.Key) -> None:
-        """Close up, the arrow keys move over the picture instead of to another one."""
-        ways = {
-            "left": (-1, 0), "h": (-1, 0), "right": (1, 0), "l": (1, 0),
-            "up": (0, -1), "k": (0, -1), "down": (0, 1), "j": (0, 1),
-        }  # fmt: skip
-        if self.zoom.factor > 1 and event.key in ways:
-            event.stop()
-            event.prevent_default()
-            right, down = ways[event.key]
-            self.zoom = self.zoom.moved(right * _PAN_STEP, down * _PAN_STEP)
-
-    # close up
-
-    def action_zoom(self, steps: int) -> None:
-        """Nearer or further away."""
-        self.zoom = self.zoom.scaled(_ZOOM_STEP**steps)
-
-    def action_fit(self) -> None:
-        """The whole picture."""
-        self.zoom = FITTED
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """The wheel goes nearer."""
-        event.stop()
-        self.action_zoom(1)
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """The wheel goes further away."""
-        event.stop()
-        self.action_zoom(-1)
-
-    def watch_zoom(self) -> None:
-        """Both panes look at the same part."""
-        self._draw()
-
     # two against each other
 
     @property
     def _compares(self) -> bool:
         return self.comparison != "none"
 
+    @VIEWER.command("viewer.compare", "c", "Compare", hint="Compare")
     def action_compare(self) -> None:
-        """Compare with another picture, or no longer.
+        """Show the picture next to its source or another one.
 
         An edit is compared with what it was made from, any other picture with the one before it.
         """
@@ -233,6 +154,7 @@ class ViewerScreen(Screen[int | None]):
             self._against = self._at - 1 if self._at else 1
         self.comparison = "side"
 
+    @VIEWER.command("viewer.flip", "space,f", "Flip", hint="Flip")
     def action_flip(self) -> None:
         """Show the two in the same place, in turns."""
         self._flipped = not self._flipped if self.comparison == "flip" else True
@@ -240,14 +162,18 @@ class ViewerScreen(Screen[int | None]):
             self._draw()
         self.comparison = "flip"
 
-    def action_side_by_side(self) -> None:
-        """Show the two beside each other."""
-        self.comparison = "side"
-
+    @VIEWER.command("viewer.difference", "d", "Difference", hint="Difference")
     def action_difference(self) -> None:
-        """Show how the two differ."""
+        """Show how the two differ; black where equal."""
         self.comparison = "difference" if self.comparison != "difference" else "side"
 
+    @VIEWER.command("viewer.both", "b", "Both", hint="Both")
+    def action_side_by_side(self) -> None:
+        """Show the two side by side."""
+        self.comparison = "side"
+
+    @VIEWER.command("viewer.amplify", "right_square_bracket", "Amplify", args=(1,), hint="Amplify")
+    @VIEWER.command("viewer.weaken", "left_square_bracket", "Weaken", args=(-1,))
     def action_gain(self, steps: int) -> None:
         """Show smaller differences, or only larger ones."""
         at = min(max(0, _GAINS.index(self._gain) + steps), len(_GAINS) - 1)
@@ -277,16 +203,88 @@ class ViewerScreen(Screen[int | None]):
         at = next(paths, None)
         return None if at == self._at else at
 
+    # close up
+
+    @VIEWER.command("viewer.closer", "plus,equals_sign", "Zoom in", args=(1,), hint="Closer")
+    @VIEWER.command("viewer.away", "minus", "Zoom out", args=(-1,), hint="Away")
+    def action_zoom(self, steps: int) -> None:
+        """See a smaller part of the picture larger, or more of it."""
+        self.zoom = self.zoom.scaled(_ZOOM_STEP**steps)
+
+    @CLOSE_UP.command("viewer.pan-left", "left,h", "Left", args=(-1, 0))
+    @CLOSE_UP.command("viewer.pan-right", "right,l", "Right", args=(1, 0))
+    @CLOSE_UP.command("viewer.pan-up", "up,k", "Up", args=(0, -1))
+    @CLOSE_UP.command("viewer.pan-down", "down,j", "Down", args=(0, 1))
+    def action_pan(self, right: int, down: int) -> None:
+        """Move over the enlarged picture."""
+        self.zoom = self.zoom.moved(right * _PAN_STEP, down * _PAN_STEP)
+
+    def on_key(self, event: events.Key) -> None:
+        """In a close-up, keys that pan do not go to another picture."""
+        if self.zoom.factor <= 1:
+            return
+        # Not as bindings: Textual's keymap cannot give a key to two commands of one screen.
+        for entry in declared(ViewerScreen):
+            if entry.place == "close-up" and event.key in keys_of(entry, chosen_keys(self)):
+                event.stop()
+                event.prevent_default()
+                self.action_pan(*entry.args)
+
+    @VIEWER.command("viewer.whole", "0", "Whole picture")
+    def action_fit(self) -> None:
+        """See the whole picture again."""
+        self.zoom = FITTED
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """The wheel goes nearer."""
+        event.stop()
+        self.action_zoom(1)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """The wheel goes further away."""
+        event.stop()
+        self.action_zoom(-1)
+
+    def watch_zoom(self) -> None:
+        """Both panes look at the same part."""
+        self._draw()
+
     # what is done with a picture
 
-    def action_post(self, name: ActionName) -> None:
-        """Have something done with the picture that is seen."""
-        picture = self.picture
-        self.post_message(self.Action(name, picture, self))
-        if name == "favourite":
-            self.update_picture(dataclasses.replace(picture, favourite=not picture.favourite))
-        elif name == "trash":
-            self._drop()
+    @VIEWER.command("viewer.remix", "r", "Remix", hint="Remix")
+    def action_remix(self) -> None:
+        """Draw once more with the same prompt and settings and a new seed."""
+        self._post("remix")
+
+    @VIEWER.command("viewer.seed", "s", "Use its seed", hint="Seed")
+    def action_seed(self) -> None:
+        """Lock the seed of the picture for what is drawn next."""
+        self._post("seed")
+
+    @VIEWER.command("viewer.prompt", "p", "Use its prompt", hint="Prompt")
+    def action_prompt(self) -> None:
+        """Put the picture's prompt into the editor; your settings stay."""
+        self._post("prompt")
+
+    @VIEWER.command("viewer.all", "a", "Use all its settings", hint="All")
+    def action_all(self) -> None:
+        """Put the picture's prompt, seed and settings into the editor."""
+        self._post("all")
+
+    @VIEWER.command("viewer.favourite", "full_stop", "Mark as favourite", hint="★")
+    def action_favourite(self) -> None:
+        """Mark the picture as a favourite, or unmark it."""
+        self._post("favourite")
+        self.update_picture(dataclasses.replace(self.picture, favourite=not self.picture.favourite))
+
+    @VIEWER.command("viewer.trash", "delete", "Move to the trash", hint="Trash")
+    def action_trash(self) -> None:
+        """Remove the picture; undo brings it back."""
+        self._post("trash")
+        self._drop()
+
+    def _post(self, name: ActionName) -> None:
+        self.post_message(self.Action(name, self.picture, self))
 
     def _drop(self) -> None:
         del self._pictures[self._at], self._indices[self._at]
@@ -301,17 +299,13 @@ class ViewerScreen(Screen[int | None]):
         else:
             self._draw()
 
+    @VIEWER.command("viewer.redraw", "f5", "Redraw")
     def action_redraw(self) -> None:
-        """Send the pictures anew."""
+        """Send the pictures to the terminal again."""
         self._first.view.redraw()
         self._second.view.redraw()
 
-    def action_leave(self) -> None:
-        """Stop comparing, or go back to where the viewer was opened."""
-        if self._compares:
-            self.action_compare()
-        else:
-            self.dismiss(self._indices[self._at])
+    BINDINGS: ClassVar[list[BindingType]] = key_bindings(vars(), "viewer")
 
     # drawing
 
@@ -335,22 +329,12 @@ class ViewerScreen(Screen[int | None]):
             names = f"A {self._place(against)} and B {self._place(self.picture)}"
             self._first.say(f"Difference ×{self._gain:g} between {names}; black where equal")
 
-    def _show(self, pane: Pane, picture: StoredPicture, prefix: str = "") -> None:
+    def _show(self, pane: CaptionedPicture, picture: StoredPicture, prefix: str = "") -> None:
         pane.view.show_file(picture.path)
         zoom = f"{self.zoom.factor:.3g}× " if self.zoom.factor > 1 else ""
         star = "★ " if picture.favourite else ""
-        pane.say(f"{prefix}{self._place(picture)}  {zoom}{star}{describe(picture)}")
+        pane.say(f"{prefix}{self._place(picture)}  {zoom}{star}{caption(picture)}")
 
     def _place(self, picture: StoredPicture) -> str:
         at = next(at for at, known in enumerate(self._pictures) if known.id == picture.id)
         return f"{self._indices[at] + 1}/{self._total}"
-
-
-def describe(picture: StoredPicture) -> str:
-    """The caption: prompt, size and settings on one line."""
-    job = picture.job
-    facts = [one_line(job.prompt, _PROMPT_CELLS), f"{picture.width}×{picture.height}"]
-    facts += caption(job)
-    if picture.model:
-        facts.append(one_line(picture.model, 40))
-    return " · ".join(facts)

@@ -18,7 +18,7 @@ from unipic_tui.jobs import KINDS, Defaults, GenerateJob, Region, Turn
 from unipic_tui.library.records import StoredPicture
 from unipic_tui.text import one_line
 from unipic_tui.ui.draft import Draft, outlook
-from unipic_tui.ui.widgets.prompt import PromptArea
+from unipic_tui.ui.widgets.prompt_area import PromptArea
 from unipic_tui.ui.widgets.settings import SettingsRow
 from unipic_tui.ui.wording import picture_title
 

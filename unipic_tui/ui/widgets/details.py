@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from unipic_tui.library.records import Entry, StoredPicture
 from unipic_tui.text import printable
-from unipic_tui.ui.desk import Live
+from unipic_tui.ui.open_session import Live
 from unipic_tui.ui.wording import (
     MUTED,
     STATE_WORDS,

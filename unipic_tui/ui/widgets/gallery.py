@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
@@ -24,9 +24,10 @@ from unipic_tui.library.records import StoredPicture
 from unipic_tui.terminal.capabilities import cell_size
 from unipic_tui.terminal.rendering import renderer
 from unipic_tui.terminal.strips import JoinedStrip
+from unipic_tui.ui.commands import GALLERY, key_bindings
 from unipic_tui.ui.thumbnail_cache import Loader, ThumbnailCache, load_small
-from unipic_tui.ui.widgets.tile import TileLook, tile_lines
-from unipic_tui.ui.widgets.tiles import Tiles
+from unipic_tui.ui.widgets.tile_layout import TileLayout
+from unipic_tui.ui.widgets.tile_lines import TileLook, tile_lines
 
 _KEPT_TILES = 600
 
@@ -63,18 +64,6 @@ class Gallery(ScrollView, can_focus=True):
         "gallery--cursor",
         "gallery--cursor-blurred",
     }
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "move(-1, 0)", "Left", show=False, id="gallery.left"),
-        Binding("right,l", "move(1, 0)", "Right", show=False, id="gallery.right"),
-        Binding("up,k", "move(0, -1)", "Up", show=False, id="gallery.up"),
-        Binding("down,j", "move(0, 1)", "Down", show=False, id="gallery.down"),
-        Binding("pageup", "page(-1)", "Page back", show=False, id="gallery.page-back"),
-        Binding("pagedown", "page(1)", "Page on", show=False, id="gallery.page-on"),
-        Binding("home", "first", "First", show=False, id="gallery.first"),
-        Binding("end", "last", "Last", show=False, id="gallery.last"),
-        Binding("enter", "open", "View", show=False, id="gallery.open"),
-    ]
-
     cursor: reactive[int] = reactive(-1, init=False)
     text_only: reactive[bool] = reactive(False, init=False)
 
@@ -103,7 +92,7 @@ class Gallery(ScrollView, can_focus=True):
         super().__init__(name=name, id=id, classes=classes)
         self._pictures: Sequence[StoredPicture] = ()
         self._thumbnails = ThumbnailCache(load)
-        self._tiles = Tiles.fitted(1, 1, 0, text=False)
+        self._tiles = TileLayout.fitted(1, 1, 0, text=False)
         self._look: TileLook | None = None
         self._drawn: dict[int, list[Strip]] = {}
         self._lines: dict[int, Strip] = {}
@@ -155,27 +144,36 @@ class Gallery(ScrollView, can_focus=True):
 
     # moving
 
+    @GALLERY.command("gallery.left", "left,h", "Left", args=(-1, 0))
+    @GALLERY.command("gallery.right", "right,l", "Right", args=(1, 0))
+    @GALLERY.command("gallery.up", "up,k", "Up", args=(0, -1))
+    @GALLERY.command("gallery.down", "down,j", "Down", args=(0, 1))
     def action_move(self, right: int, down: int) -> None:
-        """Move the cursor by tiles."""
+        """Go to the next picture in that direction."""
         self._go(self.cursor + right + down * self._tiles.across, stay=bool(down))
 
+    @GALLERY.command("gallery.page-back", "pageup", "Page back", args=(-1,))
+    @GALLERY.command("gallery.page-on", "pagedown", "Page forward", args=(1,))
     def action_page(self, pages: int) -> None:
-        """Move the cursor by as much as is seen."""
+        """Go on or back by as many pictures as are in sight."""
         tiles = self._tiles
         rows = 1 if tiles.layout == "strip" else max(1, self.size.height // tiles.height)
         across = max(1, self.size.width // tiles.width) if tiles.layout == "strip" else tiles.across
         self._go(self.cursor + pages * rows * across)
 
+    @GALLERY.command("gallery.first", "home", "First")
     def action_first(self) -> None:
-        """To the first picture."""
+        """Go to the first picture."""
         self._go(0)
 
+    @GALLERY.command("gallery.last", "end", "Last")
     def action_last(self) -> None:
-        """To the last picture."""
+        """Go to the last picture."""
         self._go(len(self._pictures) - 1)
 
+    @GALLERY.command("gallery.open", "enter", "View")
     def action_open(self) -> None:
-        """Look at the chosen picture."""
+        """Look at the picture full screen."""
         if picture := self.picture:
             self.post_message(self.Opened(picture))
 
@@ -198,6 +196,8 @@ class Gallery(ScrollView, can_focus=True):
         self.cursor = index
         if event.chain == 2:
             self.action_open()
+
+    BINDINGS: ClassVar[list[BindingType]] = key_bindings(vars())
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """A strip goes on to the right, and most wheels only turn one way."""
@@ -266,7 +266,7 @@ class Gallery(ScrollView, can_focus=True):
     def _arrange(self) -> None:
         width, height = self.scrollable_content_region.size
         count = len(self._pictures)
-        self._tiles = Tiles.fitted(width, height, count, text=self.text_only)
+        self._tiles = TileLayout.fitted(width, height, count, text=self.text_only)
         self.virtual_size = Size(*self._tiles.total(count))
         self._drawn.clear()
         self._lines.clear()
@@ -279,7 +279,7 @@ class Gallery(ScrollView, can_focus=True):
         self._wake.set()
 
     def _redraw(self, indices: Sequence[int]) -> None:
-        """Draw some tiles anew."""
+        """Redraw some tiles."""
         height = self._tiles.height
         tops = set()
         for index in indices:

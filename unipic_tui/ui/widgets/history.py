@@ -21,10 +21,12 @@ from textual.strip import Strip
 
 from unipic_tui.library.records import Entry
 from unipic_tui.text import one_line
-from unipic_tui.ui.desk import Row
+from unipic_tui.ui.commands import HISTORY, key_bindings
+from unipic_tui.ui.open_session import HistoryRow
 from unipic_tui.ui.widgets.line import Line
 from unipic_tui.ui.wording import STATE_WORDS, entry_title, mode_glyph, when
 
+_FAR = 1_000_000_000
 _DEEPEST = 6
 """Levels that are indented; a longer chain of edits goes on at this depth."""
 
@@ -32,17 +34,6 @@ _DEEPEST = 6
 class HistoryTree(ScrollView, can_focus=True):
     """Lines of sessions and entries; draws only those in sight, so that thousands cost nothing."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("pagedown", "page(1)", "Page down", show=False),
-        Binding("home", "move(-1000000000)", "First", show=False),
-        Binding("end", "move(1000000000)", "Last", show=False),
-        Binding("left,h", "fold(False)", "Close the session", show=False),
-        Binding("right,l", "fold(True)", "Look into the session", show=False),
-        Binding("enter", "open", "Open", show=False),
-    ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "history--session",
         "history--current",
@@ -60,21 +51,21 @@ class HistoryTree(ScrollView, can_focus=True):
     class Highlighted(Message):
         """The cursor was moved to a row."""
 
-        def __init__(self, row: Row) -> None:
+        def __init__(self, row: HistoryRow) -> None:
             super().__init__()
             self.row = row
 
     class Opened(Message):
         """Enter was pressed on a row, or it was clicked."""
 
-        def __init__(self, row: Row) -> None:
+        def __init__(self, row: HistoryRow) -> None:
             super().__init__()
             self.row = row
 
     class Folded(Message):
         """A session is to be shown with its entries, or without."""
 
-        def __init__(self, row: Row, unfold: bool) -> None:
+        def __init__(self, row: HistoryRow, unfold: bool) -> None:
             super().__init__()
             self.row = row
             self.unfold = unfold
@@ -86,7 +77,7 @@ class HistoryTree(ScrollView, can_focus=True):
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         super().__init__(id=id)
-        self._rows: Sequence[Row] = ()
+        self._rows: Sequence[HistoryRow] = ()
         self._unfolded: frozenset[int] = frozenset()
         self._current = 0
         self._now = now
@@ -94,7 +85,7 @@ class HistoryTree(ScrollView, can_focus=True):
 
     # What is shown
 
-    def set_rows(self, rows: Sequence[Row], unfolded: frozenset[int], current: int) -> None:
+    def set_rows(self, rows: Sequence[HistoryRow], unfolded: frozenset[int], current: int) -> None:
         """Show rows; the cursor stays on the row it was on, wherever that is now.
 
         Args:
@@ -114,7 +105,7 @@ class HistoryTree(ScrollView, can_focus=True):
         rows = list(self._rows)
         for at, row in enumerate(rows):
             if row.entry is not None and row.entry.id == entry.id:
-                rows[at] = Row(row.session, entry, row.depth)
+                rows[at] = HistoryRow(row.session, entry, row.depth)
                 self._rows = rows
                 self.refresh_line(at)
                 return
@@ -128,12 +119,12 @@ class HistoryTree(ScrollView, can_focus=True):
                 return
 
     @property
-    def row(self) -> Row | None:
+    def row(self) -> HistoryRow | None:
         """The row under the cursor."""
         return self._rows[self.cursor] if self.cursor < len(self._rows) else None
 
     @property
-    def rows(self) -> Sequence[Row]:
+    def rows(self) -> Sequence[HistoryRow]:
         """All rows."""
         return self._rows
 
@@ -154,29 +145,46 @@ class HistoryTree(ScrollView, can_focus=True):
         if self.row is not None:
             self.post_message(self.Highlighted(self.row))
 
+    @HISTORY.command("history.up", "up,k", "Up", args=(-1,))
+    @HISTORY.command("history.down", "down,j", "Down", args=(1,))
+    @HISTORY.command("history.first", "home", "First", args=(-_FAR,))
+    @HISTORY.command("history.last", "end", "Last", args=(_FAR,))
     def action_move(self, lines: int) -> None:
-        """Move the cursor."""
+        """Go to another row."""
         self.cursor += lines
 
+    @HISTORY.command("history.page-up", "pageup", "Page up", args=(-1,))
+    @HISTORY.command("history.page-down", "pagedown", "Page down", args=(1,))
     def action_page(self, pages: int) -> None:
-        """Move the cursor by what is in sight."""
+        """Go up or down by as many rows as are in sight."""
         self.cursor += pages * max(1, self.size.height - 1)
 
+    @HISTORY.command("history.open", "enter", "Open")
     def action_open(self) -> None:
-        """Open the row under the cursor."""
+        """Open the session, or choose the job."""
         if self.row is not None:
             self.post_message(self.Opened(self.row))
 
-    def action_fold(self, unfold: bool) -> None:
-        """Close or open the session under the cursor; from an entry, go to what it hangs under."""
+    @HISTORY.command("history.fold", "left,h", "Close the session")
+    def action_fold(self) -> None:
+        """Hide the session's jobs; from a job, go up to what it was made from."""
         row = self.row
-        if row is None:
-            return
-        if row.entry is None:
-            self.post_message(self.Folded(row, unfold))
-        elif not unfold:
+        if row is not None and row.entry is not None:
             above = (at for at in range(self.cursor, -1, -1) if self._rows[at].depth < row.depth)
             self.cursor = next(above, self.cursor)
+        else:
+            self._fold(unfold=False)
+
+    @HISTORY.command("history.unfold", "right,l", "Look into the session")
+    def action_unfold(self) -> None:
+        """Show the session's jobs."""
+        self._fold(unfold=True)
+
+    def _fold(self, unfold: bool) -> None:
+        if self.row is not None and self.row.entry is None:
+            self.post_message(self.Folded(self.row, unfold))
+
+    BINDINGS: ClassVar[list[BindingType]] = key_bindings(vars())
 
     def on_click(self, event: events.Click) -> None:
         """Go to the line under the mouse; a second click, or one on a session, opens it."""
@@ -203,7 +211,7 @@ class HistoryTree(ScrollView, can_focus=True):
 
     @property
     def _ground(self) -> Style:
-        """What is under everything; Textual works it out anew each time it is asked."""
+        """What is under everything; Textual computes it on every access."""
         ground = self._styles.get("")
         if ground is None:
             ground = self._styles[""] = self.rich_style
@@ -229,13 +237,13 @@ class HistoryTree(ScrollView, can_focus=True):
             strip = Strip([Segment(text, (style or Style()) + cursor) for text, style, _ in strip])
         return strip
 
-    def _session_line(self, row: Row) -> list[Segment]:
+    def _session_line(self, row: HistoryRow) -> list[Segment]:
         count = f"{row.session.pictures}" if row.session.pictures else ""
         sign = "▾ " if row.session.id in self._unfolded else "▸ "
         style = self._style("current" if row.session.id == self._current else "session")
         return self._line(sign, row.session.name, count, style, self._style("dim"))
 
-    def _entry_line(self, row: Row, entry: Entry) -> list[Segment]:
+    def _entry_line(self, row: HistoryRow, entry: Entry) -> list[Segment]:
         indent = "  " * min(row.depth, _DEEPEST)
         glyph = mode_glyph(entry.job, entry.origin)
         if entry.state == "done":
@@ -294,7 +302,12 @@ class SearchInput(Line):
 class Sidebar(Vertical):
     """The search field over the tree."""
 
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's own name)
+        super().__init__(id=id)
+        self.search = SearchInput(placeholder="Search  /", id="search")
+        self.history = HistoryTree(id="history")
+
     def compose(self) -> ComposeResult:
         """A field and a tree."""
-        yield SearchInput(placeholder="Search  /", id="search")
-        yield HistoryTree(id="history")
+        yield self.search
+        yield self.history

@@ -11,7 +11,7 @@ import numpy as np
 from PIL.Image import Image
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -22,15 +22,9 @@ from unipic_tui.terminal.canvas import Canvas
 from unipic_tui.terminal.geometry import FITTED, Pair, Zoom
 from unipic_tui.terminal.painter import Painter, PaintRequest
 from unipic_tui.terminal.sources import FileSource, ImageSource, PictureSource
+from unipic_tui.ui.commands import REGION, chosen_keys, declared, key_bindings, key_line
 from unipic_tui.ui.overlays import known_alone, known_over, region_over
 from unipic_tui.ui.widgets.selection import Selection
-
-_HINT = "{} · Enter takes · Esc leaves · arrows move · Shift+arrows resize"
-
-
-def _region_keys(action: str, way: str, keys: str, right: int, down: int) -> list[Binding]:
-    call = f"{action}_region({right}, {down})"
-    return [Binding(keys, call, f"Region {way}", show=False, id=f"region.{way}")]
 
 
 class PictureView(Widget):
@@ -46,19 +40,6 @@ class PictureView(Widget):
     """
 
     DEFAULT_CSS = "PictureView { width: 1fr; height: 1fr; }"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *_region_keys("move", "left", "left,h", -1, 0),
-        *_region_keys("move", "right", "right,l", 1, 0),
-        *_region_keys("move", "up", "up,k", 0, -1),
-        *_region_keys("move", "down", "down,j", 0, 1),
-        *_region_keys("grow", "narrower", "shift+left,H", -1, 0),
-        *_region_keys("grow", "wider", "shift+right,L", 1, 0),
-        *_region_keys("grow", "lower", "shift+up,K", 0, -1),
-        *_region_keys("grow", "higher", "shift+down,J", 0, 1),
-        Binding("enter", "take_region", "Take the region", show=False, id="region.take"),
-        Binding("escape", "leave_region", "Leave the region", show=False, id="region.leave"),
-    ]
-
     protocol: reactive[str] = reactive("blocks", init=False)
     overlay: reactive[bool] = reactive(False, init=False)
     zoom: reactive[Zoom] = reactive(FITTED, init=False)
@@ -162,30 +143,42 @@ class PictureView(Widget):
         self.focus()
         self._ask()
 
-    def action_move_region(self, right: int, down: int) -> None:
-        """Move the region by tokens."""
-        if self._selection:
-            self._selection.move(right, down)
-            self._ask(give_up=False)
-
-    def action_grow_region(self, right: int, down: int) -> None:
-        """Resize the region by tokens."""
-        if self._selection:
-            self._selection.grow(right, down)
-            self._ask(give_up=False)
-
+    @REGION.command("region.take", "enter", "Take the region", hint="takes")
     def action_take_region(self) -> None:
-        """Choose the region as it is."""
+        """Redraw this region with the next prompt."""
         if self._selection:
             region = self._selection.region
             self._end_region()
             self.post_message(self.RegionChosen(region))
 
+    @REGION.command("region.leave", "escape", "Leave the region", hint="leaves")
     def action_leave_region(self) -> None:
-        """Choose nothing."""
+        """Choose no region."""
         if self._selection:
             self._end_region()
             self.post_message(self.RegionCancelled())
+
+    @REGION.command("region.left", "left,h", "Left", args=(-1, 0), hint="move")
+    @REGION.command("region.right", "right,l", "Right", args=(1, 0), hint="move")
+    @REGION.command("region.up", "up,k", "Up", args=(0, -1), hint="move")
+    @REGION.command("region.down", "down,j", "Down", args=(0, 1), hint="move")
+    def action_move_region(self, right: int, down: int) -> None:
+        """Move the region by one token."""
+        if self._selection:
+            self._selection.move(right, down)
+            self._ask(give_up=False)
+
+    @REGION.command("region.narrower", "shift+left,H", "Narrower", args=(-1, 0), hint="resize")
+    @REGION.command("region.wider", "shift+right,L", "Wider", args=(1, 0), hint="resize")
+    @REGION.command("region.lower", "shift+up,K", "Lower", args=(0, -1), hint="resize")
+    @REGION.command("region.higher", "shift+down,J", "Higher", args=(0, 1), hint="resize")
+    def action_grow_region(self, right: int, down: int) -> None:
+        """Resize the region by one token."""
+        if self._selection:
+            self._selection.grow(right, down)
+            self._ask(give_up=False)
+
+    BINDINGS: ClassVar[list[BindingType]] = key_bindings(vars())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """The keys for regions are free for others while none is chosen."""
@@ -306,7 +299,8 @@ class PictureView(Widget):
         self._painter.ask(request, give_up=give_up)
 
     def _region_note(self, region: Region) -> str:
-        return _HINT.format(f"{region.width}×{region.height} tokens at {region.x},{region.y}")
+        tokens = f"{region.width}×{region.height} tokens at {region.x},{region.y}"
+        return f"{tokens} · {key_line(declared(PictureView), chosen_keys(self))}"
 
 
 def _overlaid(

@@ -12,9 +12,9 @@ from textual.widgets import Input, OptionList
 from tests.fakes import gradient
 from tests.ui.harness import Driver, running_app
 from unipic_tui.jobs import EditJob, GenerateJob, Job, Region
-from unipic_tui.ui.screens.files import common_start, complete
+from unipic_tui.ui.screens.path_screen import common_start, complete
 from unipic_tui.ui.screens.viewer import ViewerScreen
-from unipic_tui.ui.widgets.prompt import pasted_path
+from unipic_tui.ui.widgets.prompt_area import pasted_path
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ async def driver(tmp_path: Path) -> AsyncIterator[Driver]:
         await driver.press("ctrl+r")
         await driver.settle()
         await driver.press("ctrl+l", "f6", "end")
-        assert driver.studio.picture is not None
-        assert driver.studio.picture.job.prompt == "a ring"
+        assert driver.state.picture is not None
+        assert driver.state.picture.job.prompt == "a ring"
         yield driver
 
 
@@ -40,7 +40,7 @@ async def test_remix_and_variations_change_the_seed_alone(driver: Driver) -> Non
     job = last_job(driver)
     assert isinstance(job, GenerateJob)
     assert (job.seed, job.count) == (8, 4)
-    seeds = [picture.job.seed for picture in driver.studio.desk.pictures.values()]
+    seeds = [picture.job.seed for picture in driver.state.current.pictures.values()]
     assert seeds == [7, 7, 8, 9, 10, 11]
     await driver.press("r")
     await driver.settle()
@@ -69,9 +69,9 @@ async def test_prompt_seed_and_all_settings_can_be_recalled(driver: Driver) -> N
     assert (texts["guidance"], texts["iterations"], texts["size"]) == ("2", "8", "64×64")
     await driver.press("ctrl+r")
     await driver.settle()
-    assert driver.studio.picture is not None
-    made = driver.studio.picture.job
-    first = list(driver.studio.desk.pictures.values())[1].job
+    assert driver.state.picture is not None
+    made = driver.state.picture.job
+    first = list(driver.state.current.pictures.values())[1].job
     assert made == first
 
 
@@ -98,12 +98,12 @@ async def test_edit_takes_the_chosen_picture(driver: Driver) -> None:
         guidance=3.0,
         size=64,
     )
-    depths = [row.depth for row in driver.studio.rows() if row.entry]
+    depths = [row.depth for row in driver.state.rows() if row.entry]
     assert sorted(depths) == [1, 1, 2, 2]
 
 
 async def test_a_region_is_drawn_anew(driver: Driver) -> None:
-    source = driver.studio.picture
+    source = driver.state.picture
     assert source is not None
     await driver.press("g")
     await driver.press("home")
@@ -121,12 +121,12 @@ async def test_a_region_is_drawn_anew(driver: Driver) -> None:
     assert (job.region.x, job.region.y) == (0, 0)
     assert job.prompt == "a cross"
     assert "redraws" not in driver.text()
-    assert [row.depth for row in driver.studio.rows() if row.entry] == [1, 2, 1]
+    assert [row.depth for row in driver.state.rows() if row.entry] == [1, 2, 1]
 
-    driver.screen.stage.gallery.focus()
+    driver.screen.workspace.gallery.focus()
     await driver.press("g", "escape")
     assert "redraws" not in driver.text()
-    assert driver.app.focused is driver.screen.stage.gallery
+    assert driver.app.focused is driver.screen.workspace.gallery
 
 
 async def test_favourites_tags_notes_and_copies(driver: Driver, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ async def test_favourites_tags_notes_and_copies(driver: Driver, tmp_path: Path) 
     await driver.press("n")
     await driver.write("the best one")
     await driver.press("enter")
-    picture = driver.studio.picture
+    picture = driver.state.picture
     assert picture is not None
     assert picture.favourite
     assert set(picture.tags) == {"shapes", "round"}
@@ -145,10 +145,10 @@ async def test_favourites_tags_notes_and_copies(driver: Driver, tmp_path: Path) 
     assert "★" in driver.details()
     assert "the best one" in driver.details()
     await driver.press("full_stop")
-    assert driver.studio.picture is not None
-    assert not driver.studio.picture.favourite
+    assert driver.state.picture is not None
+    assert not driver.state.picture.favourite
 
-    picture = driver.studio.picture
+    picture = driver.state.picture
     assert picture is not None
     await driver.press("y")
     assert driver.app.clipboard == str(picture.path)
@@ -166,11 +166,11 @@ async def test_favourites_tags_notes_and_copies(driver: Driver, tmp_path: Path) 
 
 async def test_trash_and_undo(driver: Driver) -> None:
     await driver.press("delete")
-    assert [p.job.prompt for p in driver.studio.desk.pictures.values()] == ["a star"]
-    assert driver.studio.picture is not None
-    assert driver.studio.picture.job.prompt == "a star"
+    assert [p.job.prompt for p in driver.state.current.pictures.values()] == ["a star"]
+    assert driver.state.picture is not None
+    assert driver.state.picture.job.prompt == "a star"
     await driver.press("z")
-    assert len(driver.studio.desk.pictures) == 2
+    assert len(driver.state.current.pictures) == 2
     await driver.press("z")
     assert "The trash is empty." in driver.notices()
 
@@ -184,7 +184,7 @@ async def test_moving_to_another_session(driver: Driver) -> None:
     await driver.settle()
     await driver.press("f6", "m", "enter")
     await driver.settle_screen()
-    counts = {session.name: session.pictures for session in driver.studio.sessions}
+    counts = {session.name: session.pictures for session in driver.state.sessions}
     assert counts == {"rings": 0, "a {star|ring} seed=7 cfg=2": 3} or counts["rings"] == 0
 
 
@@ -194,8 +194,8 @@ async def test_the_viewer_opens_and_compares(driver: Driver) -> None:
     assert isinstance(viewer, ViewerScreen)
     await driver.press("left", "escape")
     assert driver.on_main
-    assert driver.studio.picture is not None
-    assert driver.studio.picture.job.prompt == "a star"
+    assert driver.state.picture is not None
+    assert driver.state.picture.job.prompt == "a star"
     await driver.press("c")
     viewer = driver.app.screen
     assert isinstance(viewer, ViewerScreen)
@@ -204,11 +204,11 @@ async def test_the_viewer_opens_and_compares(driver: Driver) -> None:
 
 async def test_keys_of_the_viewer_act_on_the_library(driver: Driver) -> None:
     await driver.press("enter", "full_stop")
-    assert driver.studio.picture is not None
-    assert driver.studio.picture.favourite
+    assert driver.state.picture is not None
+    assert driver.state.picture.favourite
     await driver.press("delete")
     await driver.settle_screen()
-    assert len(driver.studio.desk.pictures) == 1
+    assert len(driver.state.current.pictures) == 1
     await driver.press("a")
     assert driver.on_main
     assert driver.prompt == "a star"
@@ -229,7 +229,7 @@ async def test_opening_a_file_with_completion(driver: Driver, tmp_path: Path) ->
     assert "notes.txt" not in driver.text()
     await driver.press("down", "enter")
     await driver.settle_screen()
-    picture = driver.studio.picture
+    picture = driver.state.picture
     assert picture is not None
     assert (picture.width, picture.height) == (32, 48)
     assert driver.screen.composer.mode == "edit"
@@ -246,7 +246,7 @@ async def test_opening_a_file_with_completion(driver: Driver, tmp_path: Path) ->
     await driver.press("enter")
     await driver.settle_screen()
     assert any("wrong.png" in said for said in driver.notices())
-    assert len(driver.studio.desk.pictures) == 3
+    assert len(driver.state.current.pictures) == 3
 
 
 async def test_a_pasted_path_opens_the_picture(driver: Driver, tmp_path: Path) -> None:
@@ -255,8 +255,8 @@ async def test_a_pasted_path_opens_the_picture(driver: Driver, tmp_path: Path) -
     await driver.press("i")
     await driver.write(f"'{file}'")
     await driver.settle_screen()
-    assert driver.studio.picture is not None
-    assert driver.studio.picture.origin
+    assert driver.state.picture is not None
+    assert driver.state.picture.origin
     assert driver.prompt == ""
     await driver.write("/no/such/file.png")
     await driver.settle_screen()

@@ -24,8 +24,8 @@ ANSWER_SECONDS = 1.0
 """Shortest time between two writes of an answer that is still growing."""
 
 
-class Store:
-    """Two threads for the library: writes in the order they were asked for, and reads beside them.
+class LibraryAccess:
+    """The library on two threads: one writes, in the order of the calls, the other reads.
 
     Args:
         open_library: opens it; called on the writing thread.
@@ -53,9 +53,9 @@ class Store:
         return await _finish(self._reader.submit(lambda: work(self.opened)))
 
     async def write(self, work: Callable[[Library], T]) -> T:
-        """Have ``work`` change something, after all that was asked for before.
+        """Have ``work`` change something, after all earlier writes.
 
-        What has been asked for is done even when the caller is cancelled meanwhile.
+        The write is done even when the caller is cancelled meanwhile.
         """
         return await _finish(self.write_soon(work))
 
@@ -92,11 +92,6 @@ class Store:
         self._writer.shutdown(wait=True)
 
     @property
-    def is_open(self) -> bool:
-        """Whether the library is there to be used."""
-        return self._library is not None
-
-    @property
     def opened(self) -> Library:
         """The library itself, for those who are off the event loop already."""
         assert self._library is not None, "the library is not open"
@@ -115,12 +110,12 @@ class Recorder:
     is kept however the app ends.
 
     Args:
-        store: where to write.
+        access: where to write.
         tell: takes messages for the app; must be safe to call from any thread.
     """
 
-    def __init__(self, store: Store, tell: Callable[[Message], object]) -> None:
-        self._store = store
+    def __init__(self, access: LibraryAccess, tell: Callable[[Message], object]) -> None:
+        self._access = access
         self._tell = tell
         self._answers: dict[int, str] = {}
         self._written = 0.0
@@ -184,7 +179,7 @@ class Recorder:
         self._resumed.discard(ticket)
 
     def _write(self, work: Callable[[Library], None]) -> None:
-        self._store.write_soon(work).add_done_callback(self._complain)
+        self._access.write_soon(work).add_done_callback(self._complain)
 
     def _add(self, ticket: int, picture: Picture) -> None:
         index = picture.index + self._offsets.get(ticket, 0)
@@ -195,7 +190,7 @@ class Recorder:
             library.snapshots.drop(ticket)
             return library.pictures.add(ticket, numbered)
 
-        self._store.write_soon(work).add_done_callback(
+        self._access.write_soon(work).add_done_callback(
             lambda done: self._told(done, lambda stored: Stored(picture=stored))
         )
 
@@ -213,7 +208,7 @@ class Recorder:
                 ticket, state, answer=answer, error=error, seconds=seconds
             )
 
-        self._store.write_soon(work).add_done_callback(
+        self._access.write_soon(work).add_done_callback(
             lambda done: self._told(done, lambda entry: Stored(entry=entry))
         )
 
@@ -226,6 +221,6 @@ class Recorder:
         try:
             result = done.result()
         except UnipicError as error:
-            self._tell(Trouble(error.title, error.message, severe=True))
+            self._tell(Trouble(error.title, error.message))
         else:
             self._tell(message(result))

@@ -13,7 +13,7 @@ _HIGH = 24
 
 
 @dataclass(frozen=True, slots=True)
-class Tiles:
+class TileLayout:
     """A row of tiles that goes on to the right, or rows of them that go on downwards.
 
     Attributes:
@@ -28,7 +28,7 @@ class Tiles:
     across: int
 
     @classmethod
-    def fitted(cls, columns: int, lines: int, count: int, *, text: bool) -> Tiles:
+    def fitted(cls, columns: int, lines: int, count: int, *, text: bool) -> TileLayout:
         """The tiles for a gallery of this size.
 
         Args:

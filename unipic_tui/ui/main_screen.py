@@ -1,11 +1,12 @@
-"""The screen: history, pictures, prompt, status. It shows what the studio holds."""
+"""The main screen: history, pictures, prompt, status. It shows the app's state."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import ClassVar
 
 from PIL.Image import Image
 from textual import on
@@ -19,26 +20,37 @@ from textual.widgets import Input, TextArea
 from unipic_tui.errors import UnipicError
 from unipic_tui.jobs import EditJob, GenerateJob
 from unipic_tui.library.records import StoredPicture
-from unipic_tui.ui.actions.library import LibraryActions
-from unipic_tui.ui.actions.picture import PictureActions
-from unipic_tui.ui.actions.prompt import PromptActions
-from unipic_tui.ui.actions.view import ViewActions
-from unipic_tui.ui.commands import COMMANDS, bindings, command, keys_of, shown_key
-from unipic_tui.ui.screens.queue import QueueScreen
-from unipic_tui.ui.stage import Stage
+from unipic_tui.ui.actions.actions import Actions
+from unipic_tui.ui.actions.picture_actions import PictureActions
+from unipic_tui.ui.actions.prompt_actions import PromptActions
+from unipic_tui.ui.actions.screen_actions import ScreenActions
+from unipic_tui.ui.actions.session_actions import SessionActions
+from unipic_tui.ui.commands import (
+    Command,
+    Place,
+    bindings,
+    chosen_keys,
+    declared,
+    keys_of,
+    shown_key,
+)
+from unipic_tui.ui.controller import Controller
+from unipic_tui.ui.notices import complain
+from unipic_tui.ui.state import Change
 from unipic_tui.ui.status import status_of
-from unipic_tui.ui.studio import Change, Studio
 from unipic_tui.ui.widgets.bars import Hint, KeyHints, StatusLine, TitleBar
 from unipic_tui.ui.widgets.composer import Composer
 from unipic_tui.ui.widgets.gallery import Gallery
 from unipic_tui.ui.widgets.greeting import Greeting, Starters
 from unipic_tui.ui.widgets.history import HistoryTree, SearchInput, Sidebar
 from unipic_tui.ui.widgets.picture_view import PictureView
-from unipic_tui.ui.widgets.prompt import PromptArea
+from unipic_tui.ui.widgets.prompt_area import PromptArea
+from unipic_tui.ui.widgets.workspace import Workspace
 
-if TYPE_CHECKING:
-    from unipic_tui.ui.app import UnipicApp
-
+ACTIONS: tuple[type[Actions], ...] = (
+    *(PromptActions, PictureActions, SessionActions, ScreenActions),
+)
+"""Where the commands of the main screen are declared."""
 THUMBNAIL_SIDES = (64, 128, 256)
 """Sizes, in pixels, in which small versions of pictures are kept."""
 
@@ -50,17 +62,22 @@ LIVE_SECONDS = 0.1
 Handler = Callable[[], Awaitable[None]]
 
 
+def _keys(place: Place) -> list[BindingType]:
+    return bindings(entry for entry in declared(*ACTIONS) if entry.place == place)
+
+
 class Browser(Horizontal):
     """History and pictures: here single letters are commands."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("pictures")]
+    BINDINGS: ClassVar[list[BindingType]] = [*_keys("browser")]
 
 
 class MainScreen(Screen[None]):
-    """The one screen.
+    """The one screen that is always there.
 
     Args:
-        studio: what is shown.
+        controller: does what commands want, and changes the state that is shown.
+        commands: all commands there are, for the help.
         protocol: how pictures are shown.
         text_first: whether words take the place of pictures.
         texts: what the settings' fields begin with.
@@ -69,117 +86,85 @@ class MainScreen(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         # What was selected with the mouse is copied first; only then is Ctrl+C for cancelling.
         Binding("ctrl+c,super+c", "screen.copy_text", "Copy", show=False),
-        *bindings("anywhere"),
+        *_keys("main"),
     ]
     AUTO_FOCUS = "#prompt"
 
     def __init__(
-        self, studio: Studio, *, protocol: str, text_first: bool, texts: dict[str, str]
+        self,
+        controller: Controller,
+        commands: Sequence[Command],
+        *,
+        protocol: str,
+        text_first: bool,
+        texts: dict[str, str],
     ) -> None:
         super().__init__()
-        self.studio = studio
-        self.protocol = protocol
-        self._texts = texts
+        self.controller = controller
+        self.state = controller.state
+        self.sidebar = Sidebar(id="sidebar")
+        self.workspace = Workspace(protocol, id="workspace")
+        self.composer = Composer(texts, id="composer")
         self._begins_text_first = text_first
         self._pending = Change(0)
         self._shown = 0.0
-        self._handlers: dict[str, Handler] = {
-            **PromptActions(self).handlers,
-            **PictureActions(self).handlers,
-            **LibraryActions(self).handlers,
-            **ViewActions(self).handlers,
-        }
+        parts = (self, controller, self.workspace, self.composer, self.sidebar, commands)
+        self._commands = {entry.id: entry for entry in declared(*ACTIONS)}
+        self._handlers: dict[str, Handler] = {}
+        for kind in ACTIONS:
+            actions = kind(*parts)
+            for entry in declared(kind):
+                self._handlers[entry.id] = partial(getattr(actions, entry.method), *entry.args)
 
     def compose(self) -> ComposeResult:
         """Title, body, prompt, status, keys."""
         yield TitleBar()
         with Browser(id="body"):
-            yield Sidebar(id="sidebar")
-            yield Stage(self.protocol, id="stage")
-        yield Composer(self._texts, id="composer")
+            yield self.sidebar
+            yield self.workspace
+        yield self.composer
         yield StatusLine()
         yield KeyHints()
-
-    # Parts, by name
-
-    @property
-    def unipic(self) -> UnipicApp:
-        """The app, with its own type."""
-        return self.app  # type: ignore[return-value]
-
-    @property
-    def composer(self) -> Composer:
-        """Prompt and settings."""
-        return self.query_one(Composer)
-
-    @property
-    def stage(self) -> Stage:
-        """Picture, details, gallery."""
-        return self.query_one(Stage)
 
     @property
     def history(self) -> HistoryTree:
         """The list of sessions and jobs."""
-        return self.query_one(HistoryTree)
-
-    @property
-    def text_first(self) -> bool:
-        """Whether words take the place of pictures."""
-        return self.has_class("-text")
-
-    def show_text_first(self, text_first: bool) -> None:
-        """Show words in place of pictures, or pictures again."""
-        self.set_class(text_first, "-text")
-        self.stage.gallery.text_only = text_first
-        self.studio_changed(Change.CHOICE)
+        return self.sidebar.history
 
     # Commands
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Single letters are no commands while text is typed."""
         if action == "command" and parameters:
-            entry = command(str(parameters[0]))
-            if entry.scope == "pictures" and isinstance(self.focused, Input | TextArea):
+            entry = self._commands[str(parameters[0])]
+            if entry.place == "browser" and isinstance(self.focused, Input | TextArea):
                 return False
         return super().check_action(action, parameters)
 
     def action_command(self, identifier: str) -> None:
-        """Run a command from the table."""
-        if identifier == "cancel" and self.studio.running is None:
+        """Run a command by its id, as keys and hints name it."""
+        if identifier == "cancel" and self.state.running is None:
             raise SkipAction
         self.perform(identifier)
 
     def perform(self, identifier: str) -> None:
         """Run a command; what is wrong is said in a notice."""
-        handler = self._handlers[identifier]
+        self.soon(self._handlers[identifier](), group="commands")
 
-        async def guarded() -> None:
-            try:
-                await handler()
-            except UnipicError as error:
-                self.unipic.complain(error.title, error.message)
-
-        self.run_worker(guarded(), group="commands")
-
-    def soon(self, work: Coroutine[Any, Any, None], group: str = "screen") -> None:
-        """Do something that waits for the disk, in the order it is asked for in its group."""
+    def soon(self, work: Awaitable[None], group: str = "screen") -> None:
+        """Do something that waits for the disk; calls of one group keep their order."""
 
         async def guarded() -> None:
             try:
                 await work
             except UnipicError as error:
-                self.unipic.complain(error.title, error.message)
+                complain(self, error.title, error.message)
 
         self.run_worker(guarded(), group=group)
 
-    @property
-    def handled(self) -> frozenset[str]:
-        """Ids of all commands this screen can run."""
-        return frozenset(self._handlers)
+    # Showing the state
 
-    # Showing what the studio holds
-
-    def studio_changed(self, change: Change) -> None:
+    def state_changed(self, change: Change) -> None:
         """Show a change soon: many at once together, and mere progress only so often."""
         before = self._pending
         self._pending |= change
@@ -196,71 +181,69 @@ class MainScreen(Screen[None]):
             return
         self._shown = time.monotonic()
         change, self._pending = self._pending, Change(0)
-        studio = self.studio
+        state = self.state
         if Change.SESSION in change:
             self.query_one(TitleBar).session = self._session_name()
         if change & (Change.TREE | Change.SESSION):
             self._show_tree()
         elif Change.ENTRIES in change:
-            for entry in studio.touched.values():
+            for entry in state.touched.values():
                 self.history.change_entry(entry)
-        studio.touched.clear()
+        state.touched.clear()
         if change & (Change.PICTURES | Change.SESSION):
-            self.stage.show_pictures(list(studio.desk.pictures.values()), studio.picture_id)
+            self.workspace.show_pictures(list(state.current.pictures.values()), state.picture_id)
         elif Change.CHOICE in change:
-            self.stage.point_at(studio.picture_id)
+            self.workspace.point_at(state.picture_id)
         if change & (Change.CHOICE | Change.PICTURES | Change.SESSION | Change.LIVE):
             only_live = not change & (Change.CHOICE | Change.PICTURES | Change.SESSION)
-            self.stage.show_choice(studio, only_live=only_live, text_first=self.text_first)
+            self.workspace.show_choice(state, only_live=only_live)
         if change & (Change.CHOICE | Change.SESSION):
             self._show_chosen()
         if Change.MODEL in change:
             self._show_model()
-        self.query_one(StatusLine).status = status_of(studio)
+        self.query_one(StatusLine).status = status_of(state)
         if change & (Change.QUEUE | Change.CHOICE | Change.SESSION):
             self._show_hints()
-        if Change.QUEUE in change and isinstance(self.app.screen, QueueScreen):
-            self.app.screen.queue_changed()
 
     def _session_name(self) -> str:
-        session = self.studio.desk.session
+        session = self.state.current.session
         return session.name if session else "new session"
 
     def _show_tree(self) -> None:
         self.history.set_rows(
-            self.studio.rows(), frozenset(self.studio.unfolded), self.studio.desk.id
+            self.state.rows(), frozenset(self.state.unfolded), self.state.current.id
         )
-        if self.studio.entry_id is not None and self.focused is not self.history:
-            self.history.point_at(self.studio.entry_id)
+        if self.state.entry_id is not None and self.focused is not self.history:
+            self.history.point_at(self.state.entry_id)
 
     def _show_chosen(self) -> None:
-        picture = self.studio.picture
-        turns = self.studio.desk.turns(picture.id) if picture else ()
+        picture = self.state.picture
+        turns = self.state.current.turns(picture.id) if picture else ()
         self.composer.use_source(picture, turns)
-        if self.studio.entry_id is not None and self.focused is not self.history:
-            self.history.point_at(self.studio.entry_id)
+        if self.state.entry_id is not None and self.focused is not self.history:
+            self.history.point_at(self.state.entry_id)
 
     def _show_model(self) -> None:
-        info = self.studio.info
+        info = self.state.info
         self.query_one(TitleBar).model = info.model if info else ""
         if info is not None and self.composer.defaults != info.defaults:
             self.composer.use_defaults(info.defaults)
-        self.query_one(Greeting).show_model(info)
+        self.workspace.greeting.show_model(info)
 
     def _show_hints(self) -> None:
         self.query_one(KeyHints).hints = self._hints()
 
     def _hints(self) -> list[Hint]:
         typing = not isinstance(self.focused, HistoryTree | Gallery | PictureView)
-        running = self.studio.running is not None
+        running = self.state.running is not None
         hints = []
-        for entry in COMMANDS:
-            keys = keys_of(entry, self.unipic.keymap)
-            if not (entry.hint and keys) or (entry.need == "job" and not running):
+        for entry in self._commands.values():
+            keys = keys_of(entry, chosen_keys(self))
+            if not (entry.hint and keys) or (entry.needs == "job" and not running):
                 continue
-            if entry.need == "picture" and self.studio.picture is None:
+            if entry.needs == "picture" and self.state.picture is None:
                 continue
-            if (entry.scope == "pictures") != typing or entry.id in {"cancel", "help"}:
+            if (entry.place == "browser") != typing or entry.id in {"cancel", "help"}:
                 hints.append(Hint(shown_key(keys[0]), entry.hint, entry.id))
         # Whoever knows no key needs Help, and whoever wants to stop needs it at once.
         return sorted(hints, key=lambda hint: hint.command != "cancel")
@@ -268,21 +251,30 @@ class MainScreen(Screen[None]):
     def begin(self, prompts: Sequence[str]) -> None:
         """The library is open."""
         self.composer.prompt.set_history(prompts)
-        self.stage.gallery.load = self._small
-        if self.studio.entry is None:
+        self.workspace.gallery.load = self._small
+        if self.state.entry is None:
             self.query_one(Starters).focus()
 
     def _small(self, picture: StoredPicture, side: int) -> Image:
         """A small version of a picture, kept on the disk in few sizes; not for the event loop."""
         size = next((size for size in THUMBNAIL_SIDES if size >= side), THUMBNAIL_SIDES[-1])
-        return self.studio.store.opened.thumbnails.get(picture.id, size)
+        return self.controller.library.opened.thumbnails.get(picture.id, size)
 
     # What the widgets say
 
     def on_mount(self) -> None:
         """Show what is there."""
-        self.show_text_first(self._begins_text_first)
-        self.studio_changed(Change.ALL)
+        self.state.listeners.append(self.state_changed)
+        self.watch(self.workspace, "text_first", self._text_first_changed, init=False)
+        self.workspace.text_first = self._begins_text_first
+        self.state_changed(Change.ALL)
+
+    def on_unmount(self) -> None:
+        """Show nothing more."""
+        self.state.listeners.remove(self.state_changed)
+
+    def _text_first_changed(self) -> None:
+        self.state_changed(Change.CHOICE)
 
     def on_descendant_focus(self) -> None:
         """Other keys matter where the focus is now."""
@@ -290,47 +282,47 @@ class MainScreen(Screen[None]):
 
     @on(Gallery.Selected)
     def _picture_selected(self, event: Gallery.Selected) -> None:
-        self.studio.choose_picture(event.picture.id)
+        self.state.choose_picture(event.picture.id)
 
     @on(Gallery.Opened)
     def _picture_opened(self, event: Gallery.Opened) -> None:
-        self.studio.choose_picture(event.picture.id)
+        self.state.choose_picture(event.picture.id)
         self.perform("picture.view")
 
-    @on(Stage.PictureClicked)
+    @on(Workspace.PictureClicked)
     def _picture_clicked(self) -> None:
         self.perform("picture.view")
 
     @on(PictureView.RegionChosen)
     def _region_chosen(self, event: PictureView.RegionChosen) -> None:
-        self.composer.use_region(self.studio.picture, event.region)
+        self.composer.use_region(self.state.picture, event.region)
         self.composer.mode = GenerateJob.mode
         self.composer.prompt.focus()
 
     @on(PictureView.RegionCancelled)
     def _region_cancelled(self) -> None:
-        self.stage.gallery.focus()
+        self.workspace.gallery.focus()
 
     @on(HistoryTree.Highlighted)
     def _row_highlighted(self, event: HistoryTree.Highlighted) -> None:
         entry = event.row.entry
-        if entry is not None and entry.session == self.studio.desk.id:
-            self.studio.choose_entry(entry.id)
+        if entry is not None and entry.session == self.state.current.id:
+            self.state.choose_entry(entry.id)
 
     @on(HistoryTree.Opened)
     def _row_opened(self, event: HistoryTree.Opened) -> None:
         row = event.row
         if row.entry is not None:
-            self.soon(self.studio.go_to(row.entry))
-        elif row.session.id != self.studio.desk.id:
-            self.soon(self.studio.open_session(row.session.id))
+            self.soon(self.controller.sessions.go_to(row.entry))
+        elif row.session.id != self.state.current.id:
+            self.soon(self.controller.sessions.open(row.session.id))
         else:
-            unfold = row.session.id not in self.studio.unfolded
-            self.soon(self.studio.fold(row.session, unfold))
+            unfold = row.session.id not in self.state.unfolded
+            self.soon(self.controller.sessions.fold(row.session, unfold))
 
     @on(HistoryTree.Folded)
     def _row_folded(self, event: HistoryTree.Folded) -> None:
-        self.soon(self.studio.fold(event.row.session, event.unfold))
+        self.soon(self.controller.sessions.fold(event.row.session, event.unfold))
 
     @on(Input.Changed, "#search")
     def _search_changed(self, event: Input.Changed) -> None:
@@ -339,9 +331,9 @@ class MainScreen(Screen[None]):
     async def _search(self, query: str) -> None:
         await asyncio.sleep(SEARCH_SECONDS)  # whoever types on wants only the last
         try:
-            await self.studio.search(query)
+            await self.controller.sessions.search(query)
         except UnipicError as error:
-            self.unipic.complain(error.title, error.message)
+            complain(self, error.title, error.message)
 
     @on(Input.Submitted, "#search")
     def _search_submitted(self) -> None:
@@ -368,7 +360,7 @@ class MainScreen(Screen[None]):
 
     async def _take_pasted(self, event: PromptArea.PathPasted) -> None:
         try:
-            await self.studio.open_file(event.path.expanduser())
+            await self.controller.open_file(event.path.expanduser())
         except UnipicError:
             # It was text after all, or will be understood better as such.
             self.composer.prompt.type_in(event.text)

@@ -14,7 +14,7 @@ from unipic_tui.library import Library
 from unipic_tui.library.records import Entry, Session, StoredPicture
 
 TOGETHER = timedelta(seconds=1)
-"""Jobs asked for at once are written one right after the other, at most this far apart."""
+"""Jobs of one run are written one right after the other, at most this far apart."""
 
 
 @dataclass(slots=True)
@@ -28,7 +28,7 @@ class Live:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class HistoryRow:
     """One line of the history: a session, or an entry ``depth`` levels below one."""
 
     session: Session
@@ -41,7 +41,7 @@ class Row:
         return self.session.id, self.entry.id if self.entry else 0
 
 
-class Desk:
+class OpenSession:
     """The entries and pictures of one session, kept up to date one by one.
 
     Args:
@@ -67,7 +67,7 @@ class Desk:
             self.put_entry(entry)
 
     @classmethod
-    def load(cls, library: Library, session: Session) -> Desk:
+    def load(cls, library: Library, session: Session) -> OpenSession:
         """Read a session; slow, so to be called off the event loop."""
         return cls(
             session, library.entries.of_session(session.id), library.pictures.of_session(session.id)
@@ -110,7 +110,7 @@ class Desk:
         )
 
     def made_together(self, entry: int) -> list[Entry]:
-        """The jobs that were asked for at once with an entry, itself among them."""
+        """The jobs of the same run as an entry, itself among them."""
         ordered = list(self.entries.values())
         place = next((at for at, other in enumerate(ordered) if other.id == entry), None)
         if place is None:
@@ -122,7 +122,7 @@ class Desk:
             last += 1
         return ordered[first : last + 1]
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[HistoryRow]:
         """The entries as lines of a tree, the latest root first, what was made of it under it."""
         if self.session is None:
             return []
@@ -130,7 +130,7 @@ class Desk:
         for entry in self.entries.values():
             parent = self.pictures.get(entry.parent) if entry.parent else None
             below.setdefault(parent.entry if parent else None, []).append(entry)
-        rows: list[Row] = []
+        rows: list[HistoryRow] = []
         # A stack of iterators, since a chain of edits may be deeper than Python recurses.
         stack: list[Iterator[Entry]] = [reversed(below.get(None, []))]
         while stack:
@@ -138,7 +138,7 @@ class Desk:
             if following is None:
                 stack.pop()
                 continue
-            rows.append(Row(self.session, following, len(stack)))
+            rows.append(HistoryRow(self.session, following, len(stack)))
             stack.append(iter(below.get(following.id, [])))
         return rows
 

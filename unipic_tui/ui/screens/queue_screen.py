@@ -6,8 +6,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, ClassVar
 
 from rich.text import Text
+from textual import work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Label, OptionList, Static
@@ -15,28 +16,22 @@ from textual.widgets.option_list import Option
 
 from unipic_tui.library.records import Entry
 from unipic_tui.text import one_line
-from unipic_tui.ui.studio import Studio
+from unipic_tui.ui.commands import QUEUE_LIST, chosen_keys, declared, key_bindings, key_line
+from unipic_tui.ui.controller import Controller
+from unipic_tui.ui.state import Change
 from unipic_tui.ui.wording import STATE_WORDS, amount, entry_title, mode_glyph
+
+_TITLE_CELLS = 200
+"""Longer titles are cut; the list cuts at its own width as well."""
 
 
 class QueueScreen(ModalScreen[None]):
     """The jobs that are not done yet."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,ctrl+c,q,f8", "dismiss(None)", "Close", show=False),
-        Binding("shift+up,K", "shift(-1)", "Earlier", show=False),
-        Binding("shift+down,J", "shift(1)", "Later", show=False),
-        Binding("k", "list_up", "Up", show=False),
-        Binding("j", "list_down", "Down", show=False),
-        Binding("space", "hold", "Hold", show=False),
-        Binding("c,delete", "cancel", "Cancel", show=False),
-        Binding("r", "retry", "Run again", show=False),
-        Binding("p,f9", "pause", "Pause", show=False),
-    ]
-
-    def __init__(self, studio: Studio) -> None:
+    def __init__(self, controller: Controller) -> None:
         super().__init__()
-        self._studio = studio
+        self._controller = controller
+        self._state = controller.state
         self._entries: list[Entry] = []
 
     def compose(self) -> ComposeResult:
@@ -44,23 +39,30 @@ class QueueScreen(ModalScreen[None]):
         with Vertical(classes="dialog -list"):
             yield Label("Queue", classes="dialog-title", id="queue-title", markup=False)
             yield OptionList(id="queue", compact=True, markup=False)
-            yield Static(
-                "Shift+↑↓ order · Space hold · c cancel · r run again · p pause · Esc close",
-                classes="dialog-keys",
-                markup=False,
-            )
+            keys = key_line(declared(QueueScreen), chosen_keys(self))
+            yield Static(keys, classes="dialog-keys", markup=False)
 
     async def on_mount(self) -> None:
         """Read the queue."""
         self.query_one(OptionList).focus()
+        self._state.listeners.append(self.state_changed)
         await self._refresh()
 
-    def queue_changed(self) -> None:
-        """Somebody changed the queue."""
-        self.run_worker(self._refresh(), exclusive=True, group="queue-refresh")
+    def on_unmount(self) -> None:
+        """It listens no longer."""
+        self._state.listeners.remove(self.state_changed)
+
+    def state_changed(self, change: Change) -> None:
+        """Read the queue again after it changed."""
+        if Change.QUEUE in change:
+            self._refresh_soon()
+
+    @work(exclusive=True, group="queue-refresh")
+    async def _refresh_soon(self) -> None:
+        await self._refresh()
 
     async def _refresh(self, follow: int | None = None) -> None:
-        self._entries = await self._studio.store.read(lambda library: library.queue.entries())
+        self._entries = await self._controller.library.read(lambda library: library.queue.entries())
         if not self.query(OptionList):
             return  # the dialog is being taken down
         options = self.query_one(OptionList)
@@ -77,14 +79,13 @@ class QueueScreen(ModalScreen[None]):
     def _heading(self) -> str:
         if not self._entries:
             return "Queue: nothing waits"
-        paused = ", paused" if self._studio.thread.paused else ""
-        elsewhere = "" if self._studio.owns_queue else ", run by another window"
+        paused = ", paused" if self._state.thread.paused else ""
+        elsewhere = "" if self._state.owns_queue else ", run by another window"
         return f"Queue: {amount(len(self._entries), 'job')}{paused}{elsewhere}"
 
     def _line(self, entry: Entry) -> Text:
-        width = max(20, self.query_one(OptionList).size.width - 4)
         word = STATE_WORDS[entry.state]
-        title = one_line(entry_title(entry), width - 17)
+        title = one_line(entry_title(entry), _TITLE_CELLS)
         line = Text(f"{word:<12} ", style="bold" if entry.state == "running" else "")
         return line.append(f"{mode_glyph(entry.job)} {title}")
 
@@ -94,7 +95,7 @@ class QueueScreen(ModalScreen[None]):
         return self._entries[place] if place is not None and self._entries else None
 
     def _do(
-        self, work: Callable[[Entry], Coroutine[Any, Any, object]], states: Sequence[str]
+        self, change: Callable[[Entry], Coroutine[Any, Any, object]], states: Sequence[str]
     ) -> None:
         entry = self._chosen
         if entry is None or entry.state not in states:
@@ -102,38 +103,53 @@ class QueueScreen(ModalScreen[None]):
             return
 
         async def perform() -> None:
-            await work(entry)
+            await change(entry)
             await self._refresh(entry.id)
 
         self.run_worker(perform(), group="queue")
 
+    @QUEUE_LIST.command("jobs.earlier", "shift+up,K", "Earlier", args=(-1,), hint="order")
+    @QUEUE_LIST.command("jobs.later", "shift+down,J", "Later", args=(1,), hint="order")
+    def action_shift(self, places: int) -> None:
+        """Let the job run earlier or later."""
+        self._do(lambda entry: self._controller.queue.move(entry, places), ["queued", "paused"])
+
+    @QUEUE_LIST.command("jobs.up", "k", "Up")
     def action_list_up(self) -> None:
-        """As the arrow key."""
+        """Go to the job above, as the arrow key does."""
         self.query_one(OptionList).action_cursor_up()
 
+    @QUEUE_LIST.command("jobs.down", "j", "Down")
     def action_list_down(self) -> None:
-        """As the arrow key."""
+        """Go to the job below, as the arrow key does."""
         self.query_one(OptionList).action_cursor_down()
 
-    def action_shift(self, places: int) -> None:
-        """Move the chosen job."""
-        self._do(lambda entry: self._studio.move(entry, places), ["queued", "paused"])
-
+    @QUEUE_LIST.command("jobs.hold", "space", "Hold", hint="hold")
     def action_hold(self) -> None:
-        """Hold the chosen job, or let it go."""
+        """Keep the job from starting, or release it."""
         self._do(
-            lambda entry: self._studio.hold(entry, entry.state == "queued"), ["queued", "paused"]
+            lambda entry: self._controller.queue.hold(entry, entry.state == "queued"),
+            ["queued", "paused"],
         )
 
+    @QUEUE_LIST.command("jobs.cancel", "c,delete", "Cancel", hint="cancel")
     def action_cancel(self) -> None:
-        """Cancel the chosen job."""
-        self._do(self._studio.cancel, ["queued", "paused", "running", "interrupted"])
+        """Cancel the job."""
+        self._do(self._controller.queue.cancel, ["queued", "paused", "running", "interrupted"])
 
+    @QUEUE_LIST.command("jobs.retry", "r", "Run again", hint="run again")
     def action_retry(self) -> None:
         """Run an interrupted job again."""
-        self._do(self._studio.retry, ["interrupted"])
+        self._do(self._controller.queue.retry, ["interrupted"])
 
+    @QUEUE_LIST.command("jobs.pause", "p,f9", "Pause or resume", hint="pause")
     def action_pause(self) -> None:
-        """Pause the whole queue, or go on."""
-        self._studio.pause()
-        self.queue_changed()
+        """Start no further job, or go on."""
+        self._controller.queue.pause()
+
+    @QUEUE_LIST.command("jobs.close", "escape,ctrl+c,q,f8", "Close", hint="close")
+    def action_close(self) -> None:
+        """Close the list."""
+        self.dismiss(None)
+
+    BINDINGS: ClassVar[list[BindingType]] = key_bindings(vars())

@@ -14,7 +14,7 @@ from textual.strip import Strip
 from unipic_tui.library.records import StoredPicture
 from unipic_tui.terminal.strips import JoinedStrip
 from unipic_tui.text import one_line, printable
-from unipic_tui.ui.widgets.tiles import Tiles
+from unipic_tui.ui.widgets.tile_layout import TileLayout
 
 FAVOURITE = "★"
 _LEFT_BAR, _RIGHT_BAR = "▐", "▌"
@@ -34,7 +34,7 @@ class TileLook:
 def tile_lines(
     picture: StoredPicture,
     place: int,
-    tiles: Tiles,
+    tiles: TileLayout,
     thumbnail: Sequence[Strip] | None,
     *,
     chosen: bool,
@@ -73,7 +73,7 @@ def tile_lines(
 
 
 def _caption(
-    picture: StoredPicture, place: int, tiles: Tiles, chosen: bool, look: TileLook
+    picture: StoredPicture, place: int, tiles: TileLayout, chosen: bool, look: TileLook
 ) -> Strip:
     width = tiles.width
     words = f"{place} {picture.job.prompt}"

@@ -8,9 +8,10 @@ from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
+from textual.reactive import reactive
 
 from unipic_tui.library.records import StoredPicture
-from unipic_tui.ui.studio import Studio
+from unipic_tui.ui.state import AppState
 from unipic_tui.ui.widgets.details import Details
 from unipic_tui.ui.widgets.gallery import Gallery
 from unipic_tui.ui.widgets.greeting import Greeting
@@ -20,27 +21,40 @@ TILE_WIDTH = 12
 """Cells that a picture of the gallery takes, roughly."""
 
 
-class Stage(Vertical):
-    """Shows the studio's choice: a picture, or a job that is being drawn."""
+class Workspace(Vertical):
+    """Shows what is chosen: a picture, or a job that is being drawn.
+
+    Attributes:
+        text_first: whether words take the place of pictures.
+    """
+
+    text_first: reactive[bool] = reactive(False, init=False)
 
     class PictureClicked(Message):
         """The large picture was clicked."""
 
     def __init__(self, protocol: str, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
-        self._protocol = protocol
+        self.view = PictureView(id="picture")
+        self.view.set_reactive(PictureView.protocol, protocol)
+        self.details = Details(id="details")
+        self.gallery = Gallery(id="gallery")
+        self.greeting = Greeting(id="greeting")
         self._shown: tuple[str, int] | None = None
         self._places: dict[int, int] = {}
 
     def compose(self) -> ComposeResult:
         """The large picture with its details, the gallery below."""
-        yield Greeting(id="greeting")
+        yield self.greeting
         with Horizontal(id="look"):
-            view = PictureView(id="picture")
-            view.protocol = self._protocol
-            yield view
-            yield Details(id="details")
-        yield Gallery(id="gallery")
+            yield self.view
+            yield self.details
+        yield self.gallery
+
+    def watch_text_first(self) -> None:
+        """The whole screen is laid out another way."""
+        self.screen.set_class(self.text_first, "-text")
+        self.gallery.text_only = self.text_first
 
     def on_click(self, event: events.Click) -> None:
         """A click on the picture looks at it closely, unless it chooses a region."""
@@ -52,16 +66,6 @@ class Stage(Vertical):
             and not self.view.can_focus
         ):
             self.post_message(self.PictureClicked())
-
-    @property
-    def view(self) -> PictureView:
-        """The large picture."""
-        return self.query_one(PictureView)
-
-    @property
-    def gallery(self) -> Gallery:
-        """The session's pictures."""
-        return self.query_one(Gallery)
 
     def show_pictures(self, pictures: Sequence[StoredPicture], chosen: int | None) -> None:
         """Show the session's thumbnails."""
@@ -75,18 +79,18 @@ class Stage(Vertical):
         with self.gallery.prevent(Gallery.Selected):
             self.gallery.cursor = self._places.get(picture or 0, -1)
 
-    def show_choice(self, studio: Studio, *, only_live: bool, text_first: bool) -> None:
+    def show_choice(self, state: AppState, *, only_live: bool) -> None:
         """Show what is chosen.
 
         Args:
             only_live: nothing changed but what is known of a running job.
         """
-        entry, picture = studio.entry, studio.picture
+        entry, picture = state.entry, state.picture
         self.set_class(entry is None and picture is None, "-empty")
-        live = studio.live.get(entry.id) if entry else None
+        live = state.live.get(entry.id) if entry else None
         asks = entry is not None and not entry.job.draws
         drawing = entry is not None and not asks and entry.state != "done"
-        fresh = entry is not None and not asks and not studio.desk.pictures_of(entry.id)
+        fresh = entry is not None and not asks and not state.current.pictures_of(entry.id)
         if only_live and live is None:
             return
         reveals = drawing and live is not None
@@ -99,13 +103,13 @@ class Stage(Vertical):
             self.view.show_tokens(live.progress)
         elif not only_live:
             self._show_still(None if fresh else picture)
-        self.query_one(Details).show(
+        self.details.show(
             picture=None if fresh or reveals else picture,
             entry=entry,
-            conversation=studio.desk.conversation(picture.id) if picture and not fresh else (),
+            conversation=state.current.conversation(picture.id) if picture and not fresh else (),
             live=live,
             follow=only_live,
-            text_first=text_first,
+            text_first=self.text_first,
         )
 
     def _show_still(self, picture: StoredPicture | None) -> None:

@@ -9,7 +9,7 @@ from typing import ClassVar
 from PIL.Image import Image
 from rich.segment import Segment
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import reactive
@@ -20,6 +20,7 @@ from unipic_tui.jobs import DrawingJob
 from unipic_tui.library.records import StoredPicture
 from unipic_tui.terminal.halfblocks import half_block_pixels, half_block_strips
 from unipic_tui.text import one_line
+from unipic_tui.ui.commands import SHEET, key_bindings
 from unipic_tui.ui.iterate import Sheet, contact_sheet
 
 SMALLEST, USUAL, LARGEST = 12, 20, 40
@@ -37,13 +38,6 @@ class SheetView(ScrollView, can_focus=True):
         load: reads a small version of a picture; called off the event loop.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "move(-1, 0)", "Left", show=False),
-        Binding("right,l", "move(1, 0)", "Right", show=False),
-        Binding("up,k", "move(0, -1)", "Up", show=False),
-        Binding("down,j", "move(0, 1)", "Down", show=False),
-        Binding("enter", "take", "Take", show=False),
-    ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {"sheet--label", "sheet--cursor", "sheet--empty"}
 
     cursor: reactive[tuple[int, int]] = reactive((0, 0))
@@ -138,8 +132,20 @@ class SheetView(ScrollView, can_focus=True):
 
     # Moving
 
+    @SHEET.command("sheet.take", "enter", "Choose", hint="chooses")
+    def action_take(self) -> None:
+        """Close the sheet with this picture chosen."""
+        column, row = self.cursor
+        index = self._sheet.cells[row][column] if self._sheet.cells else None
+        if index is not None:
+            self.post_message(self.Taken(self._pictures[index]))
+
+    @SHEET.command("sheet.left", "left,h", "Left", args=(-1, 0), hint="move")
+    @SHEET.command("sheet.right", "right,l", "Right", args=(1, 0), hint="move")
+    @SHEET.command("sheet.up", "up,k", "Up", args=(0, -1), hint="move")
+    @SHEET.command("sheet.down", "down,j", "Down", args=(0, 1), hint="move")
     def action_move(self, right: int, down: int) -> None:
-        """Go to the next picture in a direction; holes are passed over."""
+        """Go to the next picture in that direction."""
         column, row = self.cursor
         while True:
             column, row = column + right, row + down
@@ -148,6 +154,8 @@ class SheetView(ScrollView, can_focus=True):
             if self._sheet.cells[row][column] is not None:
                 self.cursor = column, row
                 return
+
+    BINDINGS: ClassVar[list[BindingType]] = key_bindings(vars())
 
     def watch_cursor(self) -> None:
         """Follow the cursor."""
@@ -160,13 +168,6 @@ class SheetView(ScrollView, can_focus=True):
             self._lines,
         )
         self.scroll_to_region(place, animate=False)
-
-    def action_take(self) -> None:
-        """Take the picture under the cursor."""
-        column, row = self.cursor
-        index = self._sheet.cells[row][column] if self._sheet.cells else None
-        if index is not None:
-            self.post_message(self.Taken(self._pictures[index]))
 
     def on_click(self, event: events.Click) -> None:
         """Go to the picture under the mouse; a second click takes it."""

@@ -8,13 +8,14 @@ from typing import ClassVar
 from PIL.Image import Image
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Label, Static
 
 from unipic_tui.library.records import StoredPicture
-from unipic_tui.ui.widgets.sheet import SheetView
+from unipic_tui.ui.commands import SHEET, chosen_keys, declared, key_bindings, key_line
+from unipic_tui.ui.widgets.sheet_view import SheetView
 from unipic_tui.ui.wording import amount
 
 
@@ -26,10 +27,6 @@ class SheetScreen(ModalScreen[int | None]):
         chosen: id of the picture the cursor begins on.
         load: reads a small version of a picture; called off the event loop.
     """
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,ctrl+c,q,x", "dismiss(None)", "Close", show=False)
-    ]
 
     def __init__(
         self,
@@ -47,13 +44,19 @@ class SheetScreen(ModalScreen[int | None]):
             title = f"Contact sheet: {amount(len(self._pictures), 'picture')}"
             yield Label(title, classes="dialog-title", markup=False)
             yield self._view
-            yield Static(
-                "Arrow keys move · Enter chooses · Esc closes", classes="dialog-keys", markup=False
-            )
+            keys = key_line(declared(SheetView, SheetScreen), chosen_keys(self))
+            yield Static(keys, classes="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
         """The arrow keys move."""
         self._view.focus()
+
+    @SHEET.command("sheet.close", "escape,ctrl+c,q,x", "Close", hint="closes")
+    def action_close(self) -> None:
+        """Close the contact sheet."""
+        self.dismiss(None)
+
+    BINDINGS: ClassVar[list[BindingType]] = key_bindings(vars())
 
     @on(SheetView.Taken)
     def _taken(self, event: SheetView.Taken) -> None:

@@ -19,7 +19,7 @@ from textual.widgets.option_list import Option
 from unipic_tui import paths
 from unipic_tui.text import printable
 from unipic_tui.ui.widgets.line import Line
-from unipic_tui.ui.widgets.prompt import PICTURE_SUFFIXES
+from unipic_tui.ui.widgets.prompt_area import PICTURE_SUFFIXES
 
 Kind = Literal["picture", "folder", "any"]
 _MOST = 300
@@ -34,7 +34,7 @@ class Candidate:
 
 
 def complete(text: str, kind: Kind) -> list[Candidate]:
-    """What the typed path may become; folders first, hidden names only when asked for.
+    """What the typed path may become; folders first, hidden names only after a dot.
 
     Reads a folder, so it is called off the event loop. What cannot be read has no candidates.
     """

@@ -1,0 +1,52 @@
+"""What all commands of the main screen have at hand."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import TypeVar
+
+from textual.screen import Screen
+
+from unipic_tui.ui.commands import Command
+from unipic_tui.ui.controller import Controller
+from unipic_tui.ui.widgets.composer import Composer
+from unipic_tui.ui.widgets.history import Sidebar
+from unipic_tui.ui.widgets.workspace import Workspace
+
+T = TypeVar("T")
+
+
+class Actions:
+    """Functions that do commands; the main screen runs them and shows the errors they raise.
+
+    Args:
+        screen: the main screen.
+        controller: does what outlasts the screen.
+        workspace, composer, sidebar: the parts of the screen.
+        commands: all commands there are.
+    """
+
+    def __init__(
+        self,
+        screen: Screen[None],
+        controller: Controller,
+        workspace: Workspace,
+        composer: Composer,
+        sidebar: Sidebar,
+        commands: Sequence[Command],
+    ) -> None:
+        self._screen = screen
+        self._controller = controller
+        self._state = controller.state
+        self._workspace = workspace
+        self._composer = composer
+        self._sidebar = sidebar
+        self._commands = commands
+        self._random = random.Random()
+
+    def _say(self, words: str) -> None:
+        self._screen.notify(words, markup=False)
+
+    async def _ask(self, dialog: Screen[T]) -> T | None:
+        return await self._screen.app.push_screen_wait(dialog)

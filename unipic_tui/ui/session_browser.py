@@ -1,0 +1,155 @@
+"""Opening, searching, renaming and removing sessions."""
+
+from __future__ import annotations
+
+import asyncio
+
+from unipic_tui.errors import StorageError
+from unipic_tui.library import Library
+from unipic_tui.library.records import Entry, Session
+from unipic_tui.ui.library_access import LibraryAccess
+from unipic_tui.ui.open_session import HistoryRow, OpenSession
+from unipic_tui.ui.state import AppState, Change
+
+NAME_WORDS = 6
+"""A session is called after so many words of its first prompt."""
+_LOOSE_ENDS = {
+    *("a", "an", "the", "of", "in", "on", "at", "and", "or", "with", "to", "by", "from", "for"),
+    *("left", "right", "above", "below"),
+}
+
+
+class SessionBrowser:
+    """Reads sessions of the library into the app's state.
+
+    Args:
+        state: what is changed.
+        library: where it comes from.
+    """
+
+    def __init__(self, state: AppState, library: LibraryAccess) -> None:
+        self._state = state
+        self._library = library
+        self._creating = asyncio.Lock()
+
+    async def begin(self) -> None:
+        """Read the names of all sessions, and open the latest."""
+        self._state.sessions = await self._library.read(lambda library: library.sessions.all())
+        if self._state.sessions:
+            await self.open(self._state.sessions[0].id)
+
+    async def open(self, session: int) -> None:
+        """Show a session; its latest picture is chosen."""
+        found = next((other for other in self._state.sessions if other.id == session), None)
+        if found is None:
+            raise StorageError("That session is not there any more.")
+        self._state.current = await self.unfold(found)
+        self._state.choose_latest()
+        self._state.changed(Change.SESSION | Change.TREE | Change.PICTURES | Change.CHOICE)
+
+    def start_new(self) -> None:
+        """Show an empty session; it is kept once there is something in it."""
+        self._state.current = OpenSession()
+        self._state.entry_id = self._state.picture_id = None
+        self._state.changed(Change.SESSION | Change.TREE | Change.PICTURES | Change.CHOICE)
+
+    async def fold(self, session: Session, unfold: bool) -> None:
+        """Show a session's entries in the history, or only its name."""
+        if unfold:
+            await self.unfold(session)
+        else:
+            self._state.unfolded.discard(session.id)
+        self._state.changed(Change.TREE)
+
+    async def unfold(self, session: Session) -> OpenSession:
+        """Read a session, and show its jobs in the history from now on."""
+        if session.id not in self._state.loaded:
+            self._state.loaded[session.id] = await self._library.read(
+                lambda library: OpenSession.load(library, session)
+            )
+        self._state.unfolded.add(session.id)
+        return self._state.loaded[session.id]
+
+    async def rename(self, name: str) -> None:
+        """Give the session on the screen another name."""
+        number = self._state.current.id
+        await self._library.write(lambda library: library.sessions.rename(number, name))
+        await self.reload()
+
+    async def trash(self) -> None:
+        """Move the session on the screen to the trash; the next one is shown."""
+        number = self._state.current.id
+        for entry in self._state.current.entries.values():
+            self._state.thread.cancel(entry.id)
+        await self._library.write(lambda library: library.trash.put_session(number))
+        self._state.unfolded.discard(number)
+        self._state.loaded.pop(number, None)
+        self.start_new()
+        await self.reload()
+        if self._state.sessions:
+            await self.open(self._state.sessions[0].id)
+
+    async def reload(self) -> None:
+        """Read again what is shown, after somebody else or an undo changed it."""
+        self._state.sessions = await self._library.read(lambda library: library.sessions.all())
+        present = {session.id: session for session in self._state.sessions}
+        shown = [present[number] for number in self._state.loaded if number in present]
+
+        def load(library: Library) -> dict[int, OpenSession]:
+            return {session.id: OpenSession.load(library, session) for session in shown}
+
+        self._state.loaded = await self._library.read(load)
+        self._state.unfolded &= set(self._state.loaded)
+        before = self._state.current
+        self._state.current = self._state.loaded.get(
+            before.id, OpenSession() if before.id else before
+        )
+        if self._state.entry is None and self._state.picture is None:
+            self._state.choose_latest()
+        self._state.changed(Change.ALL)
+
+    async def search(self, query: str) -> None:
+        """Show in the history what matches; everything again for an empty query."""
+        if not query.strip():
+            self._state.found = None
+            self._state.changed(Change.TREE)
+            return
+        entries = await self._library.read(lambda library: library.search.find(query))
+        by_session: dict[int, list[Entry]] = {}
+        for entry in entries:
+            by_session.setdefault(entry.session, []).append(entry)
+        present = {session.id: session for session in self._state.sessions}
+        self._state.found = []
+        for number, found in by_session.items():
+            if number in present:
+                self._state.found.append(HistoryRow(present[number]))
+                self._state.found.extend(HistoryRow(present[number], entry, 1) for entry in found)
+        self._state.changed(Change.TREE)
+
+    async def go_to(self, entry: Entry) -> None:
+        """Choose a job of any session, which is then shown."""
+        if entry.session != self._state.current.id:
+            await self.open(entry.session)
+        self._state.choose_entry(entry.id)
+
+    async def current_or_new(self, prompt: str) -> int:
+        """The session on the screen; a new one is created and named after the prompt."""
+        # Whoever runs a second prompt meanwhile means the same new session.
+        async with self._creating:
+            if self._state.current.session is not None:
+                return self._state.current.id
+            name = session_name(prompt)
+            session = await self._library.write(lambda library: library.sessions.create(name))
+            self._state.sessions.insert(0, session)
+            self._state.current = self._state.loaded[session.id] = OpenSession(session)
+            self._state.unfolded.add(session.id)
+            self._state.changed(Change.SESSION)
+            return session.id
+
+
+def session_name(prompt: str) -> str:
+    """A name for a session: the first words of its first prompt, not ending in the middle."""
+    words = prompt.split()[:NAME_WORDS]
+    while len(words) > 1 and words[-1].lower() in _LOOSE_ENDS:
+        words.pop()
+    return " ".join(words)[:80].rstrip(",.;:") or "Pictures"
