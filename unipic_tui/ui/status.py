@@ -31,9 +31,8 @@ def _at_rest(studio: Studio) -> tuple[str, str]:
         return "paused", "The queue is paused"
     if studio.owns_queue:
         return "idle", "Ready"
-    if studio.store.is_open and studio.store.opened.read_only:
-        return "paused", "The library is read-only"
-    return "paused", "Another window runs the queue"
+    read_only = studio.store.is_open and studio.store.opened.read_only
+    return "paused", "The library is read-only" if read_only else "Another window runs the queue"
 
 
 def _running(studio: Studio, running: int, facts: tuple[str, ...]) -> Status:
