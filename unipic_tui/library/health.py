@@ -30,7 +30,8 @@ _LONGEST_WRITE = 60.0
 _MOST_COMPARED = 1000
 """Files of entries that are compared when a library opens, not to keep anybody waiting."""
 
-_PICTURES = "SELECT id, entry, path, width, height, hash FROM pictures ORDER BY id"
+_PICTURES = """SELECT id, entry, path, width, height, hash FROM pictures
+    WHERE trash IS NULL OR trash IN (SELECT id FROM trash WHERE purged = 0) ORDER BY id"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,8 +91,9 @@ class Library:
         with contextlib.suppress(StorageError):
             self.sessions.find_renamed_folders()
         with contextlib.suppress(StorageError):
+            self.trash.finish_purges()
+        with contextlib.suppress(StorageError):
             if self._storage.alone and self.database.killed:
-                self.trash.finish_purges()
                 self.health.recover()
                 self.database.forget_killed()
         with contextlib.suppress(StorageError):
