@@ -137,7 +137,7 @@ def _add_setting(group: Group, each: Setting, *, many: bool) -> None:
         options = {"type": int, "default": 0} if many else {}
         words = "of item 0; item k has N + k (0)" if many else f'{each.help}, or "random" (random)'
     else:
-        default = "the checkpoint's" if each.default is None else each.shown(each.default)
+        default = each.unset if each.default is None else each.shown(each.default)
         limits = f", {each.range}" if each.range else ""
         words = f"{each.help}{limits} ({default})"
         if each.kind == "choice":

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+from unipic_tui.cli.best import Choice
 from unipic_tui.cli.report import Reporter
 from unipic_tui.errors import CheckpointError, InputError, StorageError
 from unipic_tui.events import Backend, Cancelled, Failed, Final, Finished, Picture
@@ -67,16 +68,12 @@ class Interrupt:
             signal.signal(signal.SIGINT, before)
 
 
-Choose = Callable[[tuple[Picture, ...]], Iterator[None]]
-"""Takes all pictures of a job; Ctrl+C is heeded wherever it yields."""
-
-
 def run_job(
     backend: Backend,
     job: Job,
     reporter: Reporter,
     keep: Callable[[Picture], None] | None = None,
-    choose: Choose | None = None,
+    choice: Choice | None = None,
 ) -> Final:
     """Run a job to its end, or to the first iteration after Ctrl+C.
 
@@ -85,7 +82,7 @@ def run_job(
         job: what to do.
         reporter: is told every event.
         keep: takes each picture as soon as it is done; what it raises stops the job.
-        choose: takes all pictures when the last is done, before the end is told.
+        choice: is told every event, and tells what the model chose before the end is told.
     """
     interrupt = Interrupt()
     pictures: list[Picture] = []
@@ -94,6 +91,8 @@ def run_job(
         events = backend.run(job)
         try:
             for event in events:
+                if choice is not None:
+                    choice.note(event)
                 if isinstance(event, Picture):
                     pictures.append(event)
                     if keep is not None:
@@ -106,11 +105,8 @@ def run_job(
                     break
         finally:
             events.close()
-        if choose is not None and isinstance(final, Finished):
-            for _ in choose(final.pictures):
-                if interrupt.requested:
-                    final = None
-                    break
+    if choice is not None and isinstance(final, Finished):
+        choice.tell()
     final = final or Cancelled(tuple(pictures))
     reporter.event(final)
     return final

@@ -52,5 +52,6 @@ def nano_config(vocabulary: int, vae: VaeConfig = NANO_VAE) -> UniPicConfig:
             head_steps=100,
             edit_guidance=1.0,
             order="spread",
+            batch_template="plain",
         ),
     )
