@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import secrets
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, Literal, Self, TypeVar, cast, get_args, get_origin, get_type_hints
@@ -43,6 +44,9 @@ FITS: tuple[Fit, ...] = get_args(Fit)
 MAX_COUNT = 64
 MAX_SEED = LARGEST
 """The largest seed that torch and other image tools take."""
+
+_NEW_SEEDS = 2**32
+"""New seeds stay below this, which every image tool can hold."""
 
 _Read = TypeVar("_Read")
 _Drawing = TypeVar("_Drawing", bound="DrawingJob")
@@ -516,7 +520,7 @@ class Defaults:
     head_steps: int = 100
     edit_guidance: float = 3.0
     order: Order = "random"
-    batch_template: Template = "sentence"
+    batch_template: Template = "plain"
 
     @property
     def edit_size(self) -> int:
@@ -553,6 +557,11 @@ class Defaults:
             if getattr(job, field) is None and (value := self.of(type(job), field)) is not None
         }
         return dataclasses.replace(job, **filled)
+
+
+def random_seed() -> int:
+    """A new seed."""
+    return secrets.randbelow(_NEW_SEEDS)
 
 
 def whole_job(picture: _Drawing, job: DrawingJob) -> _Drawing:

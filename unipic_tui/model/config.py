@@ -126,12 +126,18 @@ class UniPicConfig:
             vae = dict(parts.pop("vae"))
             vae["multipliers"] = tuple(vae["multipliers"])
             siglip = parts.pop("siglip")
+            defaults = Defaults(**parts.pop("defaults"))
+            preset = PRESETS.get(str(parts.get("name")))
+            if preset is not None and "batch_template" not in data["defaults"]:
+                # Converted before there were templates.
+                template = preset.defaults.batch_template
+                defaults = dataclasses.replace(defaults, batch_template=template)
             return cls(
                 vae=VaeConfig(**vae),
                 mar=MarConfig(**parts.pop("mar")),
                 llm=LlmConfig(**parts.pop("llm")),
                 siglip=None if siglip is None else SiglipConfig(**siglip),
-                defaults=Defaults(**parts.pop("defaults")),
+                defaults=defaults,
                 **parts,
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -184,12 +190,20 @@ _BASE_MAR = MarConfig(
     head_width=1024,
     grid=16,
 )
-_HARMON_DEFAULTS = Defaults(width=512, height=512, iterations=64)
+_UNIPIC_DEFAULTS = Defaults(batch_template="sentence")
+_HARMON_DEFAULTS = dataclasses.replace(_UNIPIC_DEFAULTS, width=512, height=512, iterations=64)
 
 PRESETS: dict[str, UniPicConfig] = {
     preset.name: preset
     for preset in (
-        UniPicConfig("unipic-1.5b", VaeConfig(), _huge_mar(32), _QWEN_1_5B, SiglipConfig()),
+        UniPicConfig(
+            "unipic-1.5b",
+            VaeConfig(),
+            _huge_mar(32),
+            _QWEN_1_5B,
+            SiglipConfig(),
+            defaults=_UNIPIC_DEFAULTS,
+        ),
         UniPicConfig(
             "harmon-1.5b", VaeConfig(), _huge_mar(16), _QWEN_1_5B, defaults=_HARMON_DEFAULTS
         ),

@@ -52,6 +52,5 @@ def nano_config(vocabulary: int, vae: VaeConfig = NANO_VAE) -> UniPicConfig:
             head_steps=100,
             edit_guidance=1.0,
             order="spread",
-            batch_template="plain",
         ),
     )
