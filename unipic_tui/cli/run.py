@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from PIL import Image
@@ -14,17 +15,18 @@ from unipic_tui.cli.arguments import (
     add_model,
     add_output,
     add_settings,
-    add_telling,
+    add_shared,
     also,
 )
-from unipic_tui.cli.best import Choice, checked_best_of
 from unipic_tui.cli.context import Context
+from unipic_tui.cli.execution import exit_code, load, run_job
 from unipic_tui.cli.inputs import MakeJob, job_maker, seed_of
 from unipic_tui.cli.output import Output, plan_output
 from unipic_tui.cli.report import Reporter, reporting, say
-from unipic_tui.cli.running import exit_code, load, run_job
-from unipic_tui.events import Cancelled, Failed, Final, Picture
-from unipic_tui.jobs import KINDS, Defaults, DrawingJob, Job, job_to_dict
+from unipic_tui.errors import InputError
+from unipic_tui.events import Backend, Cancelled, Failed, Final, Picture
+from unipic_tui.inference.ranking import Verdict, best_first, judge, questions
+from unipic_tui.jobs import KINDS, MAX_COUNT, MAX_SEED, Defaults, DrawingJob, Job, job_to_dict
 from unipic_tui.metadata import encode_picture
 from unipic_tui.pictures import join_grid
 
@@ -68,7 +70,7 @@ def _add_command(commands: Commands, kind: type[Job]) -> None:
     if kind.draws:
         add_output(parser)
     else:
-        add_telling(parser.add_argument_group("output"))
+        add_shared(parser.add_argument_group("output"), "json", "quiet")
 
 
 def _run(kind: type[Job], args: argparse.Namespace, context: Context) -> int:
@@ -77,7 +79,7 @@ def _run(kind: type[Job], args: argparse.Namespace, context: Context) -> int:
         return _answer(args, context, make_job)
     best_of = None
     if getattr(args, "best_of", None) is not None:
-        best_of = checked_best_of(args, _drawing(make_job(Defaults(), _say_nothing)))
+        best_of = _checked_best_of(args, _drawing(make_job(Defaults(), _say_nothing)))
     grid = args.grid_size or 1
     return draw(args, context, make_job, grid=grid, seed=args.seed, best_of=best_of).code
 
@@ -143,7 +145,7 @@ def draw(
     output = plan_output(args.output, files=files, force=args.force, json=args.json)
     options = context.options(args)
     embed = context.settings.metadata if args.metadata is None else bool(args.metadata)
-    images = getattr(args, "images", None) or context.settings.images
+    images = args.images or context.settings.images
     with reporting(args) as reporter:
         backend = context.backend_factory(options)
         try:
@@ -158,7 +160,7 @@ def draw(
             if best_of is None:
                 final = run_job(backend, job, reporter, gallery.keep)
             else:
-                choice = Choice(backend, job.prompt, wanted, reporter, gallery.keep)
+                choice = _Choice(backend, job.prompt, wanted, reporter, gallery.keep)
                 final = run_job(backend, job, reporter, choose=choice)
             with reporter.pause():
                 _tell_end(final, job, chosen=best_of is not None)
@@ -261,3 +263,88 @@ def _record(image: Image.Image, job: DrawingJob, picture: Picture, grid: int) ->
         "model": picture.model,
         "job": job_to_dict(job),
     }
+
+
+def _checked_best_of(args: argparse.Namespace, job: DrawingJob) -> int | None:
+    """What ``--best-of`` says; ``None`` where it is not given.
+
+    Raises:
+        InputError: it does not go with the job, or with the other arguments.
+    """
+    best_of: int | None = args.best_of
+    if best_of is None:
+        return None
+    if not 2 <= best_of <= MAX_COUNT:
+        raise InputError(f"--best-of {best_of} is out of range: use 2 to {MAX_COUNT}.")
+    if args.grid_size is not None:
+        raise InputError("--best-of and --grid-size do not go together: leave out one.")
+    if job.count >= best_of:
+        raise InputError(
+            f"The best {job.count} of {best_of} are all of them: give a smaller --count, or a "
+            "larger --best-of."
+        )
+    if job.seed > MAX_SEED - best_of + 1:
+        raise InputError(f"The seed {job.seed} is too large for {best_of} pictures in a row.")
+    if not questions(job.prompt):
+        raise InputError(
+            "--best-of finds nothing in the prompt that it could look for: name things, as in "
+            '"a red circle", or leave it out.'
+        )
+    return best_of
+
+
+class _Choice:
+    """Judges all pictures of a job, and hands the best of them on.
+
+    Args:
+        backend: a backend that is loaded; nothing else may run on it meanwhile.
+        prompt: what the pictures are to show.
+        count: how many are kept.
+        reporter: is told what was chosen, and why.
+        keep: takes the chosen pictures, best first, with their place as their index.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        prompt: str,
+        count: int,
+        reporter: Reporter,
+        keep: Callable[[Picture], None],
+    ) -> None:
+        self._backend = backend
+        self._prompt = prompt
+        self._count = count
+        self._reporter = reporter
+        self._keep = keep
+
+    def __call__(self, pictures: tuple[Picture, ...]) -> Iterator[None]:
+        """Judge and keep; yields after each verdict."""
+        self._reporter.notice(f"Judging {len(pictures)} pictures.")
+        verdicts: list[Verdict] = []
+        for picture in pictures:
+            verdicts.append(judge(self._backend, picture.image, self._prompt))
+            yield
+        order = best_first(verdicts)
+        for place, index in enumerate(order[: self._count]):
+            self._keep(dataclasses.replace(pictures[index], index=place))
+        self._tell([(pictures[index], verdicts[index]) for index in order])
+
+    def _tell(self, ranking: list[tuple[Picture, Verdict]]) -> None:
+        record = {
+            "event": "chosen",
+            "kept": self._count,
+            "ranking": [
+                {
+                    "seed": picture.job.seed,
+                    "worth": round(verdict.worth, 4),
+                    "description": verdict.description,
+                    "answers": {question.text: said for question, said in verdict.answers},
+                }
+                for picture, verdict in ranking
+            ],
+        }
+        shown = ", ".join(
+            f"seed {picture.job.seed} {verdict.worth:.2f}" for picture, verdict in ranking
+        )
+        self._reporter.remark(record, f"Saved the best {self._count} of these: {shown}.")
