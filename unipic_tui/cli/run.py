@@ -14,17 +14,16 @@ from unipic_tui.cli.arguments import (
     add_model,
     add_output,
     add_settings,
-    add_telling,
+    add_shared,
     also,
 )
-from unipic_tui.cli.best import Choice
 from unipic_tui.cli.context import Context
+from unipic_tui.cli.execution import exit_code, load, run_job
 from unipic_tui.cli.inputs import MakeJob, job_maker, seed_of
 from unipic_tui.cli.output import Output, plan_output
 from unipic_tui.cli.report import Reporter, reporting, say
-from unipic_tui.cli.running import exit_code, load, run_job
 from unipic_tui.errors import InputError
-from unipic_tui.events import Cancelled, Failed, Final, Picture
+from unipic_tui.events import Cancelled, Event, Failed, Final, Finished, Judged, Picture
 from unipic_tui.inference.ranking import check_choice
 from unipic_tui.jobs import KINDS, Defaults, DrawingJob, Job, job_to_dict, whole_job
 from unipic_tui.metadata import encode_picture
@@ -63,7 +62,7 @@ def _add_command(commands: Commands, kind: type[Job]) -> None:
     if kind.draws:
         add_output(parser)
     else:
-        add_telling(parser.add_argument_group("output"))
+        add_shared(parser.add_argument_group("output"), "json", "quiet")
 
 
 def _run(kind: type[Job], args: argparse.Namespace, context: Context) -> int:
@@ -136,7 +135,7 @@ def draw(
     output = plan_output(args.output, files=files, force=args.force, json=args.json)
     options = context.options(args)
     embed = context.settings.metadata if args.metadata is None else bool(args.metadata)
-    images = getattr(args, "images", None) or context.settings.images
+    images = args.images or context.settings.images
     with reporting(args) as reporter:
         backend = context.backend_factory(options)
         try:
@@ -146,7 +145,7 @@ def draw(
             _tell_choices(job, seed, reporter)
             show = images if not (args.json or output.to_stdout) else "none"
             gallery = _Gallery(job, output, reporter, grid=grid, embed=embed, images=show)
-            choice = Choice(job.count, reporter)
+            choice = _Choice(job.count, reporter)
             final = run_job(backend, job, reporter, gallery.keep, choice)
             with reporter.pause():
                 _tell_end(final, job)
@@ -254,3 +253,41 @@ def _record(image: Image.Image, job: DrawingJob, picture: Picture, grid: int) ->
         "model": picture.model,
         "job": job_to_dict(job),
     }
+
+
+class _Choice:
+    """Tells what the model said of each picture, when all are judged.
+
+    Args:
+        count: how many pictures are saved.
+        reporter: is told what was chosen, and why.
+    """
+
+    def __init__(self, count: int, reporter: Reporter) -> None:
+        self._count = count
+        self._reporter = reporter
+        self._judged: list[Judged] = []
+
+    def __call__(self, event: Event) -> None:
+        """Keep a verdict; at the end tell the ranking, if there was a choice."""
+        if isinstance(event, Judged):
+            self._judged.append(event)
+        if isinstance(event, Finished) and self._judged:
+            self._tell(sorted(self._judged, key=lambda judged: -judged.mark))
+
+    def _tell(self, ranking: list[Judged]) -> None:
+        record = {
+            "event": "chosen",
+            "kept": self._count,
+            "ranking": [
+                {
+                    "seed": judged.seed,
+                    "worth": round(judged.mark, 4),
+                    "description": judged.description,
+                    "answers": dict(judged.answers),
+                }
+                for judged in ranking
+            ],
+        }
+        shown = ", ".join(f"seed {judged.seed} {judged.mark:.2f}" for judged in ranking)
+        self._reporter.remark(record, f"Saved the best {self._count} of these: {shown}.")

@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from unipic_tui.cli.best import Choice
 from unipic_tui.cli.report import Reporter
 from unipic_tui.errors import CheckpointError, InputError, StorageError
-from unipic_tui.events import Backend, Cancelled, Failed, Final, Finished, Picture
+from unipic_tui.events import Backend, Cancelled, Event, Failed, Final, Finished, Picture
 from unipic_tui.jobs import Job
 
 _BAD_INPUT = {kind.title for kind in (InputError, CheckpointError, StorageError)}
@@ -73,7 +72,7 @@ def run_job(
     job: Job,
     reporter: Reporter,
     keep: Callable[[Picture], None] | None = None,
-    choice: Choice | None = None,
+    watch: Callable[[Event], None] | None = None,
 ) -> Final:
     """Run a job to its end, or to the first iteration after Ctrl+C.
 
@@ -82,7 +81,7 @@ def run_job(
         job: what to do.
         reporter: is told every event.
         keep: takes each picture as soon as it is done; what it raises stops the job.
-        choice: is told every event, and tells what the model chose before the end is told.
+        watch: is told every event, before the reporter is.
     """
     interrupt = Interrupt()
     pictures: list[Picture] = []
@@ -91,8 +90,8 @@ def run_job(
         events = backend.run(job)
         try:
             for event in events:
-                if choice is not None:
-                    choice.note(event)
+                if watch is not None:
+                    watch(event)
                 if isinstance(event, Picture):
                     pictures.append(event)
                     if keep is not None:
@@ -105,8 +104,6 @@ def run_job(
                     break
         finally:
             events.close()
-    if choice is not None and isinstance(final, Finished):
-        choice.tell()
     final = final or Cancelled(tuple(pictures))
     reporter.event(final)
     return final

@@ -1,24 +1,158 @@
-"""What is said while many jobs run: a line a result, and one bar for all of them."""
+"""Running many jobs into one folder, alone or as one of several processes.
+
+A person reads a line a result, and one bar for all of them.
+"""
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
+import os
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unipic_tui.batch.tasks import Task
-from unipic_tui.cli.report import Reporter, duration, make_bar, say
-from unipic_tui.events import Event, Notice, Progress
+from unipic_tui import paths
+from unipic_tui.batch.folder import ResultFolder
+from unipic_tui.batch.manifest import MANIFEST, finish
+from unipic_tui.batch.ranks import Ranks
+from unipic_tui.batch.running import Done, Problem, Working, check_foreign, run_tasks
+from unipic_tui.batch.tasks import Plan, Task
+from unipic_tui.cli.context import Context
+from unipic_tui.cli.execution import Interrupt, load
+from unipic_tui.cli.report import (
+    HumanReporter,
+    Reporter,
+    duration,
+    make_bar,
+    reporting,
+    say,
+)
+from unipic_tui.errors import InputError
+from unipic_tui.events import Backend, BackendOptions, Event, Notice, Progress
+from unipic_tui.files import check_writable
+from unipic_tui.jobs import Defaults
 from unipic_tui.text import one_line, printable
 
 if TYPE_CHECKING:
     from rich import progress as rich_progress
 
+INTERRUPTED = 130
 _EVERY = 30.0
 """Seconds between two lines of progress where there is no terminal for a bar, as in a log."""
 _ANSWER_WIDTH = 2000
+
+
+def run_batch(
+    args: argparse.Namespace,
+    context: Context,
+    make: Callable[[Defaults], Plan],
+    notes: Path | None = None,
+) -> int:
+    """Do what of a plan is not done; returns the exit code, 1 where something could not be done.
+
+    Args:
+        args: with the arguments of `add_model` and `add_result_folder`.
+        context: settings and the way to a backend.
+        make: makes the plan for a checkpoint's defaults.
+        notes: folder of the records, the manifest and the sheet; by default that of the results.
+
+    Raises:
+        UnipicError: the input, the checkpoint or the disk stops all of it.
+    """
+    if args.batch_size is not None and args.batch_size < 1:
+        raise InputError(f"The batch size {args.batch_size} is not positive: leave it out.")
+    early = make(Defaults())
+    if not early.tasks:
+        index, message = next(iter(early.problems.items()))
+        raise InputError(f"Nothing in it can be used. Item {index}: {message}")
+    root = paths.absolute(args.output)
+    check_writable(next(place for place in (root, *root.parents) if os.path.lexists(place)))
+    ranks = Ranks.from_environment()
+    options = context.options(args)
+    options = dataclasses.replace(options, device=ranks.device(options.device))
+    with reporting(args) as reporter:
+        backend = context.backend_factory(options)
+        try:
+            return _run(args, context, make, notes, ranks, backend, options, reporter)
+        finally:
+            backend.close()
+
+
+def _run(
+    args: argparse.Namespace,
+    context: Context,
+    make: Callable[[Defaults], Plan],
+    notes: Path | None,
+    ranks: Ranks,
+    backend: Backend,
+    options: BackendOptions,
+    reporter: Reporter,
+) -> int:
+    if ranks.leads:
+        load(backend, reporter, named=options.checkpoint is not None)
+    else:
+        for _ in backend.load():
+            pass
+    plan = make(backend.info.defaults)
+    embed = context.settings.metadata if args.metadata is None else bool(args.metadata)
+    info = backend.info
+    root = paths.absolute(args.output)
+    folder = ResultFolder(root, info.model, info.weights, embed=embed, notes=notes)
+    own = [task for task in plan.tasks if ranks.owns(task.index)]
+    if not args.force:
+        check_foreign(folder, own)
+    report = BatchReport(reporter, folder.root, len(own), quiet=args.quiet or not ranks.leads)
+    if ranks.leads and (args.batch_size or 1) > 1:
+        reporter.notice("Pictures are drawn one at a time, whatever the batch size.")
+    problems = {index: why for index, why in plan.problems.items() if ranks.owns(index)}
+    for index, why in problems.items():
+        report.problem(index, why)
+    if not _work(backend, own, folder, report, problems):
+        report.close()
+        report.stopped()
+        return INTERRUPTED
+    report.close()
+    together: dict[int, str] = {}
+    for each in ranks.gather(problems):
+        together |= each
+    if not ranks.leads:
+        return 0  # the leader's exit code speaks for all
+    failed = finish(folder, plan.tasks, together, sheet=args.sheet)
+    for index in sorted(failed.keys() - together.keys()):
+        report.problem(index, failed[index])
+    report.finished(len(plan.tasks) + len(plan.problems), len(failed), folder.notes / MANIFEST)
+    return 1 if failed else 0
+
+
+def _work(
+    backend: Backend,
+    tasks: list[Task],
+    folder: ResultFolder,
+    report: BatchReport,
+    problems: dict[int, str],
+) -> bool:
+    """Run the tasks; whether that came to its end."""
+    interrupt = Interrupt()
+    steps = run_tasks(backend, tasks, folder)
+    with interrupt.watching():
+        try:
+            for step in steps:
+                match step:
+                    case Working(_, event):
+                        report.working(event)
+                    case Done(task, fresh):
+                        report.done(task, folder.answer(task), fresh)
+                    case Problem(task, message):
+                        problems[task.index] = message
+                        report.problem(task.index, message, tried=True)
+                if interrupt.requested:
+                    return False
+        finally:
+            steps.close()
+    return True
 
 
 class Pace:
@@ -65,7 +199,7 @@ class Pace:
         return f"{self.settled} of {self.total}, {shown}, {left}"
 
 
-class ManyReport:
+class BatchReport:
     """Tells of many jobs.
 
     Args:
@@ -151,8 +285,6 @@ class ManyReport:
 
     @property
     def _human(self) -> bool:
-        from unipic_tui.cli.report import HumanReporter
-
         return isinstance(self._reporter, HumanReporter)
 
     def _tell_there(self) -> None:
