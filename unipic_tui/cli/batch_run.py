@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from unipic_tui import paths
 from unipic_tui.batch.folder import ResultFolder
 from unipic_tui.batch.manifest import MANIFEST, finish
-from unipic_tui.batch.ranks import Ranks
+from unipic_tui.batch.ranks import Others, Ranks
 from unipic_tui.batch.running import Done, Problem, Working, check_foreign, run_tasks
 from unipic_tui.batch.tasks import Plan, Task
 from unipic_tui.cli.context import Context
@@ -101,10 +101,13 @@ def _run(
     info = backend.info
     root = paths.absolute(args.output)
     folder = ResultFolder(root, info.model, info.weights, embed=embed, notes=notes)
-    own = [task for task in plan.tasks if ranks.owns(task.index)]
+    own = [folder.with_seed(task) for task in plan.tasks if ranks.owns(task.index)]
     if not args.force:
         check_foreign(folder, own)
-    report = BatchReport(reporter, folder.root, len(own), quiet=args.quiet or not ranks.leads)
+    theirs = (task.record for task in plan.tasks if not ranks.owns(task.index))
+    others = Others(folder.notes, theirs if ranks.leads else (), redo=args.force)
+    pace = Pace(len(plan.tasks) if ranks.leads else len(own), others.done)
+    report = BatchReport(reporter, folder.root, pace, quiet=args.quiet or not ranks.leads)
     if ranks.leads and (args.batch_size or 1) > 1:
         reporter.notice("Pictures are drawn one at a time, whatever the batch size.")
     problems = {index: why for index, why in plan.problems.items() if ranks.owns(index)}
@@ -114,10 +117,10 @@ def _run(
         report.close()
         report.stopped()
         return INTERRUPTED
-    report.close()
     together: dict[int, str] = {}
-    for each in ranks.gather(problems):
+    for each in ranks.gather(problems, report.waiting):
         together |= each
+    report.close()
     if not ranks.leads:
         return 0  # the leader's exit code speaks for all
     failed = finish(folder, plan.tasks, together, sheet=args.sheet)
@@ -160,24 +163,38 @@ class Pace:
 
     Args:
         total: how many there will be.
+        others: counts those of other processes.
         clock: seconds that never go back.
     """
 
-    def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        total: int,
+        others: Callable[[], int] = lambda: 0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.total = total
-        self.settled = 0
+        self._others = others
+        self._before = others()
+        self._own = 0
         self._fresh = 0
         self._part = 0.0
         self._clock = clock
         self._began = clock()
 
+    @property
+    def settled(self) -> int:
+        """How many are done, by all processes."""
+        return self._own + self._others()
+
     def settle(self, fresh: bool) -> None:
         """One is done; ``fresh`` where it took its time."""
-        self.settled += 1
+        self._own += 1
         self._fresh += fresh
         self._part = 0.0
         if not self._fresh:
-            self._began = self._clock()  # what was there already says nothing of the pace
+            # What was there already says nothing of the pace.
+            self._began, self._before = self._clock(), self._others()
 
     def within(self, part: float) -> None:
         """Of the current one, this part (0 to 1) is done."""
@@ -189,14 +206,15 @@ class Pace:
         return min(1.0, (self.settled + self._part) / max(1, self.total))
 
     def __str__(self) -> str:
-        made = self._fresh + self._part
+        settled = self.settled
+        made = self._fresh + self._part + self._others() - self._before
         spent = self._clock() - self._began
         if made <= 0 or spent <= 0:
-            return f"{self.settled} of {self.total}"
+            return f"{settled} of {self.total}"
         rate = made / spent
-        left = duration((self.total - self.settled - self._part) / rate)
+        left = duration((self.total - settled - self._part) / rate)
         shown = f"{rate:.1f}/s" if rate >= 1 else f"{60 * rate:.1f}/min"
-        return f"{self.settled} of {self.total}, {shown}, {left}"
+        return f"{settled} of {self.total}, {shown}, {left}"
 
 
 class BatchReport:
@@ -205,15 +223,15 @@ class BatchReport:
     Args:
         reporter: where results go, for a person or as JSON.
         root: the folder of the results.
-        total: how many this process settles.
+        pace: counts the results.
         quiet: no bar and no remarks.
     """
 
-    def __init__(self, reporter: Reporter, root: Path, total: int, *, quiet: bool) -> None:
+    def __init__(self, reporter: Reporter, root: Path, pace: Pace, *, quiet: bool) -> None:
         self._reporter = reporter
         self._root = root
         self._quiet = quiet
-        self._pace = Pace(total)
+        self._pace = pace
         self._there = 0
         self._bar: rich_progress.Progress | None = None
         self._task: rich_progress.TaskID | None = None
@@ -232,6 +250,10 @@ class BatchReport:
             case _:
                 pass
 
+    def waiting(self) -> None:
+        """All of this process is done; others are not."""
+        self._show()
+
     def done(self, task: Task, answer: str | None, fresh: bool) -> None:
         """A result is there."""
         self._pace.settle(fresh)
@@ -239,7 +261,13 @@ class BatchReport:
         if fresh:
             self._tell_there()
             files = [str(self._root / file.path) for file in task.files]
-            record: dict[str, object] = {"event": "item", "index": task.index, "files": files}
+            record: dict[str, object] = {
+                "event": "item",
+                "index": task.index,
+                "done": self._pace.settled,
+                "of": self._pace.total,
+                "files": files,
+            }
             if answer is not None:
                 record["answer"] = answer
             line = files[-1] if files else f"{task.index}: {one_line(answer or '', _ANSWER_WIDTH)}"
