@@ -26,6 +26,7 @@ from unipic_tui.events import (
     Progress,
     Text,
 )
+from unipic_tui.inference.ranking import choose_best
 from unipic_tui.jobs import Defaults, DescribeJob, DrawingJob, EditJob, GenerateJob, Job
 from unipic_tui.sizes import TOKEN_PIXELS
 
@@ -120,6 +121,9 @@ class FakeBackend:
         except DeviceError as error:
             yield Failed(error.title, error.message)
             return
+        if isinstance(job, GenerateJob) and job.best_of is not None:
+            yield from choose_best(self, job, resume)
+            return
         self.jobs.append(job)
         try:
             if isinstance(job, DrawingJob):
@@ -170,6 +174,8 @@ class FakeBackend:
 
     def _picture_size(self, job: DrawingJob) -> tuple[int, int]:
         if job.source is not None:
+            if isinstance(job, EditJob) and job.fit == "square":
+                return job.size or self.size, job.size or self.size
             with Image.open(job.source) as image:
                 return image.size
         assert isinstance(job, GenerateJob)

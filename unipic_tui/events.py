@@ -86,6 +86,7 @@ class Picture:
         job: a job of count 1 with every field filled in that makes this very picture again.
         model: name of the checkpoint that drew it.
         seconds: time it took.
+        mark: what the model thinks of it, 0 to 1, where it chose among several.
     """
 
     index: int
@@ -93,6 +94,24 @@ class Picture:
     job: DrawingJob
     model: str
     seconds: float
+    mark: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The model has looked at one of the pictures it chooses from.
+
+    Attributes:
+        seed: of the picture.
+        mark: 0 to 1, the higher the better.
+        description: of the picture, in the model's words.
+        answers: each question it was asked, with what it said.
+    """
+
+    seed: int
+    mark: float
+    description: str
+    answers: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +130,10 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The job is done: the pictures it drew, or the answer it gave."""
+    """The job is done: the pictures it drew, or the answer it gave.
+
+    Where the model chose, all pictures are there, best first; the job's count of them are chosen.
+    """
 
     pictures: tuple[Picture, ...] = ()
     text: str = ""
@@ -134,7 +156,7 @@ class Failed:
 
 
 Final = Finished | Cancelled | Failed
-Event = Loading | Progress | Preview | Kept | Picture | Text | Notice | Final
+Event = Loading | Progress | Preview | Kept | Judged | Picture | Text | Notice | Final
 
 
 @dataclass(frozen=True, slots=True)

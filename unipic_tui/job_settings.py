@@ -45,6 +45,7 @@ class Setting:
         usual: a value that goes without saying in pictures and details; the default as well does.
         sweeps: whether a prompt may be drawn with several values.
         advanced: whether the app hides it until it is asked for.
+        unset: how help calls a default of ``None``.
         needs: the setting without which, at 0, this one has no effect, or "".
         name: of the job's field; filled in by `settings_of`, like the rest.
         fields: of the job that hold it; several for a size.
@@ -65,6 +66,7 @@ class Setting:
     usual: object = None
     sweeps: bool = False
     advanced: bool = False
+    unset: str = "the checkpoint's"
     needs: str = ""
     name: str = ""
     fields: tuple[str, ...] = ()

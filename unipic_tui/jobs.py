@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import secrets
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar, Literal, Self, TypeVar, cast, get_args, get_origin, get_type_hints
@@ -30,15 +31,22 @@ Schedule = Literal["constant", "linear"]
 Order = Literal["random", "spread"]
 Quality = Literal["exact", "full", "fast"]
 Vision = Literal["mar", "siglip2"]
+Template = Literal["plain", "sentence"]
+Fit = Literal["keep", "square"]
 
 SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
 ORDERS: tuple[Order, ...] = get_args(Order)
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
 VISIONS: tuple[Vision, ...] = get_args(Vision)
+TEMPLATES: tuple[Template, ...] = get_args(Template)
+FITS: tuple[Fit, ...] = get_args(Fit)
 
 MAX_COUNT = 64
 MAX_SEED = LARGEST
 """The largest seed that torch and other image tools take."""
+
+_NEW_SEEDS = 2**32
+"""New seeds stay below this, which every image tool can hold."""
 
 _Read = TypeVar("_Read")
 _Drawing = TypeVar("_Drawing", bound="DrawingJob")
@@ -318,6 +326,28 @@ class GenerateJob(DrawingJob):
         purpose="draw",
     )
 
+    best_of: int | None = setting(
+        None,
+        "whole",
+        "Best of",
+        "number of pictures drawn, from which the model chooses the best by describing them and "
+        "asking itself about what the prompt names",
+        low=2,
+        high=MAX_COUNT,
+        noun="number to choose from",
+        unset="no choice",
+        advanced=True,
+    )
+    template: Template = setting(
+        "plain",
+        "choice",
+        "Template",
+        "how the prompt is put to the model: plain, or as a sentence with a full stop, which is "
+        "the published batch script's way and that of batch and eval for published checkpoints",
+        choices=TEMPLATES,
+        parameter="Template",
+        advanced=True,
+    )
     width: int | None = setting(
         None,
         "size",
@@ -335,6 +365,22 @@ class GenerateJob(DrawingJob):
         DrawingJob._check(self)
         if (self.source is None) != (self.region is None):
             raise InputError("A region needs a source image, and a source image needs a region.")
+        if self.best_of is None:
+            return
+        if self.count >= self.best_of:
+            raise InputError(
+                f"The best {self.count} of {self.best_of} are all of them: give a smaller count, "
+                "or a larger number to choose from."
+            )
+        if self.seed > MAX_SEED - self.best_of + 1:
+            raise InputError(
+                f"The seed {self.seed} is too large for {self.best_of} pictures in a row."
+            )
+
+    @property
+    def instruction(self) -> str:
+        """What the model is told."""
+        return instruction(self.prompt, self.template)
 
     @property
     def done(self) -> str:
@@ -349,7 +395,11 @@ class GenerateJob(DrawingJob):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditJob(DrawingJob):
-    """Change an image as the prompt says; the result has the source's size and aspect ratio."""
+    """Change an image as the prompt says.
+
+    The result has the source's size and aspect ratio, or with ``fit`` at ``square`` those of the
+    square the model worked on.
+    """
 
     mode: ClassVar[str] = "edit"
     needs_source: ClassVar[bool] = True
@@ -374,6 +424,16 @@ class EditJob(DrawingJob):
         "longest side, in pixels, at which the model works; the result has the source's size",
         aliases=("image_size",),
         sweeps=True,
+    )
+    fit: Fit = setting(
+        "keep",
+        "choice",
+        "Fit",
+        "keep returns the source's aspect ratio and size, square edits its central square and "
+        "returns it at --size pixels, as the published script does",
+        choices=FITS,
+        parameter="Fit",
+        advanced=True,
     )
 
 
@@ -449,7 +509,8 @@ KINDS: dict[str, type[Job]] = {kind.mode: kind for kind in (GenerateJob, EditJob
 class Defaults:
     """What a checkpoint does with the settings that a job leaves open.
 
-    A value for one kind alone is called ``<mode>_<setting>``.
+    A value for one kind alone is called ``<mode>_<setting>``. ``batch_template`` is the
+    template where pictures are drawn for a file of prompts.
     """
 
     width: int = 1024
@@ -459,6 +520,7 @@ class Defaults:
     head_steps: int = 100
     edit_guidance: float = 3.0
     order: Order = "random"
+    batch_template: Template = "plain"
 
     @property
     def edit_size(self) -> int:
@@ -495,6 +557,24 @@ class Defaults:
             if getattr(job, field) is None and (value := self.of(type(job), field)) is not None
         }
         return dataclasses.replace(job, **filled)
+
+
+def random_seed() -> int:
+    """A new seed."""
+    return secrets.randbelow(_NEW_SEEDS)
+
+
+def whole_job(picture: _Drawing, job: DrawingJob) -> _Drawing:
+    """The job of all of a job's pictures, from that of one, with what the checkpoint filled in."""
+    choice: dict[str, Any] = {"best_of": job.best_of} if isinstance(job, GenerateJob) else {}
+    return dataclasses.replace(picture, count=job.count, seed=job.seed, **choice)
+
+
+def instruction(prompt: str, template: Template) -> str:
+    """What the model is told to draw, in the words of the published scripts."""
+    if template == "sentence":
+        return f"Generate an image: {prompt.strip()}."
+    return f"Generate an image: {prompt}"
 
 
 def job_to_dict(job: Job) -> dict[str, Any]:

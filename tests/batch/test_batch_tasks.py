@@ -89,7 +89,7 @@ def test_a_grid_draws_all_its_pictures_in_one_job() -> None:
         ({"prompt": 5}, "prompt is not a text"),
         ({"prompt": "a", "seed": "x"}, "seed is not a whole number"),
         ({"prompt": "a", "seed": True}, "seed is not a whole number"),
-        ({"prompt": "a", "seed": -1}, "seed -1 is out of range"),
+        ({"prompt": "a", "seed": -2}, "seed -2 is out of range"),
         ({"prompt": "a", "guidance": "x"}, "guidance is not a number"),
         ({"prompt": "a", "mode": "paint"}, "mode 'paint' is unknown"),
         ({"prompt": "a", "mode": "edit"}, "has no source"),

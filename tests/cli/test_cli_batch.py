@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.cli.conftest import Cli, pixels
 from tests.fakes import FakeBackend, gradient
-from unipic_tui.cli.manyreport import Pace
+from unipic_tui.cli.batch_run import Pace
 from unipic_tui.errors import StorageError
 from unipic_tui.events import Backend, Event, Progress
 from unipic_tui.files import TEMPORARY_PREFIX, TEMPORARY_SUFFIX, write_atomic

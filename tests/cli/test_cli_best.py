@@ -11,7 +11,8 @@ from PIL import Image
 from tests.cli.conftest import Cli, files, pixels
 from tests.fakes import FakeBackend, gradient
 from unipic_tui.events import BackendInfo, Event, Failed, Finished, Loading, Memory
-from unipic_tui.jobs import DescribeJob, Job
+from unipic_tui.inference.ranking import choose_best
+from unipic_tui.jobs import DescribeJob, GenerateJob, Job
 from unipic_tui.metadata import read_metadata
 
 GOOD = 6
@@ -42,6 +43,9 @@ class Judging:
         self.inner.close()
 
     def run(self, job: Job, resume: bytes | None = None) -> Generator[Event, None, None]:
+        if isinstance(job, GenerateJob) and job.best_of is not None:
+            yield from choose_best(self, job, resume)
+            return
         if not isinstance(job, DescribeJob):
             yield from self.inner.run(job)
             return

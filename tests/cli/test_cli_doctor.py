@@ -13,7 +13,7 @@ import pytest
 
 from tests.cli.conftest import Cli
 from unipic_tui import paths
-from unipic_tui.cli import checks
+from unipic_tui.cli import doctor as checks
 from unipic_tui.errors import CheckpointError
 
 GB = 10**9

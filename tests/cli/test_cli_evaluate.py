@@ -173,7 +173,7 @@ def test_a_bad_entry_is_one_bad_item(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["eval"], "Say which benchmark"),
+        (["eval"], "Say what to do: eval geneval, dpg"),
         (["eval", "geneval", "--prompts", "none.jsonl", "-o", "out"], "no such file"),
         (["eval", "dpg", "--prompts", "none", "-o", "out"], "Cannot read"),
         (["eval", "dpg", "--prompts", "in", "-o", "out"], "no .txt files"),

@@ -8,19 +8,18 @@ else that a crash leaves behind is seen to be unfinished, and is no stranger's e
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import io
 import json
 import os
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from unipic_tui import __version__
 from unipic_tui.batch.tasks import PictureFile, Task
-from unipic_tui.errors import StorageError
+from unipic_tui.errors import InputError, StorageError
 from unipic_tui.events import Picture
 from unipic_tui.files import (
     check_writable,
@@ -30,7 +29,7 @@ from unipic_tui.files import (
     storage_error,
     write_atomic,
 )
-from unipic_tui.jobs import job_to_dict
+from unipic_tui.jobs import DrawingJob, GenerateJob, job_from_dict, job_to_dict, whole_job
 from unipic_tui.metadata import Format, encode_picture
 from unipic_tui.pictures import join_grid, load_image
 
@@ -97,7 +96,7 @@ class ResultFolder:
             taken = any(os.path.lexists(self.root / name) for name in names)
             return "foreign" if taken else "todo"
         own = record.get(KEY)
-        if not isinstance(own, dict) or own.get("request") != self._request(task):
+        if not isinstance(own, dict) or _completed(own.get("request")) != self._request(task):
             return "foreign"
         source = _digest(task.job.source)
         if source and own.get("source") != source:
@@ -107,6 +106,16 @@ class ResultFolder:
             return "foreign"
         whole = all(self._has(name, digest) for name, digest in hashes.items())
         return "done" if whole else "todo"
+
+    def with_seed(self, task: Task) -> Task:
+        """The task with the seed that its record has, where its seed is left to chance."""
+        if not task.random:
+            return task
+        try:
+            seed = _read_record(self.notes / task.record)[KEY]["request"]["job"]["seed"]
+            return replace(task, job=task.job.replace(seed=seed))
+        except (FileNotFoundError, KeyError, TypeError, InputError):
+            return task
 
     def answer(self, task: Task) -> str | None:
         """The answer of a task that is done; ``None`` for pictures."""
@@ -120,7 +129,7 @@ class ResultFolder:
         Raises:
             StorageError: it cannot be written.
         """
-        files = {file.path: self._encode(file, result) for file in task.files}
+        files = {file.path: self._encode(file, task, result) for file in task.files}
         files |= task.texts
         files |= {name: _copy(source) for name, source in task.copies.items()}
         own: dict[str, Any] = {
@@ -130,8 +139,14 @@ class ResultFolder:
         }
         if source := _digest(task.job.source):
             own["source"] = source
-        if result.pictures:
-            own["jobs"] = [job_to_dict(picture.job) for picture in result.pictures]
+        if isinstance(task.job, DrawingJob):
+            chosen = result.pictures[: task.job.count]
+            own["jobs"] = [job_to_dict(picture.job) for picture in chosen]
+            if isinstance(task.job, GenerateJob):
+                own["sent"] = task.job.instruction
+            marks = {str(picture.job.seed): picture.mark for picture in result.pictures}
+            if None not in marks.values():
+                own["marks"] = marks
         else:
             own["answer"] = result.answer
         self._write(self.notes / task.record, to_json({**task.carried, KEY: own}))
@@ -169,13 +184,15 @@ class ResultFolder:
     def _has(self, name: str, digest: object) -> bool:
         return _digest(self.root / name) == digest
 
-    def _encode(self, file: PictureFile, result: Result) -> bytes:
+    def _encode(self, file: PictureFile, task: Task, result: Result) -> bytes:
         count = file.grid**2
         pictures = result.pictures[file.first : file.first + count]
         job = pictures[0].job
         image = pictures[0].image
         if file.grid > 1:
-            job = dataclasses.replace(job, count=count)
+            assert isinstance(task.job, DrawingJob)
+            whole = replace(task.job, count=count, seed=task.job.seed + file.first)
+            job = whole_job(job, whole)
             image = join_grid([picture.image for picture in pictures], file.grid)
         kind = _FORMATS[Path(file.path).suffix]
         return encode_picture(image, job, self.model, kind, embed=self._embed, grid=file.grid)
@@ -207,6 +224,16 @@ def _digest(path: str | Path | None) -> str | None:
         with open_ordinary(Path(path)) as file:
             return hashlib.sha256(file.read()).hexdigest()
     except (StorageError, OSError):
+        return None
+
+
+def _completed(request: object) -> object:
+    """A request as this version writes it: one of a version with fewer settings lacks some."""
+    try:
+        assert isinstance(request, dict)
+        job = job_to_dict(job_from_dict(request["job"]))
+        return {**request, "job": json.loads(json.dumps(job))}
+    except (AssertionError, KeyError, TypeError, InputError):
         return None
 
 

@@ -1,8 +1,12 @@
-"""Reading files of prompts: a JSON array, JSON Lines, or a prompt a line."""
+"""Reading files of prompts: JSON, JSON Lines, CSV, TSV, YAML, or a prompt a line."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +16,11 @@ from unipic_tui.files import read_bytes, shown_path
 
 LIMIT = 1_000_000_000
 """Most bytes of a file of prompts."""
-_LINES = {".jsonl", ".ndjson"}
+PROMPT_KEYS = ("prompt", "caption", "text")
+"""Keys and columns of a prompt; of several the first one counts."""
+_FOREIGN = {".toml", ".xml", ".html", ".htm", ".ini", ".cfg", ".rtf"}
+_KINDS = ".json, .jsonl, .csv, .tsv, .yaml or .txt"
+_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,49 +39,101 @@ class Item:
 
 
 def read_items(path: str | Path) -> list[Item]:
-    """The entries of a file: ``.json`` an array, ``.jsonl`` an object a line, else a prompt a line.
+    """The entries of a file, whose ending tells its format; any other ending: a prompt a line.
 
-    An entry that is no object and no text is returned with its ``problem``.
+    ``.json`` and ``.yaml`` hold an array, ``.jsonl`` an object a line, ``.csv`` and ``.tsv`` a
+    table whose first line names the columns. An entry that is no object and no text is returned
+    with its ``problem``.
 
     Raises:
-        InputError: the file is not UTF-8, is no JSON array where it should be, or holds nothing.
+        InputError: the file is not UTF-8, is not of its format, or holds nothing.
         StorageError: it cannot be read.
     """
+    suffix = Path(path).suffix.lower()
+    if suffix in _FOREIGN:
+        raise InputError(f"{shown_path(path)} is no file of prompts: save it as {_KINDS}.")
     try:
         text = read_bytes(path, LIMIT).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(
-            f"{shown_path(path)} is not UTF-8 text: save it as UTF-8, as .json, .jsonl or .txt."
+            f"{shown_path(path)} is not UTF-8 text: save it as UTF-8, as {_KINDS}."
         ) from None
-    suffix = Path(path).suffix.lower()
-    if suffix == ".json":
-        entries = _read_array(text, path)
-        items = [_from_value(index, entry) for index, entry in enumerate(entries)]
-    else:
-        # Only line feeds end a line: JSON may hold the other separators inside of its texts.
-        lines = [line for line in text.split("\n") if line.strip()]
-        read = _from_json_line if suffix in _LINES else _from_text
-        items = [read(index, line) for index, line in enumerate(lines)]
+    items = list(_READERS.get(suffix, _read_text)(text, path))
     if not items:
         raise InputError(f"{shown_path(path)} holds no prompts: write at least one into it.")
     return items
 
 
-def _read_array(text: str, path: str | Path) -> list[Any]:
+def _read_json(text: str, path: str | Path) -> Iterable[Item]:
     try:
         entries = json.loads(text)
     except RecursionError:
-        raise InputError(f"{shown_path(path)} is nested too deeply to be read.") from None
+        raise _too_deep(path) from None
     except ValueError as error:
         where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
         raise InputError(
-            f"{shown_path(path)} is not readable JSON{where}: mend it, or use .jsonl or .txt."
+            f"{shown_path(path)} is not readable JSON{where}: correct it, or use .jsonl or .txt."
         ) from None
     if not isinstance(entries, list):
         raise InputError(
             f'{shown_path(path)} holds no array: write [{{"prompt": "…"}}, …], or use .jsonl.'
         )
-    return entries
+    return map(_from_value, range(len(entries)), entries)
+
+
+def _read_yaml(text: str, path: str | Path) -> Iterable[Item]:
+    from unipic_tui.batch.plain_yaml import load_plain
+
+    try:
+        entries = load_plain(text)
+    except RecursionError:
+        raise _too_deep(path) from None
+    except ValueError as error:
+        raise InputError(f"{shown_path(path)} is not readable YAML: {error}.") from None
+    if not isinstance(entries, list):
+        raise InputError(f"{shown_path(path)} holds no list: write - prompt: … for each item.")
+    return map(_from_value, range(len(entries)), entries)
+
+
+def _read_table(text: str, path: str | Path, separator: str) -> Iterable[Item]:
+    first = _LINE_END.split(text, 1)[0]
+    if separator == "," and "," not in first and ";" in first:
+        separator = ";"  # as spreadsheets write it where the comma is the decimal mark
+    try:
+        lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+        rows = [row for row in lines if any(row)]
+    except csv.Error as error:
+        raise InputError(f"{shown_path(path)} is not a readable table: {error}.") from None
+    names = [name.strip() for name in rows[0]] if rows else []
+    names = [name.lower() if name.lower() in PROMPT_KEYS else name for name in names]
+    if rows and not set(names) & set(PROMPT_KEYS):
+        raise InputError(
+            f"{shown_path(path)} has no column named {', '.join(PROMPT_KEYS[:-1])} or "
+            f"{PROMPT_KEYS[-1]}: name the columns in its first line."
+        )
+    return (_from_row(index, names, row) for index, row in enumerate(rows[1:]))
+
+
+def _from_row(index: int, names: list[str], row: list[str]) -> Item:
+    if len(row) > len(names):
+        return Item(index, problem=f"It has {len(row)} cells for {len(names)} columns: quote them.")
+    return Item(index, {name: cell for name, cell in zip(names, row, strict=False) if cell.strip()})
+
+
+def _read_lines(text: str, _: str | Path) -> Iterable[Item]:
+    return map(_from_json_line, *_numbered(text))
+
+
+def _read_text(text: str, _: str | Path) -> Iterable[Item]:
+    return (
+        Item(index, {"prompt": line.strip()}) for index, line in zip(*_numbered(text), strict=True)
+    )
+
+
+def _numbered(text: str) -> tuple[range, list[str]]:
+    # No other separator ends a line: JSON may hold U+2028 and its like inside of its texts.
+    lines = [line for line in _LINE_END.split(text) if line.strip()]
+    return range(len(lines)), lines
 
 
 def _from_value(index: int, value: Any) -> Item:
@@ -91,5 +151,16 @@ def _from_json_line(index: int, line: str) -> Item:
         return Item(index, problem='Its line is not readable JSON: write {"prompt": "…"}.')
 
 
-def _from_text(index: int, line: str) -> Item:
-    return Item(index, {"prompt": line.strip()})
+def _too_deep(path: str | Path) -> InputError:
+    return InputError(f"{shown_path(path)} is nested too deeply to be read.")
+
+
+_READERS: dict[str, Callable[[str, str | Path], Iterable[Item]]] = {
+    ".json": _read_json,
+    ".jsonl": _read_lines,
+    ".ndjson": _read_lines,
+    ".csv": lambda text, path: _read_table(text, path, ","),
+    ".tsv": lambda text, path: _read_table(text, path, "\t"),
+    ".yaml": _read_yaml,
+    ".yml": _read_yaml,
+}

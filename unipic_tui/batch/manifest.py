@@ -43,6 +43,7 @@ def finish(
     Raises:
         StorageError: one of the two cannot be written.
     """
+    tasks = [folder.with_seed(task) for task in tasks]
     done = [task for task in tasks if folder.state(task) == "done"]
     there = {task.index for task in done}
     lost = {task.index: LOST for task in tasks if task.index not in there}

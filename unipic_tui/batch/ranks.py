@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import os
 import pickle
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Self, TypeVar
 
 T = TypeVar("T")
 
 _PATIENCE = timedelta(days=30)
-"""How long the leader waits for the others when it is done; the launcher ends it if one dies."""
+_INTERVAL = 0.2
+"""Seconds between two looks at whether the others are done; the launcher ends it if one dies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +61,16 @@ class Ranks:
 
         return f"cuda:{self.local}" if torch.cuda.is_available() else name
 
-    def gather(self, value: T) -> list[T]:
+    def gather(self, value: T, waiting: Callable[[], None] = lambda: None) -> list[T]:
         """Tell the leader a value, once this process's share is done.
 
         The values go through the launcher's store, which outlives a restart and forgets nothing: a
         share that was done before counts as done, with the value that it had or has now. A process
         group would find there the addresses of processes that are gone.
+
+        Args:
+            value: of this process.
+            waiting: is called now and then while the leader waits for the others.
 
         Returns:
             For the leader, when all shares are done, every process's value in order of rank; for
@@ -75,8 +84,44 @@ class Ranks:
         store.set(self._key(self.rank), pickle.dumps(value))
         if not self.leads:
             return []
-        return [pickle.loads(store.get(self._key(rank))) for rank in range(self.count)]
+        keys = [self._key(rank) for rank in range(self.count)]
+        while not store.check(keys):
+            waiting()
+            time.sleep(_INTERVAL)
+        return [pickle.loads(store.get(key)) for key in keys]
 
     def _key(self, rank: int) -> str:
         """Where a share's value is: with another number of processes it is another share."""
         return f"unipic-tui/{self.count}/{rank}"
+
+
+class Others:
+    """Counts what the other processes have done, by their records in the shared folder.
+
+    Args:
+        folder: of the records.
+        records: names of the others' records.
+        redo: whether records that are there already are made again.
+    """
+
+    def __init__(self, folder: Path, records: Iterable[str], *, redo: bool) -> None:
+        self._folder = folder
+        self._missing = set(records)
+        self._oldest = time.time() if redo else 0.0
+        self._looked = -math.inf
+        self._done = 0
+
+    def done(self) -> int:
+        """How many are done, as of the last second."""
+        now = time.monotonic()
+        if self._missing and now - self._looked >= 1:
+            self._looked = now
+            with contextlib.suppress(OSError), os.scandir(self._folder) as entries:
+                there = {
+                    entry.name
+                    for entry in entries
+                    if entry.name in self._missing and entry.stat().st_mtime >= self._oldest
+                }
+                self._done += len(there)
+                self._missing -= there
+        return self._done

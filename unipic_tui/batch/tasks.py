@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from unipic_tui.batch.items import Item
+from unipic_tui.batch.items import PROMPT_KEYS, Item
 from unipic_tui.errors import InputError
+from unipic_tui.inference.ranking import check_choice
 from unipic_tui.job_settings import settings_of
-from unipic_tui.jobs import KINDS, MAX_COUNT, Defaults, EditJob, GenerateJob, Job, Region
+from unipic_tui.jobs import (
+    KINDS,
+    MAX_COUNT,
+    Defaults,
+    EditJob,
+    GenerateJob,
+    Job,
+    Region,
+    random_seed,
+)
 from unipic_tui.paths import absolute
 from unipic_tui.sizes import round_size
 from unipic_tui.text import one_line
 
 FORMATS = ("jpg", "png", "webp")
+RANDOM = -1
+"""The seed that stands for a random one."""
 
 _OWN: dict[str, tuple[type, ...]] = {
-    "prompt": (str,),
+    **dict.fromkeys(PROMPT_KEYS, (str,)),
     "mode": (str,),
     "size": (int, str),
     "width": (int,),
@@ -31,6 +44,7 @@ _OWN: dict[str, tuple[type, ...]] = {
 """Keys of an entry beside the settings of its kind of job."""
 _HERE = {"size", "count"}
 """Settings that an entry says in another way."""
+_WHOLE = re.compile(r"[+-]?\d{1,25}(\.0*)?", re.ASCII)
 _WORDS: dict[type, str] = {int: "a whole number", float: "a number", str: "a text"}
 
 
@@ -55,6 +69,7 @@ class Task:
 
     Attributes:
         index: its place among all.
+        random: whether its job's seed may be any.
         job: as asked for; what it leaves open, the checkpoint fills in.
         record: the JSON file that says what was done, inside of the result folder.
         files: the pictures it writes; none for an answer.
@@ -70,6 +85,7 @@ class Task:
     carried: dict[str, Any] = field(default_factory=dict)
     texts: dict[str, bytes] = field(default_factory=dict)
     copies: dict[str, str] = field(default_factory=dict)
+    random: bool = False
 
 
 @dataclass(slots=True)
@@ -92,7 +108,7 @@ class Common:
     Attributes:
         folder: what relative paths of sources start from.
         mode: of `unipic_tui.jobs.KINDS`; "" takes edit for entries with a source.
-        seed: the seed of entry 0; entry k has this plus k.
+        seed: the seed of entry 0; entry k has this plus k. `RANDOM` gives each a random one.
         size: as a person types it, or ``None`` for the checkpoint's.
         grid: pictures along each side of each file.
         format: one of `FORMATS`.
@@ -119,19 +135,31 @@ def make_task(item: Item, common: Common, defaults: Defaults) -> Task:
     job, grid = make_job(item, common, defaults)
     stem = f"{item.index:08d}"
     drawn = () if not job.draws else (PictureFile(f"{stem}.{common.format}", 0, grid),)
-    return Task(item.index, job, f"{stem}.json", drawn, item.fields)
+    random = is_random(item.fields, common)
+    return Task(item.index, job, f"{stem}.json", drawn, item.fields, random=random)
+
+
+def is_random(fields: Mapping[str, Any], common: Common) -> bool:
+    """Whether an entry's seed is left to chance."""
+    return fields.get("seed", common.seed) in {RANDOM, str(RANDOM), "random"}
 
 
 def make_job(item: Item, common: Common, defaults: Defaults) -> tuple[Job, int]:
     """The job of an entry and the pictures along each side of its grid; raises `InputError`."""
     kind = _kind(item.fields, common)
     settings = {each.name: each for each in settings_of(kind) if each.name not in _HERE}
-    fields = _checked(item.fields, _OWN | {name: each.types for name, each in settings.items()})
+    known = _OWN | {name: each.types for name, each in settings.items()}
+    random = is_random(item.fields, common)
+    fields = _checked({**item.fields, "seed": random_seed()} if random else item.fields, known)
     said = common.given | fields
     given: dict[str, Any] = {name: said[name] for name in settings if name in said}
     given.setdefault("seed", common.seed + item.index)
-    if "prompt" in fields:
-        given["prompt"] = fields["prompt"]
+    # A caption is what a picture shows: it says what to draw, but it is no question.
+    asked = [fields[key] for key in PROMPT_KEYS[: None if kind.draws else 1] if key in fields]
+    if asked:
+        given["prompt"] = asked[0]
+    if issubclass(kind, GenerateJob):
+        given.setdefault("template", defaults.batch_template)
     source = fields.get("source", fields.get("image"))
     if kind.needs_source and source is None:
         raise _lacks("source")
@@ -148,7 +176,9 @@ def make_job(item: Item, common: Common, defaults: Defaults) -> tuple[Job, int]:
         given["region"] = Region.parse(fields["region"])
     if kind.needs_source or source is None:
         given |= _size(kind, fields, common, defaults)
-    return kind(**(given | {"count": grid * grid})), grid
+    job = kind(**(given | {"count": grid * grid}))
+    check_choice(job)
+    return job, grid
 
 
 def _kind(fields: dict[str, Any], common: Common) -> type[Job]:
@@ -168,10 +198,31 @@ def _checked(fields: dict[str, Any], known: Mapping[str, tuple[type, ...]]) -> d
         types = known.get(name)
         if types is None or value is None:
             continue
-        if isinstance(value, bool) or not isinstance(value, types):
+        read = _read(value, types)
+        if read is None:
             raise InputError(f"Its {name} is not {_WORDS[types[-1]]}.")
-        found[name] = value
+        found[name] = read
     return found
+
+
+def _read(value: Any, types: tuple[type, ...]) -> Any:
+    """A value as one of the types, ``None`` where it is none.
+
+    Numbers may be written as text, as in tables, and whole ones with a decimal point.
+    """
+    if isinstance(value, str) and str not in types:
+        number = value.strip()
+        if _WHOLE.fullmatch(number):
+            return int(number.partition(".")[0])
+        try:
+            return float(number) if float in types else None
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, (*types, float)):
+        return None
+    if isinstance(value, float) and float not in types:
+        return int(value) if value.is_integer() and int in types else None
+    return value
 
 
 def _lacks(name: str) -> InputError:

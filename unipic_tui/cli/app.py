@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import re
 import sys
 
 from unipic_tui import paths
+from unipic_tui.cli.arguments import Parser, add_model, add_shared
 from unipic_tui.cli.context import Context
-from unipic_tui.cli.report import write_json
 from unipic_tui.errors import InputError
-from unipic_tui.text import one_line
+
+
+def add_arguments(parser: Parser) -> None:
+    """Add the app's options to the program's."""
+    add_model(parser)
+    add_shared(parser.add_argument_group("the app"), "images", "library", "theme", "text_first")
+    parser.set_defaults(run=open_app, parser=parser)
 
 
 def open_app(args: argparse.Namespace, context: Context) -> int:
@@ -46,45 +51,6 @@ def open_app(args: argparse.Namespace, context: Context) -> int:
         options=options,
         library=library,
     )
-
-
-def bench_app(args: argparse.Namespace, context: Context) -> int:
-    """Measure how fluid the app stays while it draws, and print the times.
-
-    Raises:
-        InputError: a flag cannot be used, or this system has no pseudo-terminals.
-    """
-    match = re.fullmatch(r"(\d{2,3})x(\d{2,3})", args.size)
-    if match is None:
-        raise InputError(f"--size {one_line(args.size, 20)!r} is not such as 140x45.")
-    if not 1 <= args.seconds <= 600:
-        raise InputError(f"--seconds {args.seconds:g} is out of range: use 1 to 600.")
-    if args.line_speed is not None and args.line_speed < 1000:
-        raise InputError("--line-speed is at least 1000 bytes a second.")
-    try:
-        from unipic_tui.ui.bench import bench
-    except ImportError:
-        raise InputError("This system has no pseudo-terminals to measure in.") from None
-
-    settings = dataclasses.replace(context.settings, images=args.images or "blocks")
-    result = bench(
-        context.backend_factory,
-        context.options(args, preview_seconds=settings.preview_seconds),
-        settings,
-        seconds=args.seconds,
-        size=(int(match[1]), int(match[2])),
-        line_speed=args.line_speed,
-    )
-    if args.json:
-        for spread in result.spreads:
-            write_json(dataclasses.asdict(spread))
-        write_json({"name": "written", "bytes_per_second": result.bytes_per_second})
-        return 0
-    print(f"{'milliseconds':28}   median      99 %     worst")
-    for spread in result.spreads:
-        print(f"{spread.name:28} {spread.median:8.1f}  {spread.p99:8.1f}  {spread.worst:8.1f}")
-    print(f"{'written to the terminal':28} {result.bytes_per_second / 1000:8.0f} KB a second")
-    return 0
 
 
 def _has_terminal() -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn, TypeAlias
 
 from unipic_tui.cli.context import Context
+from unipic_tui.errors import InputError
 from unipic_tui.job_settings import Setting, settings_of
 from unipic_tui.jobs import Job
 from unipic_tui.settings import DTYPES, IMAGES
@@ -30,6 +31,7 @@ class Parser(argparse.ArgumentParser):
         options.setdefault("allow_abbrev", False)
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(**options)
+        self.register("action", "parsers", _Commands)
 
     def error(self, message: str) -> NoReturn:
         """Print the sentence and leave with exit code 2."""
@@ -46,8 +48,96 @@ class Parser(argparse.ArgumentParser):
         super()._check_value(action, value)
 
 
+class _Commands(argparse._SubParsersAction):  # type: ignore[type-arg]
+    """The commands of a parser; what was given before a command's name is not overwritten."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Parse the command; an option that is given twice must say the same."""
+        before = dict(vars(namespace))
+        super().__call__(parser, namespace, values, option_string)
+        for name in SHARED:
+            now = getattr(namespace, name, None)
+            if name in before and now != before[name]:
+                namespace.parser.error(
+                    f"{flag_of(name)} is given twice, as {before[name]!r} and as {now!r}: "
+                    "leave out one"
+                )
+
+
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 Group = argparse._ActionsContainer
+
+
+SHARED: dict[str, dict[str, Any]] = {
+    "checkpoint": {
+        "metavar": "DIR",
+        "help": "folder of a checkpoint; without it UNIPIC_CHECKPOINT or the settings name one, "
+        "or the small embedded one is used",
+    },
+    "device": {"metavar": "NAME", "help": "auto, cpu, cuda, cuda:1, mps (default: auto)"},
+    "dtype": {"choices": DTYPES, "help": "number format (auto)"},
+    "images": {"choices": IMAGES, "help": "how pictures are shown in the terminal (auto)"},
+    "library": {"metavar": "DIR", "help": "folder of the library (default: as in the settings)"},
+    "theme": {"metavar": "NAME", "help": "a theme of the app"},
+    "text_first": {
+        "action": "store_true",
+        "help": "captions and settings, no pixels: for slow lines and screen readers",
+    },
+    "json": {"action": "store_true", "help": "print one JSON object a line for every event"},
+    "quiet": {"action": "store_true", "help": "no progress and no remarks"},
+}
+"""The options that may stand before a command's name as well as after it, by their field."""
+
+
+def flag_of(name: str) -> str:
+    """The flag of an option by its field."""
+    return f"--{name.replace('_', '-')}"
+
+
+def add_shared(group: Group, *names: str, **changes: Any) -> None:
+    """Add options of `SHARED`; what is not given leaves no trace until `settle` fills it in.
+
+    Args:
+        group: a parser, or a part of its help.
+        names: which.
+        changes: what is different here, such as their ``help``.
+    """
+    for name in names:
+        options = {**SHARED[name], **changes}
+        group.add_argument(flag_of(name), dest=name, default=argparse.SUPPRESS, **options)
+
+
+def settle(args: argparse.Namespace) -> None:
+    """Refuse shared options that the chosen command has no use for, and fill in the others.
+
+    An option that does nothing would be a wish not heard: what holds for every command belongs
+    into the settings file.
+
+    Raises:
+        SystemExit: an option is refused; it has been said.
+    """
+    command: Parser = args.parser
+    shown = {action.dest for action in command._actions if action.help != argparse.SUPPRESS}
+    for name in SHARED:
+        if hasattr(args, name):
+            if name not in shown:
+                what = command.prog.removeprefix("unipic-tui").strip() or "the app"
+                command.error(f"{flag_of(name)} has no use with {what}: leave it out")
+        else:
+            setattr(args, name, False if name in {"json", "quiet"} else None)
+
+
+def add_commands(parser: Parser, title: str, metavar: str, **options: Any) -> Commands:
+    """Make a parser one of commands, before whose names every shared option may stand."""
+    shown = {action.dest for action in parser._actions}
+    add_shared(parser, *(name for name in SHARED if name not in shown), help=argparse.SUPPRESS)
+    return parser.add_subparsers(title=title, metavar=metavar, parser_class=Parser, **options)
 
 
 def add_command(
@@ -57,43 +147,24 @@ def add_command(
     parser = commands.add_parser(
         name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", aliases=aliases
     )
-    parser.set_defaults(run=run, prompt=None, image=None)
+    parser.set_defaults(run=run, parser=parser, prompt=None, image=None)
     return parser
 
 
-def add_model(parser: Parser, shared: bool = True) -> None:
-    """Which model runs, and where.
+def add_family(commands: Commands, name: str, summary: str) -> Commands:
+    """Add a command that consists of further commands."""
 
-    Args:
-        parser: the program's parser or a command's.
-        shared: for a command, which must not forget what was given before its name.
-    """
-    default = argparse.SUPPRESS if shared else None
-    group = parser.add_argument_group("the model")
-    group.add_argument(
-        "--checkpoint",
-        metavar="DIR",
-        default=default,
-        help="folder of a checkpoint; without it UNIPIC_CHECKPOINT or the settings name one, "
-        "or the small embedded one is used",
-    )
-    group.add_argument(
-        "--device",
-        metavar="NAME",
-        default=default,
-        help="auto, cpu, cuda, cuda:1, mps (default: auto)",
-    )
-    group.add_argument("--dtype", choices=DTYPES, default=default, help="number format (auto)")
+    def unsaid(_: argparse.Namespace, __: Context) -> int:
+        *names, last = family.choices
+        raise InputError(f"Say what to do: {name} {', '.join(names)} or {last}.")
+
+    family = add_commands(add_command(commands, name, summary, unsaid), "what to do", "WHAT")
+    return family
 
 
-def add_images(group: Group, shared: bool = True) -> None:
-    """How pictures are shown."""
-    group.add_argument(
-        "--images",
-        choices=IMAGES,
-        default=argparse.SUPPRESS if shared else None,
-        help="how pictures are shown in the terminal (auto)",
-    )
+def add_model(parser: Parser) -> None:
+    """Which model runs, and where."""
+    add_shared(parser.add_argument_group("the model"), "checkpoint", "device", "dtype")
 
 
 def also(group: Group, names: tuple[str, ...], dest: str, **options: Any) -> None:
@@ -137,7 +208,7 @@ def _add_setting(group: Group, each: Setting, *, many: bool) -> None:
         options = {"type": int, "default": 0} if many else {}
         words = "of item 0; item k has N + k (0)" if many else f'{each.help}, or "random" (random)'
     else:
-        default = "the checkpoint's" if each.default is None else each.shown(each.default)
+        default = each.unset if each.default is None else each.shown(each.default)
         limits = f", {each.range}" if each.range else ""
         words = f"{each.help}{limits} ({default})"
         if each.kind == "choice":
@@ -173,13 +244,32 @@ def add_output(parser: Parser) -> None:
         action=argparse.BooleanOptionalAction,
         help="whether the picture carries the job that makes it again (yes)",
     )
-    add_images(group)
-    add_telling(group)
+    add_shared(group, "images", "json", "quiet")
 
 
-def add_telling(group: Group) -> None:
-    """For whom the program speaks, and how much."""
+def add_result_folder(parser: Parser) -> None:
+    """Where the results of many jobs go, and what is said of them."""
+    group = parser.add_argument_group("output")
+    group.add_argument("-o", "--output", metavar="DIR", required=True, help="folder of the results")
     group.add_argument(
-        "--json", action="store_true", help="print one JSON object a line for every event"
+        "-f", "--force", action="store_true", help="overwrite results of other prompts or settings"
     )
-    group.add_argument("--quiet", action="store_true", help="no progress and no remarks")
+    group.add_argument(
+        "--metadata",
+        action=argparse.BooleanOptionalAction,
+        help="whether pictures carry the job that makes them again (yes)",
+    )
+    group.add_argument(
+        "--sheet",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="whether a contact sheet is made at the end (yes)",
+    )
+    group.add_argument(
+        "--batch-size",
+        type=int,
+        metavar="N",
+        help="understood for the published scripts' sake; pictures are drawn one at a time",
+    )
+    also(group, ("--batch_size",), "batch_size", type=int)
+    add_shared(group, "json", "quiet")

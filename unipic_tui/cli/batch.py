@@ -8,12 +8,10 @@ import textwrap
 from unipic_tui import paths
 from unipic_tui.cli.arguments import (
     Commands,
-    Group,
     add_command,
     add_model,
+    add_result_folder,
     add_settings,
-    add_telling,
-    also,
 )
 from unipic_tui.cli.context import Context
 from unipic_tui.cli.inputs import given_settings
@@ -62,38 +60,10 @@ def _epilog() -> str:
     return _EPILOG.format(modes=", ".join(KINDS), settings=listed)
 
 
-def add_result_folder(parser: Group) -> None:
-    """Where the results of many jobs go, and what is said of them."""
-    group = parser.add_argument_group("output")
-    group.add_argument("-o", "--output", metavar="DIR", required=True, help="folder of the results")
-    group.add_argument(
-        "-f", "--force", action="store_true", help="overwrite results of other prompts or settings"
-    )
-    group.add_argument(
-        "--metadata",
-        action=argparse.BooleanOptionalAction,
-        help="whether pictures carry the job that makes them again (yes)",
-    )
-    group.add_argument(
-        "--sheet",
-        action=argparse.BooleanOptionalAction,
-        default=True,
-        help="whether a contact sheet is made at the end (yes)",
-    )
-    group.add_argument(
-        "--batch-size",
-        type=int,
-        metavar="N",
-        help="understood for the published scripts' sake; pictures are drawn one at a time",
-    )
-    also(group, ("--batch_size",), "batch_size", type=int)
-    add_telling(group)
-
-
 def _run(args: argparse.Namespace, context: Context) -> int:
     from unipic_tui.batch.items import read_items
     from unipic_tui.batch.tasks import Common, Plan, make_task
-    from unipic_tui.cli.many import run_many
+    from unipic_tui.cli.batch_run import run_batch
     from unipic_tui.errors import InputError
     from unipic_tui.jobs import Defaults
 
@@ -118,4 +88,4 @@ def _run(args: argparse.Namespace, context: Context) -> int:
                 plan.problems[item.index] = error.message
         return plan
 
-    return run_many(args, context, make)
+    return run_batch(args, context, make)

@@ -32,6 +32,12 @@ class Context:
             return paths.absolute(args.checkpoint)
         return paths.from_environment(paths.CHECKPOINT_VARIABLE) or self.settings.checkpoint
 
+    def library(self, args: argparse.Namespace) -> Path:
+        """The library's folder: by flag or settings, else the usual place."""
+        if args.library:
+            return paths.absolute(args.library)
+        return self.settings.library or paths.data_dir()
+
     def options(
         self, args: argparse.Namespace, preview_seconds: float | None = None
     ) -> BackendOptions:

@@ -5,8 +5,19 @@ from __future__ import annotations
 import argparse
 
 from unipic_tui import paths
+from unipic_tui.cli.arguments import Commands, add_command, add_shared
 from unipic_tui.cli.context import Context
 from unipic_tui.cli.report import reporting
+
+
+def add_arguments(commands: Commands) -> None:
+    """Add ``convert``."""
+    parser = add_command(
+        commands, "convert", "write a downloaded checkpoint in the program's own format", convert
+    )
+    parser.add_argument("source", metavar="DIR", help="the folder as downloaded")
+    parser.add_argument("target", metavar="OUT", help="the folder to write")
+    add_shared(parser, "json", "quiet")
 
 
 def convert(args: argparse.Namespace, context: Context) -> int:  # noqa: ARG001

@@ -10,8 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unipic_tui import paths
-from unipic_tui.cli.arguments import Commands, Parser, add_command, add_model, add_settings
-from unipic_tui.cli.batch import add_result_folder
+from unipic_tui.cli.arguments import (
+    Commands,
+    add_command,
+    add_family,
+    add_model,
+    add_result_folder,
+    add_settings,
+    add_shared,
+)
 from unipic_tui.cli.context import Context
 from unipic_tui.cli.inputs import given_settings
 from unipic_tui.errors import InputError
@@ -31,8 +38,7 @@ pictures, item k starts at the seed N + 4k.
 
 def add_arguments(commands: Commands) -> None:
     """Add ``eval`` with its subcommands."""
-    parser = add_command(commands, "eval", "draw and edit for a benchmark", _unsaid)
-    parts = parser.add_subparsers(title="benchmarks", metavar="WHAT", parser_class=Parser)
+    parts = add_family(commands, "eval", "draw and edit for a benchmark")
 
     def add(name: str, summary: str, prompts: str, sources: str | None = None) -> None:
         part = add_command(parts, name, summary, partial(_run, name))
@@ -77,19 +83,13 @@ def add_arguments(commands: Commands) -> None:
     shapes.add_argument(
         "--best-of", type=int, default=1, metavar="N", help="let the model choose one of N pictures"
     )
-    shapes.add_argument(
-        "--checkpoint", metavar="DIR", default=argparse.SUPPRESS, help="its folder (embedded)"
-    )
-    shapes.add_argument("--json", action="store_true", help="print one JSON object")
-
-
-def _unsaid(_: argparse.Namespace, __: Context) -> int:
-    raise InputError("Say which benchmark: eval geneval, dpg, gedit, imgedit or shapes.")
+    add_shared(shapes, "checkpoint", help="its folder (embedded)")
+    add_shared(shapes, "json", help="print one JSON object")
 
 
 def _run(name: str, args: argparse.Namespace, context: Context) -> int:
     from unipic_tui.batch.tasks import Common
-    from unipic_tui.cli.many import run_many
+    from unipic_tui.cli.batch_run import run_batch
 
     prompts = paths.absolute(args.prompts)
     common = Common(
@@ -100,7 +100,7 @@ def _run(name: str, args: argparse.Namespace, context: Context) -> int:
     )
     output = paths.absolute(args.output)
     notes = output.with_name(f"{output.name}-notes")
-    return run_many(args, context, _planner(name, prompts, args, common), notes)
+    return run_batch(args, context, _planner(name, prompts, args, common), notes)
 
 
 def _planner(

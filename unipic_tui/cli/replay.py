@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PIL import Image, ImageChops
 
+from unipic_tui.cli.arguments import Commands, add_command, add_model, add_output
 from unipic_tui.cli.context import Context
 from unipic_tui.cli.inputs import Notify
 from unipic_tui.cli.report import say, write_json
@@ -17,6 +18,19 @@ from unipic_tui.files import shown_path
 from unipic_tui.jobs import Defaults, DrawingJob, job_to_dict
 from unipic_tui.metadata import PictureMetadata, read_metadata
 from unipic_tui.pictures import load_image
+
+
+def add_arguments(commands: Commands) -> None:
+    """Add ``replay``."""
+    parser = add_command(
+        commands, "replay", "draw a saved picture again from its metadata", replay, aliases=("r",)
+    )
+    parser.add_argument("image", metavar="IMAGE", help="a picture that unipic-tui has saved")
+    parser.add_argument(
+        "--show", action="store_true", help="print the job as JSON, and draw nothing"
+    )
+    add_model(parser)
+    add_output(parser)
 
 
 def replay(args: argparse.Namespace, context: Context) -> int:

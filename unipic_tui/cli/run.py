@@ -14,17 +14,18 @@ from unipic_tui.cli.arguments import (
     add_model,
     add_output,
     add_settings,
-    add_telling,
+    add_shared,
     also,
 )
-from unipic_tui.cli.best import Choice, checked_best_of
 from unipic_tui.cli.context import Context
+from unipic_tui.cli.execution import exit_code, load, run_job
 from unipic_tui.cli.inputs import MakeJob, job_maker, seed_of
 from unipic_tui.cli.output import Output, plan_output
 from unipic_tui.cli.report import Reporter, reporting, say
-from unipic_tui.cli.running import exit_code, load, run_job
-from unipic_tui.events import Cancelled, Failed, Final, Picture
-from unipic_tui.jobs import KINDS, Defaults, DrawingJob, Job, job_to_dict
+from unipic_tui.errors import InputError
+from unipic_tui.events import Cancelled, Event, Failed, Final, Finished, Judged, Picture
+from unipic_tui.inference.ranking import check_choice
+from unipic_tui.jobs import KINDS, Defaults, DrawingJob, Job, job_to_dict, whole_job
 from unipic_tui.metadata import encode_picture
 from unipic_tui.pictures import join_grid
 
@@ -52,13 +53,6 @@ def _add_command(commands: Commands, kind: type[Job]) -> None:
         also(parser, ("--image", "--source"), "image")
     add_settings(parser, kind)
     if kind.draws and not kind.needs_source:
-        parser.add_argument_group("choosing").add_argument(
-            "--best-of",
-            type=int,
-            metavar="N",
-            help="draw N pictures and save the best --count of them; the model judges by "
-            "describing them and asking itself about what the prompt names",
-        )
         part = parser.add_argument_group("redrawing a region")
         part.add_argument("--source", metavar="IMAGE", help="keep this picture outside --region")
         part.add_argument(
@@ -68,18 +62,17 @@ def _add_command(commands: Commands, kind: type[Job]) -> None:
     if kind.draws:
         add_output(parser)
     else:
-        add_telling(parser.add_argument_group("output"))
+        add_shared(parser.add_argument_group("output"), "json", "quiet")
 
 
 def _run(kind: type[Job], args: argparse.Namespace, context: Context) -> int:
     make_job = job_maker(kind, args, context.settings)
     if not kind.draws:
         return _answer(args, context, make_job)
-    best_of = None
-    if getattr(args, "best_of", None) is not None:
-        best_of = checked_best_of(args, _drawing(make_job(Defaults(), _say_nothing)))
     grid = args.grid_size or 1
-    return draw(args, context, make_job, grid=grid, seed=args.seed, best_of=best_of).code
+    if grid > 1 and getattr(args, "best_of", None) is not None:
+        raise InputError("--best-of and --grid-size do not go together: leave out one.")
+    return draw(args, context, make_job, grid=grid, seed=args.seed).code
 
 
 def _answer(args: argparse.Namespace, context: Context, make_job: MakeJob) -> int:
@@ -123,7 +116,6 @@ def draw(
     *,
     grid: int = 1,
     seed: str | None = None,
-    best_of: int | None = None,
 ) -> Drawn:
     """Draw a job's pictures, and save and show each of them as soon as it is done.
 
@@ -133,35 +125,30 @@ def draw(
         make_job: makes the job; called with guessed defaults first, to find bad input early.
         grid: pictures along each side of a grid; 1 to save each on its own.
         seed: what was said of the seed; a new one is told.
-        best_of: draw so many pictures, and save only the best of them, as many as the job says.
 
     Raises:
         UnipicError: something in the input, the checkpoint or the disk stops it.
     """
     job = _drawing(make_job(Defaults(), _say_nothing))
+    check_choice(job)
     files = 1 if grid > 1 else job.count
     output = plan_output(args.output, files=files, force=args.force, json=args.json)
     options = context.options(args)
     embed = context.settings.metadata if args.metadata is None else bool(args.metadata)
-    images = getattr(args, "images", None) or context.settings.images
+    images = args.images or context.settings.images
     with reporting(args) as reporter:
         backend = context.backend_factory(options)
         try:
             load(backend, reporter, named=options.checkpoint is not None)
             job = _drawing(make_job(backend.info.defaults, reporter.notice))
-            wanted = job.count
-            job = dataclasses.replace(job, count=best_of or wanted)
             reporter.started(job, backend.info)
             _tell_choices(job, seed, reporter)
             show = images if not (args.json or output.to_stdout) else "none"
             gallery = _Gallery(job, output, reporter, grid=grid, embed=embed, images=show)
-            if best_of is None:
-                final = run_job(backend, job, reporter, gallery.keep)
-            else:
-                choice = Choice(backend, job.prompt, wanted, reporter, gallery.keep)
-                final = run_job(backend, job, reporter, choose=choice)
+            choice = _Choice(job.count, reporter)
+            final = run_job(backend, job, reporter, gallery.keep, choice)
             with reporter.pause():
-                _tell_end(final, job, chosen=best_of is not None)
+                _tell_end(final, job)
             return Drawn(exit_code(final), gallery.image, backend.info.model)
         finally:
             backend.close()
@@ -183,11 +170,11 @@ def _tell_choices(job: DrawingJob, seed: str | None, reporter: Reporter) -> None
         reporter.notice(f"The guidance steers away from {job.unconditional!r}.")
 
 
-def _tell_end(final: Final, job: DrawingJob, chosen: bool) -> None:
+def _tell_end(final: Final, job: DrawingJob) -> None:
     match final:
         case Failed():
             say(final.message)
-        case Cancelled() if chosen:
+        case Cancelled(pictures) if not pictures and getattr(job, "best_of", None) is not None:
             say("Stopped before the best picture was chosen: none was saved.")
         case Cancelled(pictures):
             kept = (
@@ -225,14 +212,19 @@ class _Gallery:
         self.image: Image.Image | None = None
 
     def keep(self, picture: Picture) -> None:
-        """Save a picture, or keep it until its grid is full; raises `StorageError`."""
+        """Save a picture, or keep it until its grid is full; raises `StorageError`.
+
+        Pictures that the model did not choose come after the job's count, and are left out.
+        """
+        if picture.index >= self._job.count:
+            return
         if self._grid == 1:
             self._save(picture.image, picture.job, picture)
             return
         self._waiting.append(picture)
         if len(self._waiting) == self._grid**2:
             # The grid's job draws all of its pictures, with the settings the checkpoint filled in.
-            whole = dataclasses.replace(picture.job, count=self._job.count, seed=self._job.seed)
+            whole = whole_job(picture.job, self._job)
             images = [waiting.image for waiting in self._waiting]
             self._save(join_grid(images, self._grid), whole, picture)
 
@@ -261,3 +253,41 @@ def _record(image: Image.Image, job: DrawingJob, picture: Picture, grid: int) ->
         "model": picture.model,
         "job": job_to_dict(job),
     }
+
+
+class _Choice:
+    """Tells what the model said of each picture, when all are judged.
+
+    Args:
+        count: how many pictures are saved.
+        reporter: is told what was chosen, and why.
+    """
+
+    def __init__(self, count: int, reporter: Reporter) -> None:
+        self._count = count
+        self._reporter = reporter
+        self._judged: list[Judged] = []
+
+    def __call__(self, event: Event) -> None:
+        """Keep a verdict; at the end tell the ranking, if there was a choice."""
+        if isinstance(event, Judged):
+            self._judged.append(event)
+        if isinstance(event, Finished) and self._judged:
+            self._tell(sorted(self._judged, key=lambda judged: -judged.mark))
+
+    def _tell(self, ranking: list[Judged]) -> None:
+        record = {
+            "event": "chosen",
+            "kept": self._count,
+            "ranking": [
+                {
+                    "seed": judged.seed,
+                    "worth": round(judged.mark, 4),
+                    "description": judged.description,
+                    "answers": dict(judged.answers),
+                }
+                for judged in ranking
+            ],
+        }
+        shown = ", ".join(f"seed {judged.seed} {judged.mark:.2f}" for judged in ranking)
+        self._reporter.remark(record, f"Saved the best {self._count} of these: {shown}.")

@@ -48,9 +48,10 @@ from unipic_tui.inference.plan import (
     start_drawing,
     take_up,
 )
+from unipic_tui.inference.ranking import choose_best
 from unipic_tui.inference.sampling import Step
 from unipic_tui.inference.state import SamplerState, recall
-from unipic_tui.jobs import DescribeJob, DrawingJob, Job
+from unipic_tui.jobs import DescribeJob, DrawingJob, GenerateJob, Job
 from unipic_tui.sizes import TOKEN_PIXELS
 
 _MASKED_GREY = (127, 127, 127)
@@ -131,7 +132,9 @@ class Pipeline:
         yield from self.load()
         device = self.engine.model.device
         try:
-            if isinstance(job, DrawingJob):
+            if isinstance(job, GenerateJob) and job.best_of is not None:
+                yield from choose_best(self, job, resume)
+            elif isinstance(job, DrawingJob):
                 yield from self._draw(job, resume)
             elif isinstance(job, DescribeJob):
                 yield from self._describe(job)

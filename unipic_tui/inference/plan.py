@@ -13,7 +13,12 @@ from torch import Tensor
 
 from unipic_tui.errors import InputError
 from unipic_tui.inference.engine import Engine
-from unipic_tui.inference.images import expand_to_square, fit_size, load_image
+from unipic_tui.inference.images import (
+    center_square,
+    expand_to_square,
+    fit_size,
+    load_image,
+)
 from unipic_tui.inference.orders import spread_order
 from unipic_tui.inference.prompts import Prompt, check_length
 from unipic_tui.inference.sampling import Step, filled, read_prefix, sample
@@ -75,7 +80,7 @@ def _plan_generate(engine: Engine, job: GenerateJob) -> Plan:
 
 
 def _drawing_prompts(engine: Engine, job: GenerateJob) -> list[Prompt]:
-    prompts = [engine.codec.draw(job.prompt)]
+    prompts = [engine.codec.draw(job.prompt, job.template)]
     if job.guidance != 1:
         prompts.append(engine.codec.draw_unconditional(job.unconditional))
     return prompts
@@ -83,6 +88,8 @@ def _drawing_prompts(engine: Engine, job: GenerateJob) -> list[Prompt]:
 
 def _plan_edit(engine: Engine, job: EditJob) -> Plan:
     source = load_image(job.source)
+    if job.fit == "square":
+        source = center_square(source)
     width, height = fit_size(*source.size, filled(job.size))
     encoded, grid = engine.see(resized(source, (width, height)))
     prompts = [engine.codec.about_image(job.prompt)]
@@ -92,7 +99,7 @@ def _plan_edit(engine: Engine, job: EditJob) -> Plan:
         job,
         grid,
         prompts,
-        source.size,
+        source.size if job.fit == "keep" else (width, height),
         seen=engine.model.look(encoded),
         canvas=engine.model.mar.canvas(encoded),
     )

@@ -13,9 +13,8 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from unipic_tui.errors import CheckpointError, InputError
-from unipic_tui.jobs import GenerateJob, Turn
+from unipic_tui.jobs import GenerateJob, Template, Turn, instruction
 
-DRAW = "Generate an image: {}"
 START, END = "<|im_start|>", "<|im_end|>"
 
 
@@ -82,9 +81,9 @@ class PromptCodec:
         text: str = self._tokenizer.decode(list(ids), skip_special_tokens=True)
         return text
 
-    def draw(self, prompt: str) -> Prompt:
+    def draw(self, prompt: str, template: Template = "plain") -> Prompt:
         """The prompt for drawing."""
-        return self._chat([DRAW.format(prompt)], image=False)
+        return self._chat([instruction(prompt, template)], image=False)
 
     def draw_unconditional(self, text: str | None = None) -> Prompt:
         """Its unconditional counterpart; ``text`` replaces the published one."""

@@ -9,15 +9,24 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image
 
-from unipic_tui.errors import UnipicError
-from unipic_tui.events import Backend, Failed, Finished
+from unipic_tui.errors import InputError, UnipicError
+from unipic_tui.events import (
+    Backend,
+    Event,
+    Failed,
+    Final,
+    Finished,
+    Judged,
+    Notice,
+    Picture,
+)
 from unipic_tui.inference.naming import (
     COLOURS,
     NUMBERS,
@@ -27,7 +36,7 @@ from unipic_tui.inference.naming import (
     plural,
     read_names,
 )
-from unipic_tui.jobs import DescribeJob
+from unipic_tui.jobs import DescribeJob, GenerateJob, Job
 
 _DESCRIPTION_TOKENS = 256
 _ANSWER_TOKENS = 16
@@ -166,3 +175,71 @@ def best_first(verdicts: Iterable[Verdict]) -> list[int]:
     """The indices of pictures, best first; of equal ones the earlier."""
     worths = [verdict.worth for verdict in verdicts]
     return sorted(range(len(worths)), key=lambda index: -worths[index])
+
+
+def check_choice(job: Job) -> None:
+    """Raise `InputError` for a job whose pictures the model could not judge."""
+    if isinstance(job, GenerateJob) and job.best_of is not None and not questions(job.prompt):
+        raise InputError(
+            "--best-of finds nothing in the prompt that it could look for: name things, as in "
+            '"a red circle", or leave it out.'
+        )
+
+
+def choose_best(
+    backend: Backend, job: GenerateJob, resume: bytes | None = None
+) -> Generator[Event, None, None]:
+    """Draw ``job.best_of`` pictures, have the model judge them, and yield all of them, best first.
+
+    The pictures come when all are judged, with their marks and their place as their index; the
+    first ``job.count`` are the chosen ones. A `Judged` comes after each verdict.
+
+    Args:
+        backend: runs the drawing and the questions; it is loaded.
+        job: with `best_of`.
+        resume: a kept state of one of the pictures; those before it are drawn again.
+    """
+    assert job.best_of is not None
+    try:
+        check_choice(job)
+    except InputError as error:
+        yield Failed(error.title, error.message)
+        return
+    every = replace(job, count=job.best_of, best_of=None)
+    final = yield from _drawn(backend, every, resume)
+    if not isinstance(final, Finished):
+        yield final
+        return
+    pictures, seconds = final.pictures, final.seconds
+    if pictures[0].index > 0:
+        first = yield from _drawn(backend, replace(every, count=pictures[0].index), None)
+        if not isinstance(first, Finished):
+            yield first
+            return
+        pictures, seconds = first.pictures + pictures, seconds + first.seconds
+    yield Notice(f"Judging {len(pictures)} pictures.")
+    verdicts: list[Verdict] = []
+    for picture in pictures:
+        verdict = judge(backend, picture.image, job.prompt)
+        verdicts.append(verdict)
+        answers = tuple((question.text, said) for question, said in verdict.answers)
+        yield Judged(picture.job.seed, verdict.worth, verdict.description, answers)
+    ranked = tuple(
+        replace(pictures[index], index=place, mark=verdicts[index].worth)
+        for place, index in enumerate(best_first(verdicts))
+    )
+    yield from ranked
+    yield Finished(ranked, seconds=seconds)
+
+
+def _drawn(
+    backend: Backend, job: GenerateJob, resume: bytes | None
+) -> Generator[Event, None, Final]:
+    """Run a job, its pictures held back; returns how it ended."""
+    with closing(backend.run(job, resume)) as events:
+        for event in events:
+            if isinstance(event, Final):
+                return event
+            if not isinstance(event, Picture):
+                yield event
+    raise RuntimeError("the job ended without a result")

@@ -131,17 +131,18 @@ class UniPicConfig:
             parts = dict(data)
             vae = dict(parts.pop("vae"))
             vae["multipliers"] = tuple(vae["multipliers"])
-            mar = dict(parts.pop("mar"))
+            mar, defaults = dict(parts.pop("mar")), dict(parts.pop("defaults"))
             if (preset := PRESETS.get(parts["name"])) is not None:
-                # Conversions of Harmon without the field must not fall back to UniPic's value.
+                # Converted before there were these fields.
                 mar.setdefault("max_beta", preset.mar.max_beta)
+                defaults.setdefault("batch_template", preset.defaults.batch_template)
             siglip = parts.pop("siglip")
             return cls(
                 vae=VaeConfig(**vae),
                 mar=MarConfig(**mar),
                 llm=LlmConfig(**parts.pop("llm")),
                 siglip=None if siglip is None else SiglipConfig(**siglip),
-                defaults=Defaults(**parts.pop("defaults")),
+                defaults=Defaults(**defaults),
                 **parts,
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -196,13 +197,19 @@ _BASE_MAR = MarConfig(
     grid=16,
     max_beta=HARMON_MAX_BETA,
 )
-_HARMON_DEFAULTS = Defaults(width=512, height=512, iterations=64)
+_UNIPIC_DEFAULTS = Defaults(batch_template="sentence")
+_HARMON_DEFAULTS = dataclasses.replace(_UNIPIC_DEFAULTS, width=512, height=512, iterations=64)
 
 PRESETS: dict[str, UniPicConfig] = {
     preset.name: preset
     for preset in (
         UniPicConfig(
-            "unipic-1.5b", VaeConfig(), _huge_mar(32, UNIPIC_MAX_BETA), _QWEN_1_5B, SiglipConfig()
+            "unipic-1.5b",
+            VaeConfig(),
+            _huge_mar(32, UNIPIC_MAX_BETA),
+            _QWEN_1_5B,
+            SiglipConfig(),
+            defaults=_UNIPIC_DEFAULTS,
         ),
         UniPicConfig(
             "harmon-1.5b",

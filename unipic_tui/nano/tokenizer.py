@@ -12,7 +12,8 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE
 from tokenizers.trainers import BpeTrainer
 
-from unipic_tui.inference.prompts import DRAW, END, START
+from unipic_tui.inference.prompts import END, START
+from unipic_tui.jobs import instruction
 from unipic_tui.nano.world.edits import edit_sample
 from unipic_tui.nano.world.phrases import VOCABULARY
 from unipic_tui.nano.world.questions import describe_sample, question_sample
@@ -20,7 +21,7 @@ from unipic_tui.nano.world.scene import generator
 from unipic_tui.nano.world.text_to_image import draw_sample
 
 CONTROL = ("<|endoftext|>", START, END, "<image>")
-TEMPLATE = ("user\n" + DRAW.format("").rstrip(), "user\n", "assistant\n")
+TEMPLATE = ("user\n" + instruction("", "plain").rstrip(), "user\n", "assistant\n")
 _WORDS = Regex(r"\s?\p{L}+|\s?\p{N}|\s?[^\s\p{L}\p{N}]|\s+")
 
 

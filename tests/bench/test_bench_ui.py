@@ -13,7 +13,7 @@ import dataclasses, json
 from tests.fakes import FakeBackend
 from unipic_tui.events import BackendOptions
 from unipic_tui.settings import Settings
-from unipic_tui.ui.bench import bench
+from unipic_tui.bench.ui import bench
 
 result = bench(
     lambda options: FakeBackend(options, delay=0.01),

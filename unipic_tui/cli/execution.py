@@ -11,7 +11,7 @@ from types import FrameType
 
 from unipic_tui.cli.report import Reporter
 from unipic_tui.errors import CheckpointError, InputError, StorageError
-from unipic_tui.events import Backend, Cancelled, Failed, Final, Finished, Picture
+from unipic_tui.events import Backend, Cancelled, Event, Failed, Final, Finished, Picture
 from unipic_tui.jobs import Job
 
 _BAD_INPUT = {kind.title for kind in (InputError, CheckpointError, StorageError)}
@@ -67,16 +67,12 @@ class Interrupt:
             signal.signal(signal.SIGINT, before)
 
 
-Choose = Callable[[tuple[Picture, ...]], Iterator[None]]
-"""Takes all pictures of a job; Ctrl+C is heeded wherever it yields."""
-
-
 def run_job(
     backend: Backend,
     job: Job,
     reporter: Reporter,
     keep: Callable[[Picture], None] | None = None,
-    choose: Choose | None = None,
+    watch: Callable[[Event], None] | None = None,
 ) -> Final:
     """Run a job to its end, or to the first iteration after Ctrl+C.
 
@@ -85,7 +81,7 @@ def run_job(
         job: what to do.
         reporter: is told every event.
         keep: takes each picture as soon as it is done; what it raises stops the job.
-        choose: takes all pictures when the last is done, before the end is told.
+        watch: is told every event, before the reporter is.
     """
     interrupt = Interrupt()
     pictures: list[Picture] = []
@@ -94,6 +90,8 @@ def run_job(
         events = backend.run(job)
         try:
             for event in events:
+                if watch is not None:
+                    watch(event)
                 if isinstance(event, Picture):
                     pictures.append(event)
                     if keep is not None:
@@ -106,11 +104,6 @@ def run_job(
                     break
         finally:
             events.close()
-        if choose is not None and isinstance(final, Finished):
-            for _ in choose(final.pictures):
-                if interrupt.requested:
-                    final = None
-                    break
     final = final or Cancelled(tuple(pictures))
     reporter.event(final)
     return final

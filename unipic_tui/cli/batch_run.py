@@ -1,0 +1,342 @@
+"""Running many jobs into one folder, alone or as one of several processes.
+
+A person reads a line a result, and one bar for all of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unipic_tui import paths
+from unipic_tui.batch.folder import ResultFolder
+from unipic_tui.batch.manifest import MANIFEST, finish
+from unipic_tui.batch.ranks import Others, Ranks
+from unipic_tui.batch.running import Done, Problem, Working, check_foreign, run_tasks
+from unipic_tui.batch.tasks import Plan, Task
+from unipic_tui.cli.context import Context
+from unipic_tui.cli.execution import Interrupt, load
+from unipic_tui.cli.report import (
+    HumanReporter,
+    Reporter,
+    duration,
+    make_bar,
+    reporting,
+    say,
+)
+from unipic_tui.errors import InputError
+from unipic_tui.events import Backend, BackendOptions, Event, Notice, Progress
+from unipic_tui.files import check_writable
+from unipic_tui.jobs import Defaults
+from unipic_tui.text import one_line, printable
+
+if TYPE_CHECKING:
+    from rich import progress as rich_progress
+
+INTERRUPTED = 130
+_EVERY = 30.0
+"""Seconds between two lines of progress where there is no terminal for a bar, as in a log."""
+_ANSWER_WIDTH = 2000
+
+
+def run_batch(
+    args: argparse.Namespace,
+    context: Context,
+    make: Callable[[Defaults], Plan],
+    notes: Path | None = None,
+) -> int:
+    """Do what of a plan is not done; returns the exit code, 1 where something could not be done.
+
+    Args:
+        args: with the arguments of `add_model` and `add_result_folder`.
+        context: settings and the way to a backend.
+        make: makes the plan for a checkpoint's defaults.
+        notes: folder of the records, the manifest and the sheet; by default that of the results.
+
+    Raises:
+        UnipicError: the input, the checkpoint or the disk stops all of it.
+    """
+    if args.batch_size is not None and args.batch_size < 1:
+        raise InputError(f"The batch size {args.batch_size} is not positive: leave it out.")
+    early = make(Defaults())
+    if not early.tasks:
+        index, message = next(iter(early.problems.items()))
+        raise InputError(f"Nothing in it can be used. Item {index}: {message}")
+    root = paths.absolute(args.output)
+    check_writable(next(place for place in (root, *root.parents) if os.path.lexists(place)))
+    ranks = Ranks.from_environment()
+    options = context.options(args)
+    options = dataclasses.replace(options, device=ranks.device(options.device))
+    with reporting(args) as reporter:
+        backend = context.backend_factory(options)
+        try:
+            return _run(args, context, make, notes, ranks, backend, options, reporter)
+        finally:
+            backend.close()
+
+
+def _run(
+    args: argparse.Namespace,
+    context: Context,
+    make: Callable[[Defaults], Plan],
+    notes: Path | None,
+    ranks: Ranks,
+    backend: Backend,
+    options: BackendOptions,
+    reporter: Reporter,
+) -> int:
+    if ranks.leads:
+        load(backend, reporter, named=options.checkpoint is not None)
+    else:
+        for _ in backend.load():
+            pass
+    plan = make(backend.info.defaults)
+    embed = context.settings.metadata if args.metadata is None else bool(args.metadata)
+    info = backend.info
+    root = paths.absolute(args.output)
+    folder = ResultFolder(root, info.model, info.weights, embed=embed, notes=notes)
+    own = [folder.with_seed(task) for task in plan.tasks if ranks.owns(task.index)]
+    if not args.force:
+        check_foreign(folder, own)
+    theirs = (task.record for task in plan.tasks if not ranks.owns(task.index))
+    others = Others(folder.notes, theirs if ranks.leads else (), redo=args.force)
+    pace = Pace(len(plan.tasks) if ranks.leads else len(own), others.done)
+    report = BatchReport(reporter, folder.root, pace, quiet=args.quiet or not ranks.leads)
+    if ranks.leads and (args.batch_size or 1) > 1:
+        reporter.notice("Pictures are drawn one at a time, whatever the batch size.")
+    problems = {index: why for index, why in plan.problems.items() if ranks.owns(index)}
+    for index, why in problems.items():
+        report.problem(index, why)
+    if not _work(backend, own, folder, report, problems):
+        report.close()
+        report.stopped()
+        return INTERRUPTED
+    together: dict[int, str] = {}
+    for each in ranks.gather(problems, report.waiting):
+        together |= each
+    report.close()
+    if not ranks.leads:
+        return 0  # the leader's exit code speaks for all
+    failed = finish(folder, plan.tasks, together, sheet=args.sheet)
+    for index in sorted(failed.keys() - together.keys()):
+        report.problem(index, failed[index])
+    report.finished(len(plan.tasks) + len(plan.problems), len(failed), folder.notes / MANIFEST)
+    return 1 if failed else 0
+
+
+def _work(
+    backend: Backend,
+    tasks: list[Task],
+    folder: ResultFolder,
+    report: BatchReport,
+    problems: dict[int, str],
+) -> bool:
+    """Run the tasks; whether that came to its end."""
+    interrupt = Interrupt()
+    steps = run_tasks(backend, tasks, folder)
+    with interrupt.watching():
+        try:
+            for step in steps:
+                match step:
+                    case Working(_, event):
+                        report.working(event)
+                    case Done(task, fresh):
+                        report.done(task, folder.answer(task), fresh)
+                    case Problem(task, message):
+                        problems[task.index] = message
+                        report.problem(task.index, message, tried=True)
+                if interrupt.requested:
+                    return False
+        finally:
+            steps.close()
+    return True
+
+
+class Pace:
+    """Counts results and says how fast they come.
+
+    Args:
+        total: how many there will be.
+        others: counts those of other processes.
+        clock: seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        total: int,
+        others: Callable[[], int] = lambda: 0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.total = total
+        self._others = others
+        self._before = others()
+        self._own = 0
+        self._fresh = 0
+        self._part = 0.0
+        self._clock = clock
+        self._began = clock()
+
+    @property
+    def settled(self) -> int:
+        """How many are done, by all processes."""
+        return self._own + self._others()
+
+    def settle(self, fresh: bool) -> None:
+        """One is done; ``fresh`` where it took its time."""
+        self._own += 1
+        self._fresh += fresh
+        self._part = 0.0
+        if not self._fresh:
+            # What was there already says nothing of the pace.
+            self._began, self._before = self._clock(), self._others()
+
+    def within(self, part: float) -> None:
+        """Of the current one, this part (0 to 1) is done."""
+        self._part = part
+
+    @property
+    def fraction(self) -> float:
+        """How much of all is done."""
+        return min(1.0, (self.settled + self._part) / max(1, self.total))
+
+    def __str__(self) -> str:
+        settled = self.settled
+        made = self._fresh + self._part + self._others() - self._before
+        spent = self._clock() - self._began
+        if made <= 0 or spent <= 0:
+            return f"{settled} of {self.total}"
+        rate = made / spent
+        left = duration((self.total - settled - self._part) / rate)
+        shown = f"{rate:.1f}/s" if rate >= 1 else f"{60 * rate:.1f}/min"
+        return f"{settled} of {self.total}, {shown}, {left}"
+
+
+class BatchReport:
+    """Tells of many jobs.
+
+    Args:
+        reporter: where results go, for a person or as JSON.
+        root: the folder of the results.
+        pace: counts the results.
+        quiet: no bar and no remarks.
+    """
+
+    def __init__(self, reporter: Reporter, root: Path, pace: Pace, *, quiet: bool) -> None:
+        self._reporter = reporter
+        self._root = root
+        self._quiet = quiet
+        self._pace = pace
+        self._there = 0
+        self._bar: rich_progress.Progress | None = None
+        self._task: rich_progress.TaskID | None = None
+        self._said = time.monotonic()
+
+    def working(self, event: Event) -> None:
+        """Something happened within a job."""
+        match event:
+            case Progress():
+                done = event.picture + event.iteration / event.iterations
+                self._pace.within(done / event.pictures)
+                self._show()
+            case Notice(message) if not self._quiet:
+                self._pause()
+                self._reporter.notice(message)
+            case _:
+                pass
+
+    def waiting(self) -> None:
+        """All of this process is done; others are not."""
+        self._show()
+
+    def done(self, task: Task, answer: str | None, fresh: bool) -> None:
+        """A result is there."""
+        self._pace.settle(fresh)
+        self._there += not fresh
+        if fresh:
+            self._tell_there()
+            files = [str(self._root / file.path) for file in task.files]
+            record: dict[str, object] = {
+                "event": "item",
+                "index": task.index,
+                "done": self._pace.settled,
+                "of": self._pace.total,
+                "files": files,
+            }
+            if answer is not None:
+                record["answer"] = answer
+            line = files[-1] if files else f"{task.index}: {one_line(answer or '', _ANSWER_WIDTH)}"
+            self._pause()
+            self._reporter.result(record, line)
+        self._show()
+
+    def problem(self, index: int, message: str, tried: bool = False) -> None:
+        """A result there will not be; ``tried`` where it was among those counted."""
+        if tried:
+            self._pace.settle(fresh=True)
+        self._pause()
+        say(f"item {index}: {message}")
+        if not self._human:
+            self._reporter.result({"event": "item", "index": index, "error": message}, "")
+
+    def stopped(self) -> None:
+        """It was interrupted."""
+        say(f"Stopped after {self._pace.settled} of {self._pace.total}: the same command goes on.")
+
+    def finished(self, total: int, failed: int, manifest: Path) -> None:
+        """All is settled."""
+        self._tell_there()
+        if not self._human:
+            self._reporter.result(
+                {
+                    "event": "finished",
+                    "done": total - failed,
+                    "failed": failed,
+                    "manifest": str(manifest),
+                },
+                "",
+            )
+        elif failed:
+            say(f"{failed} of {total} could not be done; {printable(str(manifest))} says why.")
+        elif not self._quiet:
+            say(f"{total} of {total} are done; see {printable(str(manifest))}.")
+
+    def close(self) -> None:
+        """Take down the bar for good."""
+        self._pause()
+        self._bar = None
+
+    @property
+    def _human(self) -> bool:
+        return isinstance(self._reporter, HumanReporter)
+
+    def _tell_there(self) -> None:
+        if self._there and not self._quiet:
+            self._pause()
+            self._reporter.notice(f"{self._there} of {self._pace.total} were done already.")
+        self._there = 0
+
+    def _pause(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def _show(self) -> None:
+        if self._quiet or not self._human:
+            return
+        if not sys.stderr.isatty():
+            if time.monotonic() - self._said >= _EVERY:
+                self._said = time.monotonic()
+                say(f"{self._pace}.")
+            return
+        if self._bar is None:
+            self._bar, self._task = make_bar()
+        assert self._task is not None
+        self._bar.update(
+            self._task, description="Items", completed=self._pace.fraction, detail=str(self._pace)
+        )
+        self._bar.start()
