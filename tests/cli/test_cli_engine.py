@@ -158,7 +158,7 @@ def test_converting_is_stopped(
         path.write_bytes(b"half of it")
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("unipic_tui.model.checkpoint.save_file", interrupt)
+    monkeypatch.setattr("unipic_tui.model.native.save_file", interrupt)
     assert real("convert", str(checkpoint), "out").code == 130
     assert list(Path("out").iterdir()) == []
 

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from unipic_tui import paths
-from unipic_tui.cli.arguments import Commands, add_command
+from unipic_tui.cli.arguments import Commands, add_command, add_shared
 from unipic_tui.cli.context import Context
 from unipic_tui.cli.report import say, write_json
 from unipic_tui.errors import UnipicError
@@ -23,7 +23,7 @@ def add_arguments(commands: Commands) -> None:
         commands, "inspect", "say how pictures were made, as far as their files tell", inspect
     )
     parser.add_argument("words", nargs="+", metavar="FILE", help="pictures, of any tool")
-    parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+    add_shared(parser, "json", help="print one JSON object a line")
 
 
 def inspect(args: argparse.Namespace, _: Context) -> int:
