@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeAlias
 
 from unipic_tui.cli.context import Context
@@ -38,6 +38,14 @@ class Parser(argparse.ArgumentParser):
         sentence = one_line(message, 300).rstrip(".")
         sys.stderr.write(f"unipic-tui: {sentence}; see {self.prog} --help.\n")
         raise SystemExit(2)
+
+    def refuse(self, words: Sequence[str]) -> NoReturn:
+        """Leave for words that this command does not understand, naming what is close to them."""
+        flag = words[0].split("=")[0]
+        known = [name for name in self._option_string_actions if name.startswith("--")]
+        close = difflib.get_close_matches(flag, known, 1)
+        remedy = f": did you mean {close[0]}" if flag.startswith("-") and close else ""
+        self.error(f"unrecognized arguments: {' '.join(words)}{remedy}")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Say which command was meant where argparse would list all of them."""
