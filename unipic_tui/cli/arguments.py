@@ -25,7 +25,13 @@ The flags of the published scripts are understood as well: --prompt, --image,
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that says what is wrong in one sentence."""
+    """An argument parser that says what is wrong in one sentence.
+
+    Attributes:
+        hidden: a name of the command that is not listed.
+    """
+
+    hidden = ""
 
     def __init__(self, **options: Any) -> None:
         options.setdefault("allow_abbrev", False)
@@ -149,12 +155,28 @@ def add_commands(parser: Parser, title: str, metavar: str, **options: Any) -> Co
 
 
 def add_command(
-    commands: Commands, name: str, summary: str, run: Command, *, aliases: tuple[str, ...] = ()
+    commands: Commands,
+    name: str,
+    summary: str,
+    run: Command,
+    *,
+    aliases: tuple[str, ...] = (),
+    published: str = "",
 ) -> Parser:
-    """Add a command; its description is the summary as a sentence."""
+    """Add a command; its description is the summary as a sentence.
+
+    Args:
+        commands: of the parser that it belongs to.
+        name, summary, run: its name, what it does in a phrase, and the work.
+        aliases: further names.
+        published: the script that does the same, whose name is understood and not listed.
+    """
     parser = commands.add_parser(
         name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", aliases=aliases
     )
+    if published:
+        commands.choices[published] = parser
+        parser.hidden = published
     parser.set_defaults(run=run, parser=parser, prompt=None, image=None)
     return parser
 

@@ -47,6 +47,7 @@ def _mark_paths(parser: argparse.ArgumentParser) -> None:
         if isinstance(action, argparse._SubParsersAction):
             for child in set(action.choices.values()):
                 assert isinstance(child, Parser)
+                action.choices.pop(child.hidden, None)
                 _mark_paths(child)
         elif _FOLDERS & set(words):
             action.complete = shtab.DIRECTORY  # type: ignore[attr-defined]
