@@ -220,7 +220,7 @@ def test_the_benchmark_prints_times(
 
 def test_finding_nothing_is_said(filled: Command, folder: Path) -> None:
     assert filled("search", "nothing") == (0, "", "unipic-tui: Nothing matches.\n")
-    code, out, err = filled("search", "foo:fox", "seed:42", "-bar:x")
+    code, out, err = filled("search", "foo:fox seed:42 -bar:x")
     assert (code, out) == (0, "")
     assert err.count("\n") == 3
     assert "There is no filter foo: (it was searched for as a word); the filters are mode:" in err
