@@ -10,6 +10,7 @@ from unipic_tui.cli import (
     app,
     batch,
     bench,
+    completion,
     convert,
     doctor,
     evaluate,
@@ -32,6 +33,7 @@ _COMMANDS = (
     doctor,
     settings,
     bench,
+    completion,
 )
 """In the order in which the help lists them."""
 _EPILOG = """\
@@ -57,7 +59,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     settle(args)
     unknown = [word for word in rest if word.startswith("-") and word != "-"]
     if unknown or (rest and not hasattr(args, "words")):
-        args.parser.error(f"unrecognized arguments: {' '.join(unknown or rest)}")
+        args.parser.refuse(unknown or rest)
     if rest:
         args.words = [*args.words, *rest]
     return args
@@ -79,17 +81,6 @@ def build_parser() -> Parser:
     )
     app.add_arguments(parser)
     commands = add_commands(parser, "commands", "COMMAND", prog="unipic-tui")
-    for module in (
-        run,
-        replay,
-        inspect,
-        batch,
-        evaluate,
-        convert,
-        doctor,
-        settings,
-        library,
-        bench,
-    ):
+    for module in _COMMANDS:
         module.add_arguments(commands)
     return parser
