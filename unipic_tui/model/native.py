@@ -12,17 +12,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
+from unipic_tui.checkpoint_folder import CONFIG_FILE, WEIGHTS_FILE
 from unipic_tui.errors import CheckpointError
 from unipic_tui.events import Loading
 from unipic_tui.files import check_writable, shown_path, storage_error, write_atomic
-from unipic_tui.model.checkpoint import (
-    CONFIG_FILE,
-    TIED,
-    TOKENIZER_FILE,
-    WEIGHTS_FILE,
-    load_model,
-    open_checkpoint,
-)
+from unipic_tui.model.checkpoint import TIED, TOKENIZER_FILE, load_model, open_checkpoint
 from unipic_tui.model.config import PRESETS, UniPicConfig
 from unipic_tui.model.generation import GENERATION_FILE, GenerationConfig
 from unipic_tui.model.unipic import UniPic
