@@ -16,7 +16,13 @@ from unipic_tui.nano import score as scoring
 GENEVAL: list[dict[str, Any]] = [
     {"tag": "single_object", "include": [{"class": "ring", "count": 1}], "prompt": "a ring"},
     # What would be settings in a batch are none here.
-    {"tag": "two_object", "prompt": "a ring and a star", "size": 0, "mode": "nonsense"},
+    {
+        "tag": "two_object",
+        "include": [{"class": "ring", "count": 1}, {"class": "star", "count": 1}],
+        "prompt": "a ring and a star",
+        "size": 0,
+        "mode": "nonsense",
+    },
 ]
 
 

@@ -40,6 +40,7 @@ class Pictures:
             model=clean(picture.model),
             seconds=picture.seconds,
             hash=content_hash(picture.image),
+            note="" if picture.mark is None else f"Mark {picture.mark:.2f}",
         )
         file = encode_png(picture.image, job, picture.model, embed=self._storage.metadata)
         with self._database.write() as transaction:

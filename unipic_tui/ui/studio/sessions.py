@@ -197,6 +197,7 @@ def session_name(prompt: str) -> str:
 
 def remaining(job: Job, drawn: int) -> Job:
     """What is left of a job after ``drawn`` of its pictures; picture k has the k-th seed."""
-    if not isinstance(job, DrawingJob) or not 0 < drawn < job.count:
+    chosen = getattr(job, "best_of", None) is not None  # their pictures come all at once
+    if not isinstance(job, DrawingJob) or chosen or not 0 < drawn < job.count:
         return job
     return dataclasses.replace(job, count=job.count - drawn, seed=job.seed + drawn)
