@@ -47,6 +47,8 @@ class Pictures:
             number = self.insert(
                 transaction, entry, data, file, picture.image.size, (job.prompt, job.seed)
             )
+            if data.note:
+                index_entry(transaction, entry)
             row = transaction.execute(SELECT_PICTURES + "WHERE p.id = ?", (number,)).fetchone()
             # The entry may be in the trash by now; then its picture is, too.
             return picture_of(row, self._storage.folder)

@@ -83,9 +83,7 @@ class Work(Sessions):
         if not isinstance(job, DrawingJob):
             raise InputError("Only a drawing can be branched off.")
         if getattr(job, "best_of", None) is not None:
-            raise InputError(
-                "One of several pictures to choose from cannot be branched off: leave Best of empty."
-            )
+            raise InputError("A drawing with a choice cannot be branched off: leave Best of empty.")
         state, drawn = await self.store.write(
             lambda library: (
                 library.snapshots.load(entry.id),
