@@ -104,6 +104,13 @@ def photo(cli: Cli) -> Path:
     return path
 
 
+def weights(folder: str | Path, name: str = "model.safetensors") -> Path:
+    """A folder that looks like a checkpoint to whoever reads names alone."""
+    Path(folder).mkdir(parents=True)
+    (Path(folder) / name).write_bytes(b"")
+    return Path(folder).absolute()
+
+
 def files() -> list[str]:
     """What lies in the current folder."""
     return sorted(str(path) for path in Path().iterdir())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import types
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,16 @@ from tests.cli.conftest import Cli
 from unipic_tui import paths
 from unipic_tui.cli import doctor as checks
 from unipic_tui.errors import CheckpointError
+from unipic_tui.jobs import Defaults
 
 GB = 10**9
+
+
+@dataclass(frozen=True)
+class Config:
+    """Stands for the sizes of its model."""
+
+    defaults: Defaults = field(default_factory=Defaults)
 
 
 @dataclass(frozen=True)
@@ -34,6 +42,7 @@ class Report:
     bytes: int = 11_000_000
     has_siglip2: bool = True
     peak: int = GB
+    config: Config = field(default_factory=Config)
 
     def peak_memory(self, width: int, height: int, value_bytes: int = 2) -> int:
         return self.peak * width // 512 * value_bytes // 2
@@ -164,6 +173,14 @@ def test_too_little_memory(cli: Cli, machine: Machine) -> None:
     assert re.search(r"^note +Memory", result.out, re.MULTILINE)
     assert "→ Draw at less than 1024 pixels." in result.out
     assert cli("doctor", "--dtype", "float32").code == 1
+
+
+def test_only_sizes_that_the_checkpoint_draws(cli: Cli, machine: Machine) -> None:
+    small = Config(Defaults(width=64, height=64))
+    machine.report = Report(config=small, peak=10 * GB)
+    assert re.search(r"Memory +Drawing takes about 1\.2 GB at 64×64\.", cli("doctor").out)
+    machine.report = Report(config=small, peak=200 * GB)
+    assert re.search(r"^fails +Memory", cli("doctor").out, re.MULTILINE)
 
 
 def test_no_siglip2(cli: Cli, machine: Machine) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.cli.conftest import Cli, pixels
+from tests.cli.conftest import Cli, pixels, weights
 from tests.fakes import gradient
 from unipic_tui.jobs import EditJob, GenerateJob
 from unipic_tui.nano import score as scoring
@@ -208,15 +208,16 @@ def test_shapes_prints_the_columns(
     def score(checkpoint: Path | None, seed: int, count: int, **rest: Any) -> scoring.Score:
         asked.update(checkpoint=checkpoint, seed=seed, count=count, **rest)
         rest["progress"]("Single")
-        rates: dict[str, scoring.Rate] = {
-            kind: scoring.Rate(right, 5) for right, kind in enumerate(scoring.COLUMNS)
-        }
+        columns: tuple[str, ...] = scoring.COLUMNS
+        rates = {kind: scoring.Rate(right, 5) for right, kind in enumerate(columns)}
         return scoring.Score(draw=rates)
 
     monkeypatch.setattr(scoring, "score_checkpoint", score)
     options = ["--json"] if json_wanted else []
     options += ["--best-of", "4"]
-    result = cli("eval", "shapes", "--seed", "3", "-n", "12", "--checkpoint", "ck", *options)
+    result = cli(
+        "eval", "shapes", "--seed", "3", "-n", "12", "--checkpoint", str(weights("ck")), *options
+    )
     assert result.code == 0
     assert asked["best_of"] == 4
     assert (asked["checkpoint"], asked["seed"], asked["count"]) == (Path("ck").absolute(), 3, 12)

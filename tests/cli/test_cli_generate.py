@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.cli.conftest import Cli, files, pixels
+from tests.cli.conftest import Cli, files, pixels, weights
 from tests.fakes import FakeBackend, gradient
 from unipic_tui.events import Backend
 from unipic_tui.jobs import GenerateJob, Region
@@ -73,7 +73,7 @@ def test_the_published_flags(cli: Cli) -> None:
     result = cli(
         "g", "--prompt", "x", "--cfg", "2", "--cfg_prompt", "nothing", "--cfg_schedule", "linear",
         "--num_iter", "4", "--grid_size", "2", "--image_size", "32", "--temperature", "0.9",
-        "--checkpoint", "model", "--output", "out.jpg",
+        "--checkpoint", str(weights("model")), "--output", "out.jpg",
     )  # fmt: skip
     job = cli.job
     assert (job.guidance, job.schedule, job.iterations) == (2, "linear", 4)
@@ -325,19 +325,20 @@ def test_which_checkpoint(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: P
     """The flag goes before the environment, and that before the settings."""
     (tmp_path / "config" / "unipic-tui").mkdir(parents=True)
     settings = tmp_path / "config" / "unipic-tui" / "settings.toml"
-    settings.write_text('checkpoint = "/settings"\ndevice = "cuda:1"\ndtype = "float16"')
+    folders = [weights(tmp_path / str(number)) for number in range(4)]
+    settings.write_text(f'checkpoint = "{folders[0]}"\ndevice = "cuda:1"\ndtype = "float16"')
     assert "embedded" not in cli("g", "x").err
-    assert cli.backend.options.checkpoint == Path("/settings")
+    assert cli.backend.options.checkpoint == folders[0]
     assert cli.backend.options.device == "cuda:1"
     assert cli.backend.options.dtype == "float16"
-    monkeypatch.setenv("UNIPIC_CHECKPOINT", "/environment")
+    monkeypatch.setenv("UNIPIC_CHECKPOINT", str(folders[1]))
     cli("g", "x", "--device", "cpu")
-    assert cli.backend.options.checkpoint == Path("/environment")
+    assert cli.backend.options.checkpoint == folders[1]
     assert cli.backend.options.device == "cpu"
-    cli("g", "x", "--checkpoint", "/flag")
-    assert cli.backend.options.checkpoint == Path("/flag")
-    cli("--checkpoint", "/before", "--dtype", "bfloat16", "g", "x")
-    assert cli.backend.options.checkpoint == Path("/before")
+    cli("g", "x", "--checkpoint", str(folders[2]))
+    assert cli.backend.options.checkpoint == folders[2]
+    cli("--checkpoint", str(folders[3]), "--dtype", "bfloat16", "g", "x")
+    assert cli.backend.options.checkpoint == folders[3]
     assert cli.backend.options.dtype == "bfloat16"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Cli
+from tests.cli.conftest import Cli, weights
 from unipic_tui.errors import CheckpointError
 from unipic_tui.events import Loading
 
@@ -29,7 +29,9 @@ def test_help(cli: Cli, argv: list[str]) -> None:
     assert max(map(len, result.lines)) <= 80
 
 
-def test_help_and_bad_input_load_nothing_heavy() -> None:
+def test_help_and_bad_input_load_nothing_heavy(tmp_path: Path) -> None:
+    prompts = tmp_path / "prompts.txt"
+    prompts.write_text("a cat")
     code = (
         "import sys\n"
         "from unipic_tui.cli import main\n"
@@ -37,10 +39,16 @@ def test_help_and_bad_input_load_nothing_heavy() -> None:
         "assert main(['generate', '--help']) == 0\n"
         "assert main(['generate', '']) == 2\n"
         "assert main(['replay', 'missing']) == 2\n"
+        "assert main(['generate', 'x', '--checkpoint', 'missing']) == 2\n"
+        "assert main(['batch', sys.argv[1], '-o', 'out', '--checkpoint', 'missing']) == 2\n"
+        "assert main(['convert', 'missing', 'out']) == 2\n"
+        "assert main(['eval', 'shapes', '--checkpoint', 'missing']) == 2\n"
         "heavy = {'torch', 'textual', 'transformers', 'numpy', 'rich', 'textual_image'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(prompts)], capture_output=True, text=True, check=True
+    )
     # A sentence may need the width of text, which is rich's to know.
     assert done.stderr.splitlines()[-1] in {"[]", "['rich']"}
 
@@ -141,6 +149,7 @@ def test_convert(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
         yield Loading("weights", 1.0)
 
     fake_checkpoint(monkeypatch, convert=convert)
+    weights("in")
     result = cli("convert", "in", "out")
     assert result.code == 0
     assert seen == [(Path("in").absolute(), Path("out").absolute())]
@@ -155,6 +164,7 @@ def test_convert_of_what_is_no_checkpoint(cli: Cli, monkeypatch: pytest.MonkeyPa
         raise CheckpointError(f"{source} holds no checkpoint: name another folder.")
 
     fake_checkpoint(monkeypatch, convert=convert)
+    weights("in")
     assert "holds no checkpoint" in cli.refuses("convert", "in", "out")
 
 
@@ -196,12 +206,12 @@ def test_flags_go_before_settings(cli: Cli, opened: list[dict[str, Any]], tmp_pa
     assert not opened[0]["settings"].text_first
     cli(
         "--theme", "mine", "--images", "blocks", "--library", "there", "--text-first",
-        "--checkpoint", "/model", "--device", "CPU",
+        "--checkpoint", str(weights("model")), "--device", "CPU",
     )  # fmt: skip
     settings, options = opened[1]["settings"], opened[1]["options"]
     assert (settings.theme, settings.images, settings.text_first) == ("mine", "blocks", True)
     assert opened[1]["library"] == Path("there").absolute()
-    assert (options.checkpoint, options.device) == (Path("/model"), "cpu")
+    assert (options.checkpoint, options.device) == (Path("model").absolute(), "cpu")
 
 
 def test_the_app_needs_a_terminal(cli: Cli) -> None:

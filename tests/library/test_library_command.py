@@ -216,3 +216,15 @@ def test_the_benchmark_prints_times(
     library.close()
     assert main(["bench", "library", "--folder", str(place)]) == 2
     assert main(["bench", "library", "--pictures", "0"]) == 2
+
+
+def test_finding_nothing_is_said(filled: Command, folder: Path) -> None:
+    assert filled("search", "nothing") == (0, "", "unipic-tui: Nothing matches.\n")
+    code, out, err = filled("search", "foo:fox seed:42 -bar:x")
+    assert (code, out) == (0, "")
+    assert err.count("\n") == 3
+    assert "There is no filter foo: (it was searched for as a word); the filters are mode:" in err
+    assert "There is no filter bar:" in err
+    assert filled("search", "http")[2].count("filter") == 0
+    assert filled("trash") == (0, "", "unipic-tui: The trash is empty.\n")
+    assert filled.records("trash") == []

@@ -11,13 +11,14 @@ from unipic_tui.jobs import GenerateJob
 async def test_the_best_is_chosen_and_the_others_are_kept(tmp_path: Path) -> None:
     async with running_app(tmp_path) as driver:
         await driver.write("a red ring")
-        driver.screen.bar.set_field("best_of", "3")
+        driver.screen.composer.settings.put({"best_of": "3"})
         await driver.press("ctrl+r")
         await driver.settle()
         studio = driver.studio
-        pictures = studio.desk.pictures_of(studio.entry_id)
+        assert studio.entry is not None and isinstance(studio.entry.job, GenerateJob)
+        assert studio.entry.job.best_of == 3
+        pictures = studio.desk.pictures_of(studio.entry.id)
         assert len(pictures) == 3
         assert studio.picture_id == pictures[0].id
         assert all(picture.note.startswith("Mark 0.") for picture in pictures)
-        assert studio.entry is not None and isinstance(studio.entry.job, GenerateJob)
-        assert studio.entry.job.best_of == 3
+        assert "Mark 0." in driver.details()

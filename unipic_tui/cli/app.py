@@ -33,7 +33,9 @@ def open_app(args: argparse.Namespace, context: Context) -> int:
     settings = dataclasses.replace(
         context.settings, **{name: value for name, value in changes.items() if value is not None}
     )
-    options = context.options(args, preview_seconds=settings.preview_seconds)
+    # The app opens without the checkpoint that the settings name: there is a library to look at.
+    named = args.checkpoint is not None
+    options = context.options(args, preview_seconds=settings.preview_seconds, check=named)
     library = paths.absolute(args.library) if args.library else settings.library
     if not _has_terminal():
         raise InputError(

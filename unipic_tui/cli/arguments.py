@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeAlias
 
 from unipic_tui.cli.context import Context
@@ -25,7 +25,13 @@ The flags of the published scripts are understood as well: --prompt, --image,
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that says what is wrong in one sentence."""
+    """An argument parser that says what is wrong in one sentence.
+
+    Attributes:
+        hidden: a name of the command that is not listed.
+    """
+
+    hidden = ""
 
     def __init__(self, **options: Any) -> None:
         options.setdefault("allow_abbrev", False)
@@ -38,6 +44,14 @@ class Parser(argparse.ArgumentParser):
         sentence = one_line(message, 300).rstrip(".")
         sys.stderr.write(f"unipic-tui: {sentence}; see {self.prog} --help.\n")
         raise SystemExit(2)
+
+    def refuse(self, words: Sequence[str]) -> NoReturn:
+        """Leave for words that this command does not understand, naming what is close to them."""
+        flag = words[0].split("=")[0]
+        known = [name for name in self._option_string_actions if name.startswith("--")]
+        close = difflib.get_close_matches(flag, known, 1)
+        remedy = f": did you mean {close[0]}" if flag.startswith("-") and close else ""
+        self.error(f"unrecognized arguments: {' '.join(words)}{remedy}")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Say which command was meant where argparse would list all of them."""
@@ -141,12 +155,28 @@ def add_commands(parser: Parser, title: str, metavar: str, **options: Any) -> Co
 
 
 def add_command(
-    commands: Commands, name: str, summary: str, run: Command, *, aliases: tuple[str, ...] = ()
+    commands: Commands,
+    name: str,
+    summary: str,
+    run: Command,
+    *,
+    aliases: tuple[str, ...] = (),
+    published: str = "",
 ) -> Parser:
-    """Add a command; its description is the summary as a sentence."""
+    """Add a command; its description is the summary as a sentence.
+
+    Args:
+        commands: of the parser that it belongs to.
+        name, summary, run: its name, what it does in a phrase, and the work.
+        aliases: further names.
+        published: the script that does the same, whose name is understood and not listed.
+    """
     parser = commands.add_parser(
         name, help=summary, description=f"{summary[0].upper()}{summary[1:]}.", aliases=aliases
     )
+    if published:
+        commands.choices[published] = parser
+        parser.hidden = published
     parser.set_defaults(run=run, parser=parser, prompt=None, image=None)
     return parser
 

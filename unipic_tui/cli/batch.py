@@ -12,9 +12,11 @@ from unipic_tui.cli.arguments import (
     add_model,
     add_result_folder,
     add_settings,
+    also,
 )
 from unipic_tui.cli.context import Context
-from unipic_tui.cli.inputs import given_settings
+from unipic_tui.cli.inputs import given_settings, ignore_config, is_config
+from unipic_tui.errors import InputError
 from unipic_tui.job_settings import settings_of
 from unipic_tui.jobs import KINDS
 
@@ -35,8 +37,18 @@ same command goes on after a crash. On several GPUs or machines start it with to
 
 def add_arguments(commands: Commands) -> None:
     """Add ``batch``."""
-    parser = add_command(commands, "batch", "run a file of prompts", _run, aliases=("b",))
-    parser.add_argument("prompts", metavar="PROMPTS", help="a .json, .jsonl or text file")
+    parser = add_command(
+        commands,
+        "batch",
+        "run a file of prompts",
+        _run,
+        aliases=("b",),
+        published="batch_text2image",
+    )
+    parser.add_argument(
+        "prompts", nargs="?", metavar="PROMPTS", help="a .json, .jsonl or text file"
+    )
+    also(parser, ("--data",), "data")
     add_settings(parser, *KINDS.values(), many=True)
     parser.epilog = _epilog() + "\n" + (parser.epilog or "")
     group = parser.add_argument_group("items")
@@ -60,14 +72,28 @@ def _epilog() -> str:
     return _EPILOG.format(modes=", ".join(KINDS), settings=listed)
 
 
+def _prompts(args: argparse.Namespace) -> str:
+    """The file of prompts, by its place or as the published script has it, after ``--data``."""
+    place: str | None = args.prompts
+    data: str | None = getattr(args, "data", None)
+    if place is not None and data is not None:
+        if not is_config(place):
+            raise InputError("The file of prompts is named twice: leave out --data.")
+        ignore_config(place, args)
+        place = None
+    named = data if place is None else place
+    if named is None:
+        raise InputError("No file of prompts is named: use batch PROMPTS --output DIR.")
+    return named
+
+
 def _run(args: argparse.Namespace, context: Context) -> int:
     from unipic_tui.batch.items import read_items
     from unipic_tui.batch.tasks import Common, Plan, make_task
     from unipic_tui.cli.batch_run import run_batch
-    from unipic_tui.errors import InputError
     from unipic_tui.jobs import Defaults
 
-    path = paths.absolute(args.prompts)
+    path = paths.absolute(_prompts(args))
     items = read_items(path)
     common = Common(
         folder=path.parent,

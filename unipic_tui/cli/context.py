@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from unipic_tui import paths
+from unipic_tui.checkpoint_folder import check_folder, folder_of
 from unipic_tui.events import Backend, BackendFactory, BackendOptions
 from unipic_tui.settings import Settings, device_name, load_settings
 
@@ -27,10 +28,15 @@ class Context:
         return load_settings()
 
     def checkpoint(self, args: argparse.Namespace) -> Path | None:
-        """The checkpoint's folder: by flag, environment or settings; ``None``: the embedded one."""
+        """The checkpoint's folder: by flag, environment or settings; ``None``: the embedded one.
+
+        Raises:
+            CheckpointError: a file of weights is named that would not be the one to be read.
+        """
         if args.checkpoint:
-            return paths.absolute(args.checkpoint)
-        return paths.from_environment(paths.CHECKPOINT_VARIABLE) or self.settings.checkpoint
+            return folder_of(paths.absolute(args.checkpoint))
+        named = paths.from_environment(paths.CHECKPOINT_VARIABLE) or self.settings.checkpoint
+        return None if named is None else folder_of(named)
 
     def library(self, args: argparse.Namespace) -> Path:
         """The library's folder: by flag or settings, else the usual place."""
@@ -39,11 +45,27 @@ class Context:
         return self.settings.library or paths.data_dir()
 
     def options(
-        self, args: argparse.Namespace, preview_seconds: float | None = None
+        self,
+        args: argparse.Namespace,
+        *,
+        preview_seconds: float | None = None,
+        check: bool = True,
     ) -> BackendOptions:
-        """The backend's options from flags, then settings."""
+        """The backend's options from flags, then settings.
+
+        Args:
+            args: the command's arguments, those of `add_model` among them.
+            preview_seconds: as `BackendOptions` has it.
+            check: look at the checkpoint's folder at once, as loading torch takes seconds.
+
+        Raises:
+            CheckpointError: the folder holds no checkpoint.
+        """
+        checkpoint = self.checkpoint(args)
+        if check and checkpoint is not None:
+            check_folder(checkpoint)
         return BackendOptions(
-            checkpoint=self.checkpoint(args),
+            checkpoint=checkpoint,
             device=device_name(args.device or self.settings.device),
             dtype=args.dtype or self.settings.dtype,
             preview_seconds=preview_seconds,

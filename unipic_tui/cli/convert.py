@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from unipic_tui import paths
+from unipic_tui.checkpoint_folder import check_folder, folder_of
 from unipic_tui.cli.arguments import Commands, add_command, add_shared
 from unipic_tui.cli.context import Context
 from unipic_tui.cli.report import reporting
@@ -27,7 +28,8 @@ def convert(args: argparse.Namespace, context: Context) -> int:  # noqa: ARG001
         CheckpointError: the source is no checkpoint.
         StorageError: the target cannot be written.
     """
-    source, target = paths.absolute(args.source), paths.absolute(args.target)
+    source, target = folder_of(paths.absolute(args.source)), paths.absolute(args.target)
+    check_folder(source)
     from unipic_tui.model.checkpoint import convert as convert_checkpoint
 
     with reporting(args) as reporter:

@@ -32,7 +32,8 @@ _LISTED = 8
 """Keys that are named before the rest is only counted."""
 _LITTLE_ROOM = 1 << 30
 _REINSTALL = 'Install the program again: pip install --force-reinstall "unipic-tui".'
-_SIDES = (512, 1024)
+_LARGE = 512
+"""Pixels from which on pictures of half the side are of use, and take less memory."""
 _NAME_WIDTH = 11
 
 
@@ -117,7 +118,8 @@ def _checks(args: argparse.Namespace, context: Context) -> Iterator[Check]:
             device = found
         else:
             yield found
-    folder = paths.absolute(args.folder) if args.folder else context.checkpoint(args)
+    args.checkpoint = args.folder or args.checkpoint
+    folder = context.checkpoint(args)
     for report in check_checkpoint(folder):
         if isinstance(report, Check):
             yield report
@@ -305,7 +307,9 @@ def check_memory(report: CheckpointReport, device: Device | None, dtype: str) ->
         dtype: number format that is asked for.
     """
     value_bytes = _value_bytes(dtype, device, report.parameters)
-    peaks = [(side, report.peak_memory(side, side, value_bytes)) for side in _SIDES]
+    usual = report.config.defaults.side
+    sides = (usual // 2, usual) if usual >= _LARGE else (usual,)
+    peaks = [(side, report.peak_memory(side, side, value_bytes)) for side in sides]
     text = ", ".join(f"about {size_text(peak)} at {side}×{side}" for side, peak in peaks)
     if device is None or not device.memory:
         yield Check("Memory", "note", f"Drawing takes {text}.")

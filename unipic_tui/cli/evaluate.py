@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from unipic_tui import paths
+from unipic_tui.checkpoint_folder import check_folder
 from unipic_tui.cli.arguments import (
     Commands,
     add_command,
@@ -143,14 +144,18 @@ def _tell_scoring(scoring: Scoring, args: argparse.Namespace) -> None:
 
 def _shapes(args: argparse.Namespace, context: Context) -> int:
     from unipic_tui.cli.report import say, write_json
-    from unipic_tui.nano.score import lines, score_checkpoint
 
     if args.count < 1:
         raise InputError(f"The number {args.count} is not positive: give at least 1.")
     if not 1 <= args.best_of <= MAX_COUNT:
         raise InputError(f"--best-of {args.best_of} is out of range: use 1 to {MAX_COUNT}.")
+    checkpoint = context.checkpoint(args)
+    if checkpoint is not None:
+        check_folder(checkpoint)
+    from unipic_tui.nano.score import lines, score_checkpoint
+
     score = score_checkpoint(
-        context.checkpoint(args),
+        checkpoint,
         args.seed,
         args.count,
         quality=args.quality or context.settings.quality,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from unipic_tui import paths
+from unipic_tui.cli.report import say
 from unipic_tui.errors import InputError
 from unipic_tui.job_settings import settings_of
 from unipic_tui.jobs import MAX_COUNT, Defaults, Job, Region
@@ -72,9 +73,27 @@ def _read_stdin(what: str) -> str:
     return text.strip()
 
 
-def split_image(args: argparse.Namespace, command: str) -> tuple[str, list[str]]:
-    """The source image and the words that are left; raises `InputError` where no image is named."""
+def is_config(word: str) -> bool:
+    """Whether a word is the config that the published scripts want in front of all else."""
+    return word.endswith(".py")
+
+
+def ignore_config(word: str, args: argparse.Namespace) -> None:
+    """Tell that a config is not needed."""
+    if not args.quiet:
+        say(f"{word} is ignored: a checkpoint's weights tell which model it is.")
+
+
+def _words(args: argparse.Namespace) -> list[str]:
+    """The words after the command, without a published script's config in front."""
     words = list(args.words)
+    if words and is_config(words[0]) and (len(words) > 1 or args.prompt is not None or args.image):
+        ignore_config(words.pop(0), args)
+    return words
+
+
+def split_image(args: argparse.Namespace, words: list[str], command: str) -> tuple[str, list[str]]:
+    """The source image and the words that are left; raises `InputError` where no image is named."""
     if args.image is not None:
         return args.image, words
     if not words:
@@ -93,10 +112,10 @@ def source_path(text: str) -> str:
 
 def job_maker(kind: type[Job], args: argparse.Namespace, settings: Settings) -> MakeJob:
     """What a command is to do; raises `InputError` or `StorageError` for what cannot be used."""
-    words = list(args.words)
+    words = _words(args)
     fields: dict[str, Any] = {}
     if kind.needs_source:
-        image, words = split_image(args, kind.mode)
+        image, words = split_image(args, words, kind.mode)
     prompt = read_prompt(args, words, "prompt" if kind.draws else "question")
     if prompt is not None:
         fields["prompt"] = prompt

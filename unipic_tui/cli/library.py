@@ -118,12 +118,22 @@ def _list_sessions(args: argparse.Namespace, folder: Path) -> int:
 def _search(args: argparse.Namespace, folder: Path) -> int:
     """Print the jobs that match."""
     from unipic_tui.jobs import job_to_dict
+    from unipic_tui.library.search import filter_names, unknown_filters
 
     if args.limit < 1:
         raise InputError(f"The limit {args.limit} is not positive: use 1 or more.")
+    query = " ".join(args.query)
     library = _existing(folder)
     try:
-        for entry in library.search.find(" ".join(args.query), args.limit):
+        entries = library.search.find(query, args.limit)
+        for unknown in unknown_filters(query):
+            say(
+                f"There is no filter {unknown} (it was searched for as a word); the filters are "
+                f"{', '.join(filter_names())}."
+            )
+        if not entries and not args.json:
+            say("Nothing matches.")
+        for entry in entries:
             pictures = library.pictures.of_entry(entry.id)
             if args.json:
                 write_json(
@@ -275,7 +285,10 @@ def _trash(args: argparse.Namespace, folder: Path) -> int:
             return _empty(args, library)
         if args.older_than is not None:
             raise InputError("--older-than goes with --empty.")
-        for item in library.trash.deletions():
+        items = library.trash.deletions()
+        if not items and not args.json:
+            say("The trash is empty.")
+        for item in items:
             if args.json:
                 write_json(
                     {

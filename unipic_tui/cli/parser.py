@@ -10,6 +10,7 @@ from unipic_tui.cli import (
     app,
     batch,
     bench,
+    completion,
     convert,
     doctor,
     evaluate,
@@ -43,7 +44,7 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     settle(args)
     unknown = [word for word in rest if word.startswith("-") and word != "-"]
     if unknown or (rest and not hasattr(args, "words")):
-        args.parser.error(f"unrecognized arguments: {' '.join(unknown or rest)}")
+        args.parser.refuse(unknown or rest)
     if rest:
         args.words = [*args.words, *rest]
     return args
@@ -65,6 +66,7 @@ def build_parser() -> Parser:
     )
     app.add_arguments(parser)
     commands = add_commands(parser, "commands", "COMMAND", prog="unipic-tui")
-    for module in (run, replay, batch, evaluate, convert, doctor, settings, library, bench):
+    parts = (run, replay, batch, evaluate, library, convert, settings, doctor, bench, completion)
+    for module in parts:
         module.add_arguments(commands)
     return parser

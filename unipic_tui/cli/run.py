@@ -29,6 +29,9 @@ from unipic_tui.jobs import KINDS, Defaults, DrawingJob, Job, job_to_dict, whole
 from unipic_tui.metadata import encode_picture
 from unipic_tui.pictures import join_grid
 
+_PUBLISHED = {"generate": "text2image", "edit": "image_edit", "describe": "image2text"}
+"""The published script that does what a kind of job does."""
+
 
 def add_arguments(commands: Commands) -> None:
     """Add a command for each kind of job."""
@@ -39,7 +42,12 @@ def add_arguments(commands: Commands) -> None:
 def _add_command(commands: Commands, kind: type[Job]) -> None:
     wording = kind.wording
     parser = add_command(
-        commands, kind.mode, wording.summary, partial(_run, kind), aliases=wording.aliases
+        commands,
+        kind.mode,
+        wording.summary,
+        partial(_run, kind),
+        aliases=wording.aliases,
+        published=_PUBLISHED.get(kind.mode, ""),
     )
     what = "PROMPT" if kind.draws else "[QUESTION]"
     words = f"IMAGE {what}" if kind.needs_source else what
@@ -52,6 +60,8 @@ def _add_command(commands: Commands, kind: type[Job]) -> None:
     if kind.needs_source:
         also(parser, ("--image", "--source"), "image")
     add_settings(parser, kind)
+    if not kind.draws:
+        also(parser, ("--image_size", "--image-size"), "published_size", type=int)
     if kind.draws and not kind.needs_source:
         part = parser.add_argument_group("redrawing a region")
         part.add_argument("--source", metavar="IMAGE", help="keep this picture outside --region")
@@ -84,6 +94,9 @@ def _answer(args: argparse.Namespace, context: Context, make_job: MakeJob) -> in
         try:
             load(backend, reporter, named=options.checkpoint is not None)
             reporter.started(job, backend.info)
+            side = min(backend.info.defaults.width, backend.info.defaults.height)
+            if getattr(args, "published_size", side) != side:
+                reporter.notice(f"--image_size has no effect: the model sees {side}×{side} pixels.")
             final = run_job(backend, job, reporter)
         finally:
             backend.close()

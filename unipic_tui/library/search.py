@@ -72,6 +72,17 @@ class Search:
         return [row["prompt"] for row in rows]
 
 
+def unknown_filters(query: str) -> list[str]:
+    """What looks like a filter in a query and is none, so that it is looked for as words."""
+    found = (match[2] for match in _TOKEN.finditer(clean(query)[:2000]) if match[2])
+    return [f"{name}:" for name in dict.fromkeys(found) if name.lower() not in _FILTERS]
+
+
+def filter_names() -> list[str]:
+    """The filters there are."""
+    return [f"{name}:" for name in _FILTERS]
+
+
 def index_entry(transaction: Transaction, entry: int) -> None:
     """Make search find an entry by what its rows say now."""
     transaction.execute("DELETE FROM words WHERE rowid = ?", (entry,))

@@ -22,6 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from unipic_tui.checkpoint_folder import CONFIG_FILE, PUBLISHED, WEIGHTS_FILE, check_folder
 from unipic_tui.errors import CheckpointError
 from unipic_tui.events import Loading
 from unipic_tui.files import check_writable, shown_path, storage_error, write_atomic
@@ -29,7 +30,7 @@ from unipic_tui.model.config import PRESETS, UniPicConfig
 from unipic_tui.model.unipic import UniPic
 from unipic_tui.model.weights import Shapes, WeightFiles, find_weights, read_json
 
-CONFIG_FILE, WEIGHTS_FILE, TOKENIZER_FILE = "config.json", "model.safetensors", "tokenizer.json"
+TOKENIZER_FILE = "tokenizer.json"
 VAE_FILE = "kl16.ckpt"
 UNUSED = ("mar.class_emb.weight",)
 """Keys that published files hold and no computation reads."""
@@ -143,11 +144,7 @@ def open_checkpoint(folder: Path, presets: Mapping[str, UniPicConfig] = PRESETS)
     Raises:
         CheckpointError: it is neither, or a file cannot be read.
     """
-    if not folder.is_dir():
-        what = "a file, not a folder" if folder.exists() else "missing"
-        raise CheckpointError(
-            f"The checkpoint {shown_path(folder)} is {what}: name the folder that holds it."
-        )
+    check_folder(folder)
     if (folder / CONFIG_FILE).is_file() and (folder / WEIGHTS_FILE).is_file():
         data = read_json(folder / CONFIG_FILE)
         if "mar" in data:
@@ -162,13 +159,8 @@ def open_checkpoint(folder: Path, presets: Mapping[str, UniPicConfig] = PRESETS)
 
 
 def _open_published(folder: Path, presets: Mapping[str, UniPicConfig]) -> Checkpoint:
-    names = ("pytorch_model.bin", WEIGHTS_FILE, "harmon_*.pth", "*.pth")
-    weights = find_weights(folder, names)
-    if weights is None:
-        raise CheckpointError(
-            f"{shown_path(folder)} holds no checkpoint: neither {WEIGHTS_FILE} with {CONFIG_FILE}, "
-            "nor pytorch_model.bin, nor harmon_*.pth; see the README for where to get one."
-        )
+    weights = find_weights(folder, PUBLISHED)
+    assert weights is not None, "check_folder saw one"
     sources = [Source(weights)]
     vae = find_weights(folder, (VAE_FILE,))
     if vae is not None:
