@@ -109,3 +109,12 @@ def test_what_cannot_be_done_is_raised(model: UniPic, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError):
         UniPic.load(tmp_path / "none")
     assert isinstance(model.generate("a cat"), Image.Image)
+
+
+def test_the_best_of_several_comes_first(model: UniPic) -> None:
+    every = model.generate("a red ring", count=3, seed=4, iterations=2)
+    best = model.generate("a red ring", seed=4, iterations=2, best_of=3)
+    two = model.generate("a red ring", count=2, seed=4, iterations=2, best_of=3)
+    assert len(two) == 2
+    assert best.tobytes() == two[0].tobytes()
+    assert {image.tobytes() for image in two} < {image.tobytes() for image in every}

@@ -14,6 +14,13 @@ Draw. Without ``count`` that is one picture, with it a list; the same seed gives
 >>> len(images), images[0].tobytes() == image.tobytes()
 (2, True)
 
+The model may choose the best of several pictures itself:
+
+>>> best = model.generate("a red circle", seed=1, iterations=4, best_of=3)
+>>> best.tobytes() in {other.tobytes() for other in
+...     model.generate("a red circle", count=3, seed=1, iterations=4)}
+True
+
 Edit and describe. Images are paths or pictures in memory; an edit has the size of its source:
 
 >>> edited = model.edit(image.crop((0, 0, 64, 32)), "make the circle blue", iterations=4)
@@ -156,10 +163,10 @@ class UniPic:
             source, region: redraw only a part of this picture: left column, top row, columns and
                 rows, in tokens of 16 pixels.
             settings: further settings of `unipic_tui.jobs.GenerateJob`, which `unipic-tui generate
-                --help` lists.
+                --help` lists; with ``best_of`` so many pictures are drawn, and the model chooses.
 
         Returns:
-            RGB pictures.
+            RGB pictures; the best ones, best first, where the model chose.
 
         Raises:
             UnipicError: it cannot be done; the message says why.
@@ -193,7 +200,7 @@ class UniPic:
             settings: as in `generate`.
 
         Returns:
-            RGB pictures of the source's size.
+            RGB pictures of the source's size, or with ``fit="square"`` squares of ``size``.
 
         Raises:
             UnipicError: it cannot be done; the message says why.
@@ -317,5 +324,6 @@ def _last(events: Iterator[Event]) -> Finished:
 
 
 def _pictures(events: Iterator[Event], count: int | None) -> Image.Image | list[Image.Image]:
-    images = [picture.image for picture in _last(events).pictures]
+    # Where the model chose, the pictures that it did not choose follow the chosen ones.
+    images = [picture.image for picture in _last(events).pictures[: count or 1]]
     return images[0] if count is None else images

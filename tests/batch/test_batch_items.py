@@ -39,6 +39,41 @@ def test_a_bad_line_is_one_bad_item(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.csv", 'Prompt,seed,note\n"a ring, on grey",5,x\n\n"two\nlines",,\n'),
+        ("b.csv", 'prompt;seed;note\r\n"a ring, on grey";5;x\r\n"two\nlines"\r\n'),
+        ("c.tsv", 'prompt\tseed\tnote\r"a ring, on grey"\t5\tx\r"two\nlines"'),
+    ],
+)
+def test_tables_have_named_columns(tmp_path: Path, name: str, text: str) -> None:
+    items = read_items(written(tmp_path, name, text))
+    assert [item.fields for item in items] == [
+        {"prompt": "a ring, on grey", "seed": "5", "note": "x"},
+        {"prompt": "two\nlines"},
+    ]
+
+
+def test_a_row_with_too_many_cells_is_one_bad_item(tmp_path: Path) -> None:
+    items = read_items(written(tmp_path, "a.csv", "prompt,seed\na ring, on grey,5\na star,6\n"))
+    assert [bool(item.problem) for item in items] == [True, False]
+    assert "3 cells for 2 columns" in items[0].problem
+
+
+def test_yaml_is_a_list(tmp_path: Path) -> None:
+    text = "- prompt: a ring\n  seed: 5\n  made: 2024-01-31\n- a star\n- [1]\n"
+    items = read_items(written(tmp_path, "p.yaml", text))
+    assert items[0].fields == {"prompt": "a ring", "seed": 5, "made": "2024-01-31"}
+    assert items[1].fields == {"prompt": "a star"}
+    assert "neither a text nor an object" in items[2].problem
+
+
+def test_any_line_end_ends_a_line(tmp_path: Path) -> None:
+    items = read_items(written(tmp_path, "p.txt", "a ring\ra star\r\na cross\n"))
+    assert [item.fields["prompt"] for item in items] == ["a ring", "a star", "a cross"]
+
+
+@pytest.mark.parametrize(
     ("name", "text", "said"),
     [
         ("a.json", '[{"prompt": "a"},', "not readable JSON (line 1)"),
@@ -47,8 +82,17 @@ def test_a_bad_line_is_one_bad_item(tmp_path: Path) -> None:
         ("d.json", "[]", "holds no prompts"),
         ("e.txt", " \n\n", "holds no prompts"),
         ("f.txt", b"\xff\xfe\x00", "not UTF-8"),
+        ("g.csv", "name,seed\na ring,5\n", "no column named prompt, caption or text"),
+        ("h.csv", "prompt,seed\n", "holds no prompts"),
+        ("i.yaml", "prompt: a ring\n", "holds no list"),
+        ("j.yaml", "- a: [\n", "not readable YAML"),
+        ("k.yaml", "- &x [a]\n- *x\n", "it has aliases"),
+        ("l.yaml", "- !!python/object:os.system {}\n", "not readable YAML"),
+        ("m.yaml", "- !!binary aGk=\n", "holds values that are no text"),
+        ("n.yaml", "- \x07\n", "control characters"),
+        ("o.yaml", "[" * 100_000, "nested too deeply"),
+        ("p.toml", "prompt = 'a ring'\n", "is no file of prompts"),
     ],
-    ids=["cut", "object", "deep", "empty", "blank", "binary"],
 )
 def test_what_cannot_be_read_is_said(
     tmp_path: Path, name: str, text: str | bytes, said: str

@@ -1,9 +1,12 @@
 """Which process does what, and where."""
 
+import os
+from pathlib import Path
+
 import pytest
 import torch
 
-from unipic_tui.batch.ranks import Ranks
+from unipic_tui.batch.ranks import Others, Ranks
 
 LAUNCHED = {"RANK": "2", "WORLD_SIZE": "3", "LOCAL_RANK": "1"}
 
@@ -38,3 +41,20 @@ def test_each_process_has_a_gpu_of_its_own(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus)
     assert Ranks(2, 3, 1).device(name) == device
     assert Ranks().device(name) == name
+
+
+@pytest.mark.parametrize(("redo", "counted"), [(False, 2), (True, 1)])
+def test_others_are_counted_by_their_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, redo: bool, counted: int
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("unipic_tui.batch.ranks.time.monotonic", lambda: now)
+    (tmp_path / "1.json").touch()
+    os.utime(tmp_path / "1.json", (1, 1))
+    others = Others(tmp_path, ["1.json", "3.json", "5.json"], redo=redo)
+    assert others.done() == counted - 1
+    (tmp_path / "3.json").touch()
+    (tmp_path / "4.json").touch()
+    assert others.done() == counted - 1  # it does not look again at once
+    now += 2
+    assert others.done() == counted

@@ -1,5 +1,6 @@
 """From entries to jobs."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from unipic_tui.batch.items import Item
 from unipic_tui.batch.tasks import Common, Task, make_task
 from unipic_tui.errors import InputError
 from unipic_tui.jobs import Defaults, DescribeJob, EditJob, GenerateJob, Region
+from unipic_tui.model.config import PRESETS, UniPicConfig
 
 FOLDER = Path("/data/prompts")
 DEFAULTS = Defaults(width=512, height=512)
@@ -105,3 +107,45 @@ def test_bad_items_are_refused_with_a_sentence(fields: dict[str, Any], said: str
     with pytest.raises(InputError) as error:
         task(fields)
     assert said in error.value.message
+
+
+def test_tables_say_numbers_as_text() -> None:
+    job = task({"prompt": "a", "seed": "5", "guidance": "2.5", "iterations": "9.0"}).job
+    assert job == GenerateJob(prompt="a", seed=5, guidance=2.5, iterations=9)
+    assert task({"prompt": "a", "seed": 5.0}).job.seed == 5
+    assert task({"prompt": "a", "seed": "18446744073709551615"}).job.seed == 2**64 - 1
+
+
+@pytest.mark.parametrize("seed", [-1, "-1", "random"])
+def test_a_seed_may_be_left_to_chance(seed: int | str) -> None:
+    made = [task({"prompt": "a", "seed": seed}) for _ in range(3)]
+    assert all(each.random for each in made)
+    assert len({each.job.seed for each in made}) > 1
+    assert task({"prompt": "a"}, seed=-1).random
+    assert not task({"prompt": "a", "seed": 3}, seed=-1).random
+
+
+def test_a_caption_says_what_to_draw_but_asks_nothing() -> None:
+    assert task({"caption": "a ring", "text": "a star"}).job.prompt == "a ring"
+    asked = task({"caption": "a ring", "mode": "describe", "source": "/a.png"}).job
+    assert asked == DescribeJob(source="/a.png")
+
+
+def test_the_checkpoint_has_a_template_for_many() -> None:
+    published = dataclasses.replace(DEFAULTS, batch_template="sentence")
+    made = make_task(Item(0, {"prompt": "a ring"}), Common(folder=FOLDER), published).job
+    assert isinstance(made, GenerateJob) and made.instruction == "Generate an image: a ring."
+    own = make_task(
+        Item(0, {"prompt": "a ring", "template": "plain"}), Common(folder=FOLDER), published
+    ).job
+    assert isinstance(own, GenerateJob) and own.instruction == "Generate an image: a ring"
+    assert {name: preset.defaults.batch_template for name, preset in PRESETS.items()} == (
+        dict.fromkeys(PRESETS, "sentence")
+    )
+
+
+def test_presets_that_were_converted_before_templates_have_theirs() -> None:
+    config = PRESETS["harmon-0.5b"].to_dict()
+    del config["defaults"]["batch_template"]
+    assert UniPicConfig.from_dict(config) == PRESETS["harmon-0.5b"]
+    assert Defaults().batch_template == "plain"

@@ -304,3 +304,53 @@ def test_pace_tells_rate_and_time_left() -> None:
     now += 15
     assert str(pace) == "2 of 10, 2.0/min, 3:45 min left"
     assert pace.fraction == 0.25
+
+
+def test_a_random_seed_is_that_of_the_record_when_it_goes_on(cli: Cli) -> None:
+    Path("p.csv").write_text("caption,seed\na ring,-1\na star,7\n")
+    assert cli("batch", "p.csv", "-o", "out").code == 0
+    seeds = [job.seed for job in cli.backend.jobs]
+    assert seeds[1] == 7
+    Path("out/00000000.jpg").unlink()
+    assert cli("batch", "p.csv", "-o", "out").code == 0
+    assert [job.seed for job in cli.backend.jobs] == seeds[:1]
+    assert read("out/manifest.json")["items"][0]["seed"] == seeds[0]
+
+
+def test_results_of_a_version_with_fewer_settings_count(cli: Cli, prompts: str) -> None:
+    cli("batch", prompts, "-o", "out")
+    for path in Path("out").glob("0*.json"):
+        record = read(str(path))
+        for name in ("template", "best_of"):
+            del record["unipic"]["request"]["job"][name]
+        path.write_text(json.dumps(record))
+    assert "3 of 3 were done already" in cli("batch", prompts, "-o", "out").err
+
+
+def test_what_was_sent_is_in_the_record(cli: Cli, prompts: str) -> None:
+    cli("batch", prompts, "-o", "out", "--template", "sentence")
+    assert read("out/00000000.json")["unipic"]["sent"] == "Generate an image: a cat."
+
+
+def test_the_best_of_several_is_the_items_picture(cli: Cli) -> None:
+    Path("p.json").write_text('[{"prompt": "a ring", "best_of": 3}, {"prompt": "?!"}]')
+    result = cli("batch", "p.json", "-o", "out", "--best-of", "4", "--json")
+    assert result.code == 1
+    done, bad = sorted(
+        (event for event in result.events if event["event"] == "item"), key=lambda e: e["index"]
+    )
+    assert (done["done"], done["of"]) == (1, 1)
+    assert "finds nothing in the prompt" in bad["error"]
+    record = read("out/00000000.json")["unipic"]
+    assert set(record["marks"]) == {"0", "1", "2"}
+    assert len(record["jobs"]) == 1
+
+
+def test_the_bar_is_the_whole_jobs() -> None:
+    now, others = 0.0, 2
+    pace = Pace(10, lambda: others, clock=lambda: now)
+    pace.settle(fresh=False)
+    assert str(pace) == "3 of 10"
+    now, others = 60.0, 4
+    pace.settle(fresh=True)
+    assert str(pace) == "6 of 10, 3.0/min, 1:20 min left"

@@ -2,7 +2,10 @@
 
 import json
 import os
+import sys
+import textwrap
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,13 +13,19 @@ from PIL import Image
 
 from tests.cli.conftest import Cli, pixels, weights
 from tests.fakes import gradient
-from unipic_tui.jobs import EditJob
+from unipic_tui.jobs import EditJob, GenerateJob
 from unipic_tui.nano import score as scoring
 
 GENEVAL: list[dict[str, Any]] = [
     {"tag": "single_object", "include": [{"class": "ring", "count": 1}], "prompt": "a ring"},
     # What would be settings in a batch are none here.
-    {"tag": "two_object", "prompt": "a ring and a star", "size": 0, "mode": "nonsense"},
+    {
+        "tag": "two_object",
+        "include": [{"class": "ring", "count": 1}, {"class": "star", "count": 1}],
+        "prompt": "a ring and a star",
+        "size": 0,
+        "mode": "nonsense",
+    },
 ]
 
 
@@ -219,3 +228,122 @@ def test_shapes_prints_the_columns(
         printed = {name: float(value) for name, value in rows}
     assert printed["Attribute"] == 1.0
     assert {"Single", "Two", "Count", "Colour", "Position", "Overall"} <= set(printed)
+
+
+def test_a_part_of_a_benchmark_has_the_pictures_of_the_whole(cli: Cli, geneval: str) -> None:
+    command = ("eval", "geneval", "--prompts", geneval, "--seed", "100")
+    cli(*command, "-o", "whole")
+    assert cli(*command, "-o", "part", "--num-samples", "2", "--limit", "1").code == 0
+    assert tree("part") == [
+        "00000/metadata.jsonl",
+        "00000/samples/0000.png",
+        "00000/samples/0001.png",
+    ]
+    for name in tree("part"):
+        assert Path("part", name).read_bytes() == Path("whole", name).read_bytes()
+    cli(*command, "-o", "one", "--num-samples", "1")
+    assert pixels("one/00001/samples/0000.png") == pixels("whole/00001/samples/0000.png")
+
+
+def test_the_best_of_more_are_the_samples(cli: Cli, geneval: str) -> None:
+    cli("eval", "geneval", "--prompts", geneval, "-o", "out", "--best-of", "6", "--limit", "1")
+    assert [job.count for job in cli.backend.jobs if isinstance(job, GenerateJob)] == [6]
+    record = json.loads(Path("out-notes/00000.json").read_text())["unipic"]
+    assert len(record["marks"]) == 6 and len(record["jobs"]) == 4
+    assert len(list(Path("out/00000/samples").iterdir())) == 4
+
+
+@pytest.mark.parametrize("lacks", ["tag", "include"])
+def test_lines_that_cannot_be_scored_are_refused(cli: Cli, lacks: str) -> None:
+    lines = [GENEVAL[0], {**GENEVAL[1]}, {**GENEVAL[1]}]
+    del lines[1][lacks], lines[2][lacks]
+    Path("m.jsonl").write_text("".join(json.dumps(x) + "\n" for x in lines))
+    command = ("eval", "geneval", "--prompts", "m.jsonl", "-o", "out")
+    assert "Items 1, 2 have no tag or no include" in cli.refuses(*command)
+    assert cli(*command, "--limit", "1").code == 0
+
+
+def test_a_size_that_dpg_cuts_wrongly_is_refused(cli: Cli) -> None:
+    Path("prompts").mkdir()
+    Path("prompts/a.txt").write_text("a ring")
+    command = ("eval", "dpg", "--prompts", "prompts", "-o", "out")
+    assert "64×32 is none" in cli.refuses(*command, "--size", "64x32")
+    assert "a grid of 4, not 3" in cli.refuses(*command, "--num-samples", "3")
+    assert "limit 0" in cli.refuses(*command, "--limit", "0")
+    assert cli(*command, "--num-samples", "1", "--size", "32").code == 0
+    with Image.open("out/a.png") as image:
+        assert image.size == (32, 32)
+
+
+def test_the_scorers_command_is_printed(cli: Cli, geneval: str, sources: str) -> None:
+    said = cli("eval", "geneval", "--prompts", geneval, "-o", "my pictures").err
+    place = Path("my pictures").absolute()
+    assert f"  python evaluation/evaluate_images.py '{place}' --outfile '{place}-notes/" in said
+    Path("prompts").mkdir()
+    Path("prompts/a.txt").write_text("a ring")
+    said = cli("eval", "dpg", "--prompts", "prompts", "-o", "dpg", "--size", "48").err
+    assert "--resolution 48 --pic-num 4 " in said
+    Path("gedit.json").write_text(json.dumps([gedit()]))
+    options = ("--prompts", "gedit.json", "--sources", sources)
+    scoring_event = cli("eval", "gedit", *options, "-o", "a/model", "--json").event("scoring")
+    assert f"--edited_images_dir {Path('a').absolute()}" in scoring_event["commands"][0]
+    assert "--model_name model " in scoring_event["commands"][0]
+    assert "To score it" not in cli("eval", "gedit", *options, "-o", "a/model", "--quiet").err
+
+
+def test_imgedits_scorer_is_given_what_was_drawn(cli: Cli, sources: str) -> None:
+    entry = {"id": "2.png", "prompt": "as a woodcut", "edit_type": "style"}
+    Path("basic_edit.json").write_text(json.dumps({"1": entry, "2": entry}))
+    command = ("eval", "imgedit", "--prompts", "basic_edit.json", "--sources", sources)
+    said = cli(*command, "-o", "out", "--limit", "1").err
+    edits = Path("out-notes/basic_edit.json").absolute()
+    assert f"--edit_json {edits} --origin_img_root {Path('in').absolute()}" in said
+    assert json.loads(edits.read_text()) == {"1": {"key": "1", **entry}}
+    cli.backends.clear()
+    Path("basic_edit.json").write_text(json.dumps({"1": {"id": "2.png", "prompt": "x"}}))
+    assert "Item 0 has no edit_type" in cli.refuses(*command, "-o", "new", "--quiet")
+
+
+def test_missing_sources_are_summed_up(cli: Cli, sources: str) -> None:
+    entries = [gedit(key=str(n), input_image=f"{n}.png") for n in range(5)]
+    Path("gedit.json").write_text(json.dumps(entries))
+    result = cli("eval", "gedit", "--prompts", "gedit.json", "--sources", sources, "-o", "out")
+    assert result.code == 1
+    assert result.err.count("is not in the folder") == 1
+    assert "4 of 5 sources are missing, the first one being that of item 0." in result.err
+    manifest = json.loads(Path("out-notes/manifest.json").read_text())
+    assert sum("error" in item for item in manifest["items"]) == 4
+
+
+def test_gedit_reads_a_folder_as_its_help_says_to_make_it(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = cli("eval", "gedit", "--help").out
+    lines = shown[shown.index("  import datasets") :].splitlines()[:5]
+
+    def load_dataset(name: str, split: str) -> list[dict[str, Any]]:
+        assert (name, split) == ("stepfun-ai/GEdit-Bench", "train")
+        pictures = {"input_image": gradient(16, 16, "s"), "input_image_raw": gradient(64, 32, "r")}
+        return [
+            {**gedit(key="k0"), **pictures},
+            {**gedit(key="k1", instruction="夜晚", instruction_language="cn"), **pictures},
+        ]
+
+    monkeypatch.setitem(sys.modules, "datasets", SimpleNamespace(load_dataset=load_dataset))
+    exec(textwrap.dedent("\n".join(lines)) + "\nlines.close()", {})
+    command = ("eval", "gedit", "--prompts", "gedit", "--fit", "square", "--size", "48")
+    assert cli(*command, "-o", "out").code == 0
+    jobs = [job for job in cli.backend.jobs if isinstance(job, EditJob)]
+    assert [(job.prompt, job.fit, job.size) for job in jobs] == [
+        ("make it night", "square", 48),
+        ("夜晚", "square", 48),
+    ]
+    with Image.open("out/fullset/background_change/cn/k1_SRCIMG.png") as source:
+        assert source.size == (64, 32)
+    with Image.open("out/fullset/background_change/cn/k1.png") as image:
+        assert image.size == (48, 48)
+    Path("bare").mkdir()
+    cli.backends.clear()
+    assert "holds no metadata.jsonl" in cli.refuses(
+        "eval", "gedit", "--prompts", "bare", "-o", "x", "--quiet"
+    )

@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from tests.fakes import gradient
 from unipic_tui.errors import CheckpointError, DeviceError
 from unipic_tui.events import (
     BackendOptions,
@@ -275,3 +276,28 @@ def test_a_foreign_tokenizer_is_refused(checkpoint: Path, tmp_path: Path) -> Non
     (tmp_path / "tokenizer.json").unlink()
     with pytest.raises(CheckpointError, match="is missing"):
         list(Pipeline(BackendOptions(checkpoint=tmp_path)).load())
+
+
+def test_a_template_changes_what_the_model_is_told(pipeline: Pipeline) -> None:
+    plain = GenerateJob(prompt=" a ring ", guidance=1)
+    sentence = plain.replace(template="sentence")
+    assert plain.instruction == "Generate an image:  a ring "
+    assert sentence.instruction == "Generate an image: a ring."
+    codec = pipeline.engine.codec
+    assert codec.draw("a ring.") == codec.draw(" a ring ", "sentence")
+    drawn, same = pictures_of(pipeline, sentence), pictures_of(pipeline, plain)
+    assert not np.array_equal(drawn[0], same[0])
+    said = pictures_of(pipeline, plain.replace(prompt="a ring."))
+    assert np.array_equal(drawn[0], said[0])
+
+
+def test_a_square_fit_edits_the_central_square(pipeline: Pipeline, tmp_path: Path) -> None:
+    wide = gradient(96, 32, "wide")
+    wide.save(tmp_path / "wide.png")
+    wide.crop((32, 0, 64, 32)).save(tmp_path / "middle.png")
+    job = EditJob(source=str(tmp_path / "wide.png"), prompt="bluer", size=48, fit="square")
+    (image,) = pictures_of(pipeline, job)
+    assert image.shape == (48, 48, 3)
+    (middle,) = pictures_of(pipeline, job.replace(source=str(tmp_path / "middle.png")))
+    assert np.array_equal(image, middle)
+    assert pictures_of(pipeline, job.replace(fit="keep"))[0].shape == (32, 96, 3)

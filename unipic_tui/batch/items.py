@@ -18,6 +18,7 @@ LIMIT = 1_000_000_000
 """Most bytes of a file of prompts."""
 PROMPT_KEYS = ("prompt", "caption", "text")
 """Keys and columns of a prompt; of several the first one counts."""
+_TABLES = {".csv": ",", ".tsv": "\t"}
 _FOREIGN = {".toml", ".xml", ".html", ".htm", ".ini", ".cfg", ".rtf"}
 _KINDS = ".json, .jsonl, .csv, .tsv, .yaml or .txt"
 _LINE_END = re.compile(r"\r\n|\r|\n")
@@ -38,12 +39,16 @@ class Item:
     problem: str = ""
 
 
-def read_items(path: str | Path) -> list[Item]:
+def read_items(path: str | Path, columns: tuple[str, ...] = PROMPT_KEYS) -> list[Item]:
     """The entries of a file, whose ending tells its format; any other ending: a prompt a line.
 
     ``.json`` and ``.yaml`` hold an array, ``.jsonl`` an object a line, ``.csv`` and ``.tsv`` a
     table whose first line names the columns. An entry that is no object and no text is returned
     with its ``problem``.
+
+    Args:
+        path: of the file.
+        columns: of which a table must have one.
 
     Raises:
         InputError: the file is not UTF-8, is not of its format, or holds nothing.
@@ -58,7 +63,10 @@ def read_items(path: str | Path) -> list[Item]:
         raise InputError(
             f"{shown_path(path)} is not UTF-8 text: save it as UTF-8, as {_KINDS}."
         ) from None
-    items = list(_READERS.get(suffix, _read_text)(text, path))
+    if suffix in _TABLES:
+        items = list(_read_table(text, path, _TABLES[suffix], columns))
+    else:
+        items = list(_READERS.get(suffix, _read_text)(text, path))
     if not items:
         raise InputError(f"{shown_path(path)} holds no prompts: write at least one into it.")
     return items
@@ -95,7 +103,9 @@ def _read_yaml(text: str, path: str | Path) -> Iterable[Item]:
     return map(_from_value, range(len(entries)), entries)
 
 
-def _read_table(text: str, path: str | Path, separator: str) -> Iterable[Item]:
+def _read_table(
+    text: str, path: str | Path, separator: str, columns: tuple[str, ...]
+) -> Iterable[Item]:
     first = _LINE_END.split(text, 1)[0]
     if separator == "," and "," not in first and ";" in first:
         separator = ";"  # as spreadsheets write it where the comma is the decimal mark
@@ -105,11 +115,11 @@ def _read_table(text: str, path: str | Path, separator: str) -> Iterable[Item]:
     except csv.Error as error:
         raise InputError(f"{shown_path(path)} is not a readable table: {error}.") from None
     names = [name.strip() for name in rows[0]] if rows else []
-    names = [name.lower() if name.lower() in PROMPT_KEYS else name for name in names]
-    if rows and not set(names) & set(PROMPT_KEYS):
+    names = [name.lower() if name.lower() in columns else name for name in names]
+    if rows and not set(names) & set(columns):
         raise InputError(
-            f"{shown_path(path)} has no column named {', '.join(PROMPT_KEYS[:-1])} or "
-            f"{PROMPT_KEYS[-1]}: name the columns in its first line."
+            f"{shown_path(path)} has no column named {', '.join(columns[:-1])} or "
+            f"{columns[-1]}: name the columns in its first line."
         )
     return (_from_row(index, names, row) for index, row in enumerate(rows[1:]))
 
@@ -159,8 +169,6 @@ _READERS: dict[str, Callable[[str, str | Path], Iterable[Item]]] = {
     ".json": _read_json,
     ".jsonl": _read_lines,
     ".ndjson": _read_lines,
-    ".csv": lambda text, path: _read_table(text, path, ","),
-    ".tsv": lambda text, path: _read_table(text, path, "\t"),
     ".yaml": _read_yaml,
     ".yml": _read_yaml,
 }

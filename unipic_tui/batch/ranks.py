@@ -107,21 +107,27 @@ class Others:
     def __init__(self, folder: Path, records: Iterable[str], *, redo: bool) -> None:
         self._folder = folder
         self._missing = set(records)
-        self._oldest = time.time() if redo else 0.0
+        self._stale = self._there() if redo else {}
         self._looked = -math.inf
         self._done = 0
+
+    def _there(self) -> dict[str, int]:
+        """When each record that was missing and is there was written."""
+        with contextlib.suppress(OSError), os.scandir(self._folder) as entries:
+            return {
+                entry.name: entry.stat().st_mtime_ns
+                for entry in entries
+                if entry.name in self._missing
+            }
+        return {}
 
     def done(self) -> int:
         """How many are done, as of the last second."""
         now = time.monotonic()
         if self._missing and now - self._looked >= 1:
             self._looked = now
-            with contextlib.suppress(OSError), os.scandir(self._folder) as entries:
-                there = {
-                    entry.name
-                    for entry in entries
-                    if entry.name in self._missing and entry.stat().st_mtime >= self._oldest
-                }
-                self._done += len(there)
-                self._missing -= there
+            there = self._there()
+            made = {name for name in there if there[name] != self._stale.get(name)}
+            self._done += len(made)
+            self._missing -= made
         return self._done

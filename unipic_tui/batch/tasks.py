@@ -95,10 +95,12 @@ class Plan:
     Attributes:
         tasks: in the order of their index.
         problems: for each index without a task, why.
+        missing: those of the problems that are sources which are not there.
     """
 
     tasks: list[Task] = field(default_factory=list)
     problems: dict[int, str] = field(default_factory=dict)
+    missing: list[int] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

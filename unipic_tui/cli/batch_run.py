@@ -111,8 +111,15 @@ def _run(
     if ranks.leads and (args.batch_size or 1) > 1:
         reporter.notice("Pictures are drawn one at a time, whatever the batch size.")
     problems = {index: why for index, why in plan.problems.items() if ranks.owns(index)}
+    missing = [index for index in plan.missing if ranks.owns(index)]
     for index, why in problems.items():
-        report.problem(index, why)
+        report.problem(index, why, told=len(missing) < 2 or index not in missing)
+    if len(plan.missing) > 1 and ranks.leads:
+        first = plan.problems[plan.missing[0]]
+        say(
+            f"{len(plan.missing)} of {len(plan.tasks) + len(plan.problems)} sources are missing, "
+            f"the first one being that of item {plan.missing[0]}. {first}"
+        )
     if not _work(backend, own, folder, report, problems):
         report.close()
         report.stopped()
@@ -236,6 +243,7 @@ class BatchReport:
         self._bar: rich_progress.Progress | None = None
         self._task: rich_progress.TaskID | None = None
         self._said = time.monotonic()
+        self._noticed: set[str] = set()
 
     def working(self, event: Event) -> None:
         """Something happened within a job."""
@@ -244,7 +252,8 @@ class BatchReport:
                 done = event.picture + event.iteration / event.iterations
                 self._pace.within(done / event.pictures)
                 self._show()
-            case Notice(message) if not self._quiet:
+            case Notice(message) if not self._quiet and message not in self._noticed:
+                self._noticed.add(message)  # what holds for many items is said once
                 self._pause()
                 self._reporter.notice(message)
             case _:
@@ -275,12 +284,20 @@ class BatchReport:
             self._reporter.result(record, line)
         self._show()
 
-    def problem(self, index: int, message: str, tried: bool = False) -> None:
-        """A result there will not be; ``tried`` where it was among those counted."""
+    def problem(self, index: int, message: str, tried: bool = False, *, told: bool = True) -> None:
+        """A result there will not be.
+
+        Args:
+            index: of the item.
+            message: why, as a sentence.
+            tried: whether it was among those counted.
+            told: whether a person is told now; the manifest says it in any case.
+        """
         if tried:
             self._pace.settle(fresh=True)
         self._pause()
-        say(f"item {index}: {message}")
+        if told:
+            say(f"item {index}: {message}")
         if not self._human:
             self._reporter.result({"event": "item", "index": index, "error": message}, "")
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unipic_tui import paths
@@ -24,16 +22,26 @@ from unipic_tui.cli.context import Context
 from unipic_tui.cli.inputs import given_settings
 from unipic_tui.errors import InputError
 from unipic_tui.jobs import MAX_COUNT, QUALITIES, EditJob, GenerateJob
+from unipic_tui.text import printable
 
 if TYPE_CHECKING:
-    from unipic_tui.batch.tasks import Common, Plan
-    from unipic_tui.jobs import Defaults
+    from unipic_tui.evaluation.scoring import Scoring
 
 _EPILOG = """\
 What is there already is not made again, and torchrun shares the work out, as with batch. The
 folder holds what the benchmark's tools want and nothing else; records, a manifest and a contact
 sheet go to a folder beside it, named after it with "-notes" at the end. Where a prompt has four
-pictures, item k starts at the seed N + 4k.
+pictures, item k starts at the seed N + 4k, however many items and samples are drawn. At the end
+the command is printed that scores the folder.
+"""
+_EXPORT = """
+GEdit-Bench comes from Hugging Face. These lines make a folder for --prompts of it:
+
+  import datasets, json, os
+  os.mkdir("gedit"); lines = open("gedit/metadata.jsonl", "w")
+  for n, row in enumerate(datasets.load_dataset("stepfun-ai/GEdit-Bench", split="train")):
+      row.pop("input_image"); row.pop("input_image_raw").save(f"gedit/{n}.png")
+      lines.write(json.dumps({"file_name": f"{n}.png", **row}) + "\\n")
 """
 
 
@@ -45,9 +53,14 @@ def add_arguments(commands: Commands) -> None:
         part = add_command(parts, name, summary, partial(_run, name))
         part.add_argument("--prompts", metavar="PATH", required=True, help=prompts)
         if sources is not None:
-            part.add_argument("--sources", metavar="DIR", required=True, help=sources)
+            part.add_argument("--sources", metavar="DIR", required=name == "imgedit", help=sources)
+        part.add_argument("--limit", type=int, metavar="N", help="only the first N items (all)")
+        if sources is None:
+            part.add_argument(
+                "--num-samples", type=int, default=4, metavar="N", help="pictures of a prompt (4)"
+            )
         add_settings(part, GenerateJob if sources is None else EditJob, many=True, grid=False)
-        part.epilog = _EPILOG
+        part.epilog = _EPILOG + (_EXPORT if name == "gedit" else "")
         add_model(part)
         add_result_folder(part)
 
@@ -64,8 +77,9 @@ def add_arguments(commands: Commands) -> None:
     add(
         "gedit",
         "make the edits of GEdit-Bench",
-        "metadata with key, task_type, instruction and instruction_language (.json or .jsonl)",
-        "the dataset's folder of source pictures",
+        "metadata with key, task_type, instruction and instruction_language (.jsonl, .json or "
+        ".csv), or a folder with pictures and metadata.jsonl, see below",
+        "the dataset's folder of source pictures (that of the metadata)",
     )
     add(
         "imgedit",
@@ -76,7 +90,7 @@ def add_arguments(commands: Commands) -> None:
     shapes = add_command(parts, "shapes", "score a model of coloured shapes", _shapes)
     shapes.add_argument("--seed", type=int, default=0, metavar="N", help="of the prompts (0)")
     shapes.add_argument(
-        "-n", "--count", type=int, default=200, metavar="N", help="of each task (200)"
+        "-n", "--count", type=int, default=50, metavar="N", help="of each kind of task (50)"
     )
     shapes.add_argument("-q", "--quality", choices=QUALITIES, help="of the drawing (full)")
     shapes.add_argument("-g", "--guidance", type=float, metavar="X", help="of drawing")
@@ -89,8 +103,10 @@ def add_arguments(commands: Commands) -> None:
 
 
 def _run(name: str, args: argparse.Namespace, context: Context) -> int:
+    from unipic_tui.batch.ranks import Ranks
     from unipic_tui.batch.tasks import Common
-    from unipic_tui.cli.batch_run import run_batch
+    from unipic_tui.cli.batch_run import INTERRUPTED, run_batch
+    from unipic_tui.evaluation.benchmark import read_benchmark
 
     prompts = paths.absolute(args.prompts)
     common = Common(
@@ -99,25 +115,31 @@ def _run(name: str, args: argparse.Namespace, context: Context) -> int:
         size=args.size,
         given=given_settings(args, context.settings, GenerateJob, EditJob),
     )
+    edits = "sources" in args
+    benchmark = read_benchmark(
+        name,
+        prompts,
+        common,
+        sources=paths.absolute(args.sources) if edits and args.sources else None,
+        limit=args.limit,
+        samples=1 if edits else args.num_samples,
+    )
     output = paths.absolute(args.output)
     notes = output.with_name(f"{output.name}-notes")
-    return run_batch(args, context, _planner(name, prompts, args, common), notes)
+    code = run_batch(args, context, benchmark.plan, notes)
+    if code != INTERRUPTED and Ranks.from_environment().leads:
+        _tell_scoring(benchmark.scoring(output, notes), args)
+    return code
 
 
-def _planner(
-    name: str, prompts: Path, args: argparse.Namespace, common: Common
-) -> Callable[[Defaults], Plan]:
-    from unipic_tui.evaluation import drawing, editing
+def _tell_scoring(scoring: Scoring, args: argparse.Namespace) -> None:
+    from unipic_tui.cli.report import say, write_json
 
-    if name == "geneval":
-        return partial(drawing.plan_geneval, drawing.read_geneval(prompts), common)
-    if name == "dpg":
-        return partial(drawing.plan_dpg, drawing.read_dpg(prompts), common)
-    sources = paths.absolute(args.sources)
-    if not sources.is_dir():
-        raise InputError(f"The folder of sources {sources} is not there: check the path.")
-    plan = editing.plan_gedit if name == "gedit" else editing.plan_imgedit
-    return partial(plan, editing.read_edits(prompts), sources, common)
+    if args.json:
+        write_json({"event": "scoring", "where": scoring.where, "commands": scoring.commands})
+    elif not args.quiet:
+        say(f"To score it, in a copy of github.com/{scoring.where}:")
+        sys.stderr.write("".join(f"  {printable(each)}\n" for each in scoring.commands))
 
 
 def _shapes(args: argparse.Namespace, context: Context) -> int:

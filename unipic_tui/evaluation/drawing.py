@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
+import math
 from pathlib import Path
 
 from unipic_tui.batch.items import Item, read_items
-from unipic_tui.batch.tasks import Common, PictureFile, Plan, Task, make_job
+from unipic_tui.batch.tasks import RANDOM, Common, PictureFile, Plan, Task, make_job
 from unipic_tui.errors import InputError
 from unipic_tui.evaluation.names import checked_name
 from unipic_tui.files import read_bytes, shown_path, storage_error
-from unipic_tui.jobs import Defaults
+from unipic_tui.jobs import Defaults, GenerateJob
 
-SIDE = 2
-SAMPLES = SIDE * SIDE
-"""Pictures of each prompt."""
+SAMPLES = 4
+"""Pictures of each prompt, and what the first one's seed grows by from prompt to prompt."""
 _PROMPT_BYTES = 1_000_000
+_LISTED = 5
 
 
 def read_geneval(path: Path) -> list[Item]:
@@ -24,22 +24,48 @@ def read_geneval(path: Path) -> list[Item]:
     return read_items(path)
 
 
-def plan_geneval(items: list[Item], common: Common, defaults: Defaults) -> Plan:
+def plan_geneval(items: list[Item], samples: int, common: Common, defaults: Defaults) -> Plan:
     """A folder a prompt, ``00000`` for the first: ``metadata.jsonl``, ``grid.png``, ``samples``.
 
-    The four samples are ``0000.png`` to ``0003.png``. The metadata is the prompt's own line,
-    which the scoring reads; nothing else in it is taken for a setting.
+    The samples are ``0000.png``, ``0001.png`` and so on; a number that fills no square has no
+    grid. The metadata is the prompt's own line, which the scoring reads; nothing else in it is
+    taken for a setting.
+
+    Raises:
+        InputError: there are lines that the scoring would stop at, or count as right unseen.
     """
+    refuse_unscorable(items, ("tag", "include"))
     plan = Plan()
+    side = math.isqrt(samples)
     for item in items:
         folder = f"{item.index:05d}"
-        samples = tuple(
-            PictureFile(f"{folder}/samples/{number:04d}.png", number) for number in range(SAMPLES)
+        files = tuple(
+            PictureFile(f"{folder}/samples/{number:04d}.png", number) for number in range(samples)
         )
-        files = (*samples, PictureFile(f"{folder}/grid.png", 0, SIDE))
+        if side > 1 and side * side == samples:
+            files = (*files, PictureFile(f"{folder}/grid.png", 0, side))
         line = (json.dumps(item.fields) + "\n").encode("ascii")
-        _add(plan, item, common, defaults, folder, files, {f"{folder}/metadata.jsonl": line})
+        texts = {f"{folder}/metadata.jsonl": line}
+        _add(plan, item, samples, common, defaults, folder, files, texts)
     return plan
+
+
+def refuse_unscorable(items: list[Item], keys: tuple[str, ...]) -> None:
+    """Raise `InputError` where items lack what the scoring reads of each."""
+    lacking = [
+        str(item.index)
+        for item in items
+        if not item.problem and not all(item.fields.get(key) for key in keys)
+    ]
+    if lacking:
+        shown = ", ".join(lacking[:_LISTED])
+        which = f"Item {shown} has" if len(lacking) == 1 else f"Items {shown} have"
+        if len(lacking) > _LISTED:
+            which = f"Items {shown} and {len(lacking) - _LISTED} more have"
+        raise InputError(
+            f"{which} no {' or no '.join(keys)}, so that the benchmark cannot score them: complete "
+            "them, or leave them out."
+        )
 
 
 def read_dpg(folder: Path) -> list[Item]:
@@ -65,18 +91,41 @@ def read_dpg(folder: Path) -> list[Item]:
     return items
 
 
-def plan_dpg(items: list[Item], common: Common, defaults: Defaults) -> Plan:
-    """A grid of four a prompt, named after the prompt's file."""
+def plan_dpg(items: list[Item], samples: int, common: Common, defaults: Defaults) -> Plan:
+    """A picture or a grid of four for each prompt, named after the prompt's file.
+
+    Raises:
+        InputError: another number of samples, or a size that the scoring would cut wrongly.
+    """
+    if samples not in {1, SAMPLES}:
+        raise InputError(f"DPG-Bench scores 1 picture of a prompt or a grid of 4, not {samples}.")
     plan = Plan()
+    side = math.isqrt(samples)
     for item in items:
         name = str(item.fields.get("name", ""))
-        _add(plan, item, common, defaults, name, (PictureFile(f"{name}.png", 0, SIDE),), {})
+        files = (PictureFile(f"{name}.png", 0, side),)
+        _add(plan, item, samples, common, defaults, name, files, {})
+    for task in plan.tasks:
+        width, height = sides(task, defaults)
+        if width != height:
+            raise InputError(
+                f"DPG-Bench's scoring cuts squares out of each file, and {width}×{height} is none: "
+                "give one side, as in --size 512."
+            )
     return plan
+
+
+def sides(task: Task, defaults: Defaults) -> tuple[int, int]:
+    """Width and height of each of a task's pictures."""
+    assert isinstance(task.job, GenerateJob)
+    job = defaults.fill(task.job)
+    return job.width or defaults.width, job.height or defaults.height
 
 
 def _add(
     plan: Plan,
     item: Item,
+    samples: int,
     common: Common,
     defaults: Defaults,
     name: str,
@@ -86,14 +135,15 @@ def _add(
     try:
         if item.problem:
             raise InputError(item.problem)
-        # The seeds of a prompt's pictures are no other prompt's.
-        fields = {
-            "prompt": item.fields.get("prompt"),
-            "seed": common.seed + SAMPLES * item.index,
-        }
-        whole = dataclasses.replace(common, grid=SIDE)
-        job, _ = make_job(Item(item.index, fields), whole, defaults)
+        # Whatever the number of samples, so that those of a part are those of the whole.
+        seed = RANDOM if common.seed == RANDOM else common.seed + SAMPLES * item.index
+        fields = {"prompt": item.fields.get("prompt"), "seed": seed}
+        job, _ = make_job(Item(item.index, fields), common, defaults)
+        assert isinstance(job, GenerateJob)
         record = f"{checked_name(name)}.json"
-        plan.tasks.append(Task(item.index, job, record, files, item.fields, texts))
+        random = seed == RANDOM
+        job = job.replace(count=samples)
+        task = Task(item.index, job, record, files, item.fields, texts, random=random)
+        plan.tasks.append(task)
     except InputError as error:
         plan.problems[item.index] = error.message

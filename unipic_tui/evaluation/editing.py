@@ -7,16 +7,31 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from unipic_tui.batch.items import LIMIT, Item, read_items
-from unipic_tui.batch.tasks import Common, PictureFile, Plan, Task, make_job
+from unipic_tui.batch.items import LIMIT, PROMPT_KEYS, Item, read_items
+from unipic_tui.batch.tasks import Common, PictureFile, Plan, Task, is_random, make_job
 from unipic_tui.errors import InputError
+from unipic_tui.evaluation.drawing import refuse_unscorable
 from unipic_tui.evaluation.names import checked_name, inside
-from unipic_tui.files import read_bytes
+from unipic_tui.files import read_bytes, shown_path
 from unipic_tui.jobs import Defaults
+
+METADATA = ("metadata.jsonl", "metadata.csv")
+"""The file that names a folder's pictures and what belongs to each, as Hugging Face's
+``datasets`` reads and writes folders of pictures."""
+
+
+def metadata_of(path: Path) -> Path:
+    """The metadata of a folder of pictures; any other path as it is. Raises `InputError`."""
+    if not path.is_dir():
+        return path
+    for name in METADATA:
+        if (path / name).is_file():
+            return path / name
+    raise InputError(f"{shown_path(path)} holds no {' and no '.join(METADATA)}: name the metadata.")
 
 
 def read_edits(path: Path) -> list[Item]:
-    """The entries of a benchmark's metadata: an array, JSON Lines, or an object by key.
+    """The entries of a benchmark's metadata: an array, a table, JSON Lines, or an object by key.
 
     In the last case the key becomes the field ``key``.
 
@@ -30,7 +45,7 @@ def read_edits(path: Path) -> list[Item]:
             data = None  # which `read_items` says in a sentence
         if isinstance(data, dict) and data:
             return [_keyed(index, *pair) for index, pair in enumerate(data.items())]
-    return read_items(path)
+    return read_items(path, (*PROMPT_KEYS, "instruction"))
 
 
 def _keyed(index: int, key: str, entry: Any) -> Item:
@@ -44,8 +59,8 @@ def plan_gedit(items: list[Item], sources: Path, common: Common, defaults: Defau
 
     Args:
         items: with ``key``, ``task_type``, ``instruction`` and ``instruction_language``.
-        sources: the dataset's folder; an entry names its picture in ``input_image`` or ``id``, or
-            it is found by the entry's key, as the dataset's own script saves it.
+        sources: the dataset's folder; an entry names its picture in ``input_image``, ``file_name``
+            or ``id``, or it is found by the entry's key, as the dataset's own script saves it.
         common, defaults: what the jobs leave open.
     """
 
@@ -55,7 +70,11 @@ def plan_gedit(items: list[Item], sources: Path, common: Common, defaults: Defau
         kind = checked_name(_first(fields, "task_type", "edit_type"))
         language = checked_name(_first(fields, "instruction_language"))
         stem = f"fullset/{kind}/{language}/{key}"
-        named = _first(fields, "input_image", "source", "id", needed=False)
+        named = _first(
+            fields, "input_image", "input_image_raw", "file_name", "source", "id", needed=False
+        )
+        if isinstance(named, dict):  # a picture that `datasets` has written into JSON
+            named = named.get("path")
         places = (
             [named]
             if isinstance(named, str)
@@ -68,7 +87,7 @@ def plan_gedit(items: list[Item], sources: Path, common: Common, defaults: Defau
             ]
         )
         source = _find(sources, places)
-        prompt = _first(fields, "instruction", "prompt")
+        prompt = _first(fields, "instruction", *PROMPT_KEYS)
         record = f"{kind}-{language}-{key}.json"
         return _edit(
             item,
@@ -88,7 +107,11 @@ def plan_imgedit(items: list[Item], sources: Path, common: Common, defaults: Def
         items: with ``key``, ``id`` (the source's path within ``sources``) and ``prompt``.
         sources: the folder of the original images.
         common, defaults: what the jobs leave open.
+
+    Raises:
+        InputError: there are entries that the scoring would stop at.
     """
+    refuse_unscorable(items, ("edit_type",))
 
     def task(item: Item) -> Task:
         key = checked_name(_first(item.fields, "key"))
@@ -113,7 +136,13 @@ def _plan(items: list[Item], make: Callable[[Item], Task]) -> Plan:
             plan.tasks.append(task)
         except InputError as error:
             plan.problems[item.index] = error.message
+            if isinstance(error, MissingSourceError):
+                plan.missing.append(item.index)
     return plan
+
+
+class MissingSourceError(InputError):
+    """The picture of an entry is not there."""
 
 
 def _first(fields: dict[str, Any], *names: str, needed: bool = True) -> Any:
@@ -131,7 +160,7 @@ def _find(folder: Path, places: list[str]) -> Path:
         path = inside(folder, place)
         if path.is_file():
             return path
-    raise InputError(f"Its source {places[0]} is not in the folder of the sources.")
+    raise MissingSourceError(f"Its source {places[0]} is not in the folder of the sources.")
 
 
 def _edit(
@@ -145,4 +174,12 @@ def _edit(
     prompt, source, record, file = parts
     fields = {"mode": "edit", "prompt": prompt, "source": str(source)}
     job, _ = make_job(Item(item.index, fields), common, defaults)
-    return Task(item.index, job, record, (PictureFile(file),), item.fields, copies=copies or {})
+    return Task(
+        item.index,
+        job,
+        record,
+        (PictureFile(file),),
+        item.fields,
+        copies=copies or {},
+        random=is_random(fields, common),
+    )

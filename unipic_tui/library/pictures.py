@@ -39,12 +39,15 @@ class Pictures:
             model=clean(picture.model),
             seconds=picture.seconds,
             hash=content_hash(picture.image),
+            note="" if picture.mark is None else f"Mark {picture.mark:.2f}",
         )
         file = encode_png(picture.image, job, picture.model, embed=self._storage.metadata)
         with self._database.write() as transaction:
             number = self.insert(
                 transaction, entry, data, file, picture.image.size, (job.prompt, job.seed)
             )
+            if data.note:
+                index_entry(transaction, entry)
             row = transaction.execute(SELECT_PICTURES + "WHERE p.id = ?", (number,)).fetchone()
             # The entry may be in the trash by now; then its picture is, too.
             return picture_of(row, self._storage.folder)

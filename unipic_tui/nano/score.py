@@ -192,7 +192,7 @@ class Scorer:
 def score_checkpoint(
     checkpoint: Path | None,
     seed: int = 0,
-    count: int = 200,
+    count: int = 50,
     *,
     quality: Quality = "full",
     guidance: float | None = None,
@@ -204,7 +204,7 @@ def score_checkpoint(
 
     Args:
         checkpoint: its folder; ``None`` for the embedded one.
-        count: prompts, edits, descriptions and questions each; the six kinds share the prompts.
+        count: prompts of each of the six kinds, and edits, descriptions and questions each.
         guidance, edit_guidance: the checkpoint's own where they are ``None``.
         best_of: pictures drawn of each prompt, of which the model chooses one.
 
@@ -216,10 +216,9 @@ def score_checkpoint(
         pass
     with tempfile.TemporaryDirectory(prefix="unipic-score-") as name:
         scorer = Scorer(pipeline, Path(name), seed, quality, best_of)
-        for index, kind in enumerate(COLUMNS):
+        for kind in COLUMNS:
             progress(kind.capitalize())
-            share = count // len(COLUMNS) + (index < count % len(COLUMNS))
-            scorer.draw(kind, share, guidance)
+            scorer.draw(kind, count, guidance)
         progress("edits")
         scorer.edit(count, edit_guidance)
         progress("descriptions and questions")
@@ -238,7 +237,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m unipic_tui.nano.score", description=__doc__)
     add = parser.add_argument
     add("--seed", type=int, default=0, help="random seed of the prompts (default: 0)")
-    add("--n", type=int, default=200, help="number of items of each task (default: 200)")
+    add("--n", type=int, default=50, help="number of items of each kind of task (default: 50)")
     add("--checkpoint", type=Path, help="folder of the checkpoint (default: the embedded model)")
     add("--quality", choices=("exact", "full", "fast"), default="full", help="default: full")
     add("--guidance", type=float, help="guidance scale of drawing (default: the checkpoint's)")

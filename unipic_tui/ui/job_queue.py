@@ -112,6 +112,8 @@ class JobQueue:
         job = entry.job
         if not isinstance(job, DrawingJob):
             raise InputError("Only a drawing can be branched off.")
+        if getattr(job, "best_of", None) is not None:
+            raise InputError("A drawing with a choice cannot be branched off: leave Best of empty.")
         state, drawn = await self._library.write(
             lambda library: (
                 library.snapshots.load(entry.id),
@@ -186,6 +188,7 @@ def _begun(library: Library, entry: Entry) -> tuple[bytes | None, int]:
 
 def remaining(job: Job, drawn: int) -> Job:
     """What is left of a job after ``drawn`` of its pictures; picture k has the k-th seed."""
-    if not isinstance(job, DrawingJob) or not 0 < drawn < job.count:
+    chosen = getattr(job, "best_of", None) is not None  # their pictures come all at once
+    if not isinstance(job, DrawingJob) or chosen or not 0 < drawn < job.count:
         return job
     return dataclasses.replace(job, count=job.count - drawn, seed=job.seed + drawn)

@@ -127,12 +127,13 @@ class AppState:
     # Choosing
 
     def choose_entry(self, entry: int) -> None:
-        """Choose a job, and with it its last picture or the one it asks about."""
+        """Choose a job, and with it its last or best picture, or the one it asks about."""
         self.entry_id = entry
         chosen = self.current.entries.get(entry)
         pictures = self.current.pictures_of(entry)
         if pictures:
-            self.picture_id = pictures[-1].id
+            best_first = chosen is not None and getattr(chosen.job, "best_of", None) is not None
+            self.picture_id = pictures[0 if best_first else -1].id
         elif chosen is not None and chosen.parent in self.current.pictures:
             self.picture_id = chosen.parent
         self.changed(Change.CHOICE)
