@@ -143,7 +143,8 @@ def _tell_scoring(scoring: Scoring, args: argparse.Namespace) -> None:
 
 
 def _shapes(args: argparse.Namespace, context: Context) -> int:
-    from unipic_tui.cli.report import say, write_json
+    from unipic_tui.cli.bar import say
+    from unipic_tui.cli.report import write_json
 
     if args.count < 1:
         raise InputError(f"The number {args.count} is not positive: give at least 1.")

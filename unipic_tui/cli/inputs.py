@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from unipic_tui import paths
-from unipic_tui.cli.report import say
+from unipic_tui.cli.bar import say
 from unipic_tui.errors import InputError
 from unipic_tui.job_settings import settings_of
 from unipic_tui.jobs import MAX_COUNT, Defaults, Job, Region

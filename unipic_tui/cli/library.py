@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unipic_tui import paths
 from unipic_tui.cli.arguments import Commands, Parser, add_command, add_family, add_shared
+from unipic_tui.cli.bar import Bar, Remaining, say
 from unipic_tui.cli.context import Context
-from unipic_tui.cli.report import say, write_json
+from unipic_tui.cli.report import write_json
 from unipic_tui.errors import InputError
 from unipic_tui.text import one_line, printable
 
@@ -164,8 +166,10 @@ def _search(args: argparse.Namespace, folder: Path) -> int:
 def _check_library(args: argparse.Namespace, folder: Path) -> int:
     """Print what does not match; exit code 1 where something is left."""
     library = _existing(folder)
+    bar = Bar(quiet=args.json)
     found = open_problems = 0
     try:
+        bar.show("Checking", None)
         for problem in library.health.check(deep=args.deep, repair=args.repair):
             found += 1
             open_problems += not problem.repaired
@@ -178,8 +182,10 @@ def _check_library(args: argparse.Namespace, folder: Path) -> int:
                     }
                 )
             else:
-                print(problem.message)
+                with bar.away():
+                    print(problem.message)
     finally:
+        bar.close()
         library.close()
     if not args.json:
         repaired = f", {found - open_problems} repaired" if found > open_problems else ""
@@ -198,7 +204,9 @@ def _rebuild_library(args: argparse.Namespace, folder: Path) -> int:
             f"There are no sessions in {one_line(str(folder), 300)}: name the library with "
             "--library DIR."
         )
-    found = rebuild(folder)
+    remaining = Remaining()
+    with closing(Bar(quiet=args.json)) as bar:
+        found = rebuild(folder, lambda part: bar.show("Rebuilding", part, remaining(part)))
     if args.json:
         write_json(
             {
@@ -224,15 +232,18 @@ def _import_pictures(args: argparse.Namespace, folder: Path) -> int:
 
     sources = [paths.absolute(path) for path in args.paths]
     library = Library.open(folder)
+    bar = Bar(quiet=args.json)
     taken = passed = bad = 0
     left_out: list[Path] = []
     try:
+        bar.show("Importing", None)
         name = args.session or sources[0].stem
         session = library.sessions.find(name) or library.sessions.create(name)
         for imported in library.importing.paths(session.id, sources, left_out):
             taken += imported.picture is not None and not imported.duplicate
             passed += imported.duplicate
             bad += bool(imported.problem)
+            bar.show("Importing", None, f"{taken + passed + bad} files")
             if args.json:
                 write_json(
                     {
@@ -244,10 +255,12 @@ def _import_pictures(args: argparse.Namespace, folder: Path) -> int:
                     }
                 )
             elif imported.problem:
-                print(imported.problem)
+                with bar.away():
+                    print(imported.problem)
         if not taken and not session.pictures and not library.entries.of_session(session.id):
             library.trash.put_session(session.id)
     finally:
+        bar.close()
         library.close()
     if not args.json:
         were = "was" if passed == 1 else "were"

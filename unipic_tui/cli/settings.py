@@ -8,8 +8,8 @@ from pathlib import Path
 
 from unipic_tui import paths
 from unipic_tui.cli.arguments import Commands, add_command
+from unipic_tui.cli.bar import say
 from unipic_tui.cli.context import Context
-from unipic_tui.cli.report import say
 from unipic_tui.errors import StorageError
 from unipic_tui.files import shown_path, storage_error, write_atomic
 from unipic_tui.settings import EXAMPLE
