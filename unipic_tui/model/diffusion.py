@@ -28,6 +28,9 @@ _MODULATED_ROWS = 2048
 """Rows of modulations that are computed at once: enough to fill a processor, and at most 240 MB in
 UniPic-1.5B's head in bfloat16, unless a single step has more."""
 
+_EXTRAPOLATED = 1.0
+"""See `multistep`; half the log of ᾱ/(1−ᾱ)."""
+
 Solver = Literal["ddpm", "dpmpp_2m", "dpmpp_2m_sde"]
 """How the head samples: ancestral as published, or DPM-Solver++(2M) as ODE or SDE."""
 
@@ -178,10 +181,11 @@ def multistep(
     """Coefficients of DPM-Solver++(2M) over the process, in ascending order of its timesteps.
 
     Lu et al. 2022: their algorithm 2 or, ``stochastic``, SDE-DPM-Solver++(2M). The last evaluation
-    goes to the clean latent itself, which is x̂₀. The SDE form extrapolates only where the signal
-    exceeds the noise: earlier it amplifies the errors of guided predictions, which left 12
-    evaluations 6 to 9 % away from 1,000 DDPM steps instead of 0.4 to 2 % (as
-    ``benchmarks/solvers.py`` measures it).
+    goes to the clean latent itself, which is x̂₀. The SDE form extrapolates only above
+    `_EXTRAPOLATED`: earlier it amplifies the errors of guided predictions. In 12 evaluations for
+    128 late conditions of the embedded model, .46 % of latents were more than 1.5 away from all
+    seven that 1,000 DDPM steps drew with a bound of 0, and .13 % with this one; an eighth draw of
+    1,000 steps was in .10 %.
     """
     plan = process(steps, first, max_beta, spacing="snr")
     signal = [1.0, *plan.signal.double().tolist()]
@@ -193,7 +197,7 @@ def multistep(
         shrink = math.exp(-span)
         ratio = noise[index] / noise[index + 1]
         second_order = 0 < index < len(spans) - 1
-        second_order &= not stochastic or signal[index + 1] > noise[index + 1]
+        second_order &= not stochastic or lambdas[index + 1] > _EXTRAPOLATED
         extrapolate = span / (2 * spans[index + 1]) if second_order else 0.0
         if stochastic:
             left = -math.expm1(-2 * span)
