@@ -2,8 +2,9 @@
 
 Training starts from scratch: first the autoencoder, then everything else on its latents. With
 --init it continues from a checkpoint and leaves the autoencoder as it is; with --refine the
-checkpoint learns from its own drawings, judged by the detector. It can be stopped at any time: the
-same command resumes. To train in two processes, start it with
+checkpoint learns from its own drawings, judged by the detector; with --decoder only the decoder
+of its autoencoder is trained, on its own drawings, so that outlines become sharper. It can be
+stopped at any time: the same command resumes. To train in two processes, start it with
 "torchrun --nproc-per-node 2 -m unipic_tui.nano.train".
 """
 
@@ -13,6 +14,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -24,12 +26,15 @@ from unipic_tui.model.native import save_native
 from unipic_tui.model.unipic import UniPic
 from unipic_tui.model.vae import Vae
 from unipic_tui.nano.architecture import NANO_VAE, nano_config
+from unipic_tui.nano.refine.decoder import train_decoder
 from unipic_tui.nano.refine.refiner import refine
 from unipic_tui.nano.tokenizer import corpus, save_tokenizer, train_tokenizer
 from unipic_tui.nano.train.autoencoder import train_vae
 from unipic_tui.nano.train.joint import train_joint
 from unipic_tui.nano.train.loop import RunOptions
 from unipic_tui.nano.train.parallel import rank
+
+Stage = Literal["joint", "refine", "decoder"]
 
 CORPUS = 40_000
 VAE_SHARE = 0.15
@@ -78,13 +83,13 @@ def load_trained(checkpoint: Path, folder: Path) -> UniPic:
     raise AssertionError("loading ends with the model")
 
 
-def run(options: RunOptions, out: Path, init: Path | None, *, refining: bool) -> None:
+def run(options: RunOptions, out: Path, init: Path | None, stage: Stage = "joint") -> None:
     """Train, or resume, and write each snapshot to ``out`` in place of the last.
 
     Args:
         options: ``minutes`` are for all stages together.
         init: a checkpoint to continue from.
-        refining: refine ``init`` instead of training it.
+        stage: what to do with ``init``: train it jointly, refine it, or train its decoder.
     """
     options.folder.mkdir(parents=True, exist_ok=True)
     share = 0.0 if init else VAE_SHARE
@@ -94,8 +99,10 @@ def run(options: RunOptions, out: Path, init: Path | None, *, refining: bool) ->
     model = load_trained(init, options.folder) if init else untrained_model(vae_options)
     path = options.folder / "tokenizer.json"
     codec, tokenizer = PromptCodec.load(path), path.read_bytes()
-    if refining:
+    if stage == "refine":
         snapshots = refine(model, codec, options)
+    elif stage == "decoder":
+        snapshots = train_decoder(model, codec, options)
     else:
         snapshots = train_joint(model, codec, options, from_scratch=init is None)
     for trained in snapshots:
@@ -124,20 +131,35 @@ def main(arguments: list[str] | None = None) -> int:
     )
     add("--device", default="cpu", help="cpu (the default) or cuda")
     add("--init", type=Path, metavar="CHECKPOINT", help="start from this checkpoint's weights")
-    add("--refine", action="store_true", help="learn from the model's own drawings; needs --init")
+    stages = parser.add_mutually_exclusive_group()
+    stages.add_argument(
+        "--refine",
+        dest="stage",
+        action="store_const",
+        const="refine",
+        default="joint",
+        help="learn from the model's own drawings; needs --init",
+    )
+    stages.add_argument(
+        "--decoder",
+        dest="stage",
+        action="store_const",
+        const="decoder",
+        help="train only the decoder, on the model's own drawings; needs --init",
+    )
     add("--seed", type=int, default=0, help="random seed (default: 0)")
     add("--compile", action="store_true", help="compile the model: faster, needs a C++ compiler")
     add("--threads", type=int, default=1, help="threads of each process (default: 1)")
     args = parser.parse_args(arguments)
-    if args.refine and args.init is None:
-        parser.error("--refine needs a trained checkpoint: name its folder with --init")
+    if args.stage != "joint" and args.init is None:
+        parser.error(f"--{args.stage} needs a trained checkpoint: name its folder with --init")
     torch.set_num_threads(args.threads)
     # Every number of masked tokens and every length has its own shapes; the default of 1024
     # kernels is too few to keep them all.
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "100000")
     options = RunOptions(args.folder, args.minutes, args.device, args.seed, compiled=args.compile)
     try:
-        run(options, args.out or args.folder / "checkpoint", args.init, refining=args.refine)
+        run(options, args.out or args.folder / "checkpoint", args.init, args.stage)
     except UnipicError as error:
         parser.exit(1, f"{error}\n")
     return 0

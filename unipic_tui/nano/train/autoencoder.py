@@ -41,16 +41,20 @@ def sample_scenes(rng: np.random.Generator, count: int) -> list[Scene]:
     return drawn
 
 
+def object_weights(images: Tensor) -> Tensor:
+    """How much each pixel of images (batch, 3, h, w) counts, (batch, 1, h, w)."""
+    ground = images[:, :, :1, :1]
+    return 1 + (OBJECT_WEIGHT - 1) * ((images - ground).abs().amax(1, keepdim=True) > 0.05)
+
+
 def reconstruction_loss(decoded: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
     """The loss of decoded images (batch, 3, h, w), and its plain L1.
 
     Absolute and squared error, weighted towards the objects, and the error of 8×8 means: colour
     and place show there first.
     """
-    ground = images[:, :, :1, :1]
-    weight = 1 + (OBJECT_WEIGHT - 1) * ((images - ground).abs().amax(1, keepdim=True) > 0.05)
     gap = (decoded - images).abs()
-    weighted = ((gap + gap**2) * weight).mean()
+    weighted = ((gap + gap**2) * object_weights(images)).mean()
     coarse = F.avg_pool2d(decoded - images, 8).abs().mean()
     return weighted + coarse, gap.mean()
 
