@@ -14,7 +14,7 @@ async def test_the_best_is_chosen_and_the_others_are_kept(tmp_path: Path) -> Non
         driver.screen.composer.settings.put({"best_of": "3"})
         await driver.press("ctrl+r")
         await driver.settle()
-        studio = driver.studio
+        studio = driver.state
         assert studio.entry is not None and isinstance(studio.entry.job, GenerateJob)
         assert studio.entry.job.best_of == 3
         pictures = studio.desk.pictures_of(studio.entry.id)

@@ -133,7 +133,8 @@ def _run(name: str, args: argparse.Namespace, context: Context) -> int:
 
 
 def _tell_scoring(scoring: Scoring, args: argparse.Namespace) -> None:
-    from unipic_tui.cli.report import say, write_json
+    from unipic_tui.cli.bar import say
+    from unipic_tui.cli.report import write_json
 
     if args.json:
         write_json({"event": "scoring", "where": scoring.where, "commands": scoring.commands})

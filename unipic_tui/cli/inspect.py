@@ -7,8 +7,9 @@ from typing import Any
 
 from unipic_tui import paths
 from unipic_tui.cli.arguments import Commands, add_command, add_shared
+from unipic_tui.cli.bar import say
 from unipic_tui.cli.context import Context
-from unipic_tui.cli.report import say, write_json
+from unipic_tui.cli.report import write_json
 from unipic_tui.errors import UnipicError
 from unipic_tui.text import printable
 
