@@ -102,7 +102,7 @@ def _run(args: argparse.Namespace, context: Context) -> int:
         size=args.size,
         grid=1 if args.grid_size is None else args.grid_size,
         format=args.format,
-        given=given_settings(args, context.settings, *KINDS.values()),
+        given=given_settings(args, context.settings, *KINDS.values(), many=True),
     )
 
     def make(defaults: Defaults) -> Plan:

@@ -113,7 +113,7 @@ def _run(name: str, args: argparse.Namespace, context: Context) -> int:
         folder=prompts.parent,
         seed=args.seed,
         size=args.size,
-        given=given_settings(args, context.settings, GenerateJob, EditJob),
+        given=given_settings(args, context.settings, GenerateJob, EditJob, many=True),
     )
     edits = "sources" in args
     benchmark = read_benchmark(
@@ -160,7 +160,7 @@ def _shapes(args: argparse.Namespace, context: Context) -> int:
         checkpoint,
         args.seed,
         args.count,
-        quality=args.quality or context.settings.quality,
+        quality=args.quality or context.settings.quality or "full",
         guidance=args.guidance,
         edit_guidance=args.edit_guidance,
         best_of=args.best_of,

@@ -12,7 +12,7 @@ from unipic_tui import paths
 from unipic_tui.cli.bar import say
 from unipic_tui.errors import InputError
 from unipic_tui.job_settings import settings_of
-from unipic_tui.jobs import MAX_COUNT, Defaults, Job, Region
+from unipic_tui.jobs import MAX_COUNT, USUAL_QUALITY, Defaults, Job, Quality, Region
 from unipic_tui.settings import Settings
 from unipic_tui.text import one_line
 
@@ -156,22 +156,24 @@ def _region(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def given_settings(
-    args: argparse.Namespace, settings: Settings, *kinds: type[Job]
+    args: argparse.Namespace, settings: Settings, *kinds: type[Job], many: bool = False
 ) -> dict[str, Any]:
     """The settings that flags give, by name; size, count and seed are read elsewhere.
 
-    Published unconditional prompts, which the model is told anyway, count as not given.
+    Published unconditional prompts, which the model is told anyway, count as not given. ``many``
+    jobs are drawn in full quality where nothing else is said: their pictures may be scored.
     """
     given: dict[str, Any] = {}
+    usual: Quality = "full" if many else USUAL_QUALITY
     for kind in kinds:
         for each in settings_of(kind):
             value = getattr(args, each.name, None)
             if value is not None and each.name not in {"size", "count", "seed"}:
                 given[each.name] = value
             if each.name == "quality":
-                given.setdefault("quality", settings.quality)
-    usual = {getattr(kind, "own_unconditional", None) for kind in kinds}
-    if given.get("unconditional") in usual:
+                given.setdefault("quality", settings.quality or usual)
+    own = {getattr(kind, "own_unconditional", None) for kind in kinds}
+    if given.get("unconditional") in own:
         given.pop("unconditional", None)
     return given
 

@@ -30,7 +30,7 @@ from unipic_tui.events import (
     Text,
 )
 from unipic_tui.inference import state
-from unipic_tui.inference.describe import generate_tokens
+from unipic_tui.inference.describe import decode_stream, generate_tokens
 from unipic_tui.inference.engine import (
     MEMORY_ERRORS,
     Engine,
@@ -55,6 +55,7 @@ from unipic_tui.jobs import DescribeJob, DrawingJob, GenerateJob, Job
 from unipic_tui.sizes import TOKEN_PIXELS
 
 _MASKED_GREY = (127, 127, 127)
+_END = object()
 
 
 class Clock:
@@ -239,24 +240,24 @@ class Pipeline:
                 stop=stop,
                 temperature=job.temperature,
                 seed=job.seed,
+                repetition_penalty=job.repetition_penalty,
+                top_k=job.top_k,
+                top_p=job.top_p,
+                config=engine.generation,
             )
-        ids: list[int] = []
+        pieces = decode_stream(engine.codec.decode, tokens)
         said = ""
         while True:
+            # A generator must not hold inference mode over a yield: it would leak into the caller.
             with torch.inference_mode():
-                token = next(tokens, None)
-            if token is None:
+                piece = next(pieces, _END)
+            if piece is _END:
                 break
-            ids.append(token)
-            text = engine.codec.decode(ids)
-            # A character may take several tokens; until the last one it decodes to U+FFFD.
-            if len(text) > len(said) and not text.endswith("�"):
-                yield Text(text[len(said) :])
-                said = text
-        text = engine.codec.decode(ids)
-        if len(text) > len(said):
-            yield Text(text[len(said) :])
-        yield Finished(text=text.strip(), seconds=time.monotonic() - began)
+            if piece:
+                assert isinstance(piece, str)
+                said += piece
+                yield Text(piece)
+        yield Finished(text=said.strip(), seconds=time.monotonic() - began)
 
 
 def _due(every: float | None, last: float) -> bool:

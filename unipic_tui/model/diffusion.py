@@ -17,6 +17,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from unipic_tui.jobs import Solver
 from unipic_tui.model.config import UNIPIC_MAX_BETA, MarConfig
 from unipic_tui.model.head import HeadNet, Modulation
 
@@ -30,9 +31,6 @@ UniPic-1.5B's head in bfloat16, unless a single step has more."""
 
 _EXTRAPOLATED = 1.0
 """See `multistep`; half the log of ᾱ/(1−ᾱ)."""
-
-Solver = Literal["ddpm", "dpmpp_2m", "dpmpp_2m_sde"]
-"""How the head samples: ancestral as published, or DPM-Solver++(2M) as ODE or SDE."""
 
 
 @lru_cache

@@ -22,6 +22,7 @@ from textual.screen import Screen
 from unipic_tui import paths
 from unipic_tui.errors import UnipicError
 from unipic_tui.events import BackendFactory, BackendOptions, Failed, Notice
+from unipic_tui.jobs import USUAL_QUALITY
 from unipic_tui.library import Library
 from unipic_tui.library.records import Entry
 from unipic_tui.settings import Settings
@@ -156,7 +157,7 @@ class UnipicApp(App[int]):
             ALL_COMMANDS,
             protocol=detect_protocol(self.settings.images),
             text_first=self.settings.text_first or self.settings.images == "none",
-            texts={"quality": self.settings.quality, **self._first_seed()},
+            texts={"quality": self.settings.quality or USUAL_QUALITY, **self._first_seed()},
         )
         self.push_screen(self._main)
         self.call_after_refresh(self._begin)
