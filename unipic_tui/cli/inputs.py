@@ -31,7 +31,7 @@ def random_seed() -> int:
 
 
 def seed_of(text: str | None) -> int | None:
-    """The seed that was asked for; ``None`` where any will do. Raises `InputError`."""
+    """The given seed; ``None`` for a random one. Raises `InputError`."""
     if text is None or text.strip().lower() in {"random", "-1"}:
         return None
     try:
@@ -160,7 +160,7 @@ def given_settings(
 ) -> dict[str, Any]:
     """The settings that flags give, by name; size, count and seed are read elsewhere.
 
-    Published unconditional prompts, which the model is told anyway, count as not given.
+    Published unconditional prompts, which are the defaults, count as not given.
     """
     given: dict[str, Any] = {}
     for kind in kinds:
