@@ -15,7 +15,7 @@ from unipic_tui.events import Loading
 def add_arguments(commands: Commands) -> None:
     """Add ``convert``."""
     parser = add_command(
-        commands, "convert", "write a downloaded checkpoint in the program's own format", convert
+        commands, "convert", "convert a downloaded checkpoint to the program's own format", convert
     )
     parser.add_argument("source", metavar="DIR", help="the folder as downloaded")
     parser.add_argument("target", metavar="OUT", help="the folder to write")

@@ -31,7 +31,7 @@ def random_seed() -> int:
 
 
 def seed_of(text: str | None) -> int | None:
-    """The seed that was asked for; ``None`` where any will do. Raises `InputError`."""
+    """The given seed; ``None`` for a random one. Raises `InputError`."""
     if text is None or text.strip().lower() in {"random", "-1"}:
         return None
     try:
@@ -160,8 +160,8 @@ def given_settings(
 ) -> dict[str, Any]:
     """The settings that flags give, by name; size, count and seed are read elsewhere.
 
-    Published unconditional prompts, which the model is told anyway, count as not given. ``many``
-    jobs are drawn in full quality where nothing else is said: their pictures may be scored.
+    Published unconditional prompts, which are the defaults, count as not given. ``many`` jobs are
+    drawn in full quality where nothing else is said: their pictures may be scored.
     """
     given: dict[str, Any] = {}
     usual: Quality = "full" if many else USUAL_QUALITY

@@ -33,7 +33,7 @@ _NAMED = 8
 
 def add_arguments(commands: Commands) -> None:
     """Add ``library`` with its subcommands."""
-    parts = add_family(commands, "library", "look after the sessions on disk")
+    parts = add_family(commands, "library", "list, search, check, import and export saved sessions")
 
     def add(name: str, summary: str, work: Callable[[argparse.Namespace, Path], int]) -> Parser:
         def run(args: argparse.Namespace, context: Context) -> int:
@@ -48,30 +48,38 @@ def add_arguments(commands: Commands) -> None:
     parser = add("search", "find jobs by words and filters", _search)
     parser.epilog = _SEARCH_HELP
     parser.add_argument("query", nargs="+", metavar="WORDS", help="what to look for")
-    parser.add_argument("-n", "--limit", type=int, default=50, metavar="N", help="at most (50)")
+    parser.add_argument("-n", "--limit", type=int, default=50, metavar="N", help="most jobs (50)")
     parser = add("check", "compare the database with the files", _check_library)
     parser.add_argument("--deep", action="store_true", help="decode every picture")
-    parser.add_argument("--repair", action="store_true", help="repair what can be repaired")
+    parser.add_argument("--repair", action="store_true", help="repair what can be")
     add("rebuild", "rebuild the database from the files", _rebuild_library)
     parser = add("import", "import pictures and folders of pictures", _import_pictures)
     parser.add_argument("paths", nargs="+", metavar="PATH", help="pictures or folders")
     parser.add_argument(
-        "--session", metavar="NAME", help="into this session (default: one named after the path)"
+        "--session",
+        metavar="NAME",
+        help="session to import into (default: named as the path)",
     )
     parser = add("export", "write a session as a folder, zip, web page or contact sheet", _export)
     parser.add_argument("session", metavar="SESSION", help="its name, folder or number")
     parser.add_argument("out", metavar="OUT", help="ending in .zip, .html or .png, or a new folder")
     parser.add_argument(
-        "--as", dest="kind", choices=("folder", "zip", "html", "sheet"), help="whatever the ending"
+        "--as",
+        dest="kind",
+        choices=("folder", "zip", "html", "sheet"),
+        help="the format, whatever the ending of OUT",
     )
     parser.add_argument("-f", "--force", action="store_true", help="overwrite the file")
-    parser = add("trash", "list the trash, bring back from it, or empty it", _trash)
+    parser = add("trash", "list, restore or empty the trash", _trash)
     choice = parser.add_mutually_exclusive_group()
-    choice.add_argument("--undo", action="store_true", help="bring back the latest deletion")
-    choice.add_argument("--restore", type=int, metavar="N", help="bring back deletion N")
-    choice.add_argument("--empty", action="store_true", help="delete for good, after a question")
+    choice.add_argument("--undo", action="store_true", help="restore the latest deletion")
+    choice.add_argument("--restore", type=int, metavar="N", help="restore deletion N")
+    choice.add_argument("--empty", action="store_true", help="delete for good, after asking")
     parser.add_argument(
-        "--older-than", type=int, metavar="DAYS", help="with --empty: only what is that old"
+        "--older-than",
+        type=int,
+        metavar="DAYS",
+        help="with --empty: only what is older",
     )
     parser.add_argument("-y", "--yes", action="store_true", help="with --empty: do not ask")
 
@@ -355,7 +363,7 @@ def _empty(args: argparse.Namespace, library: Library) -> int:
     pictures = sum(item.pictures for item in items)
     if not args.yes:
         if not sys.stdin or not sys.stdin.isatty():
-            raise InputError("Emptying the trash needs --yes where nobody can be asked.")
+            raise InputError("Emptying the trash asks first: add --yes where there is no terminal.")
         question = f"Delete {pictures} pictures of {len(items)} deletions for good? [y/N] "
         sys.stderr.write(question)
         sys.stderr.flush()

@@ -20,7 +20,7 @@ from unipic_tui.cli import (
     run,
     settings,
 )
-from unipic_tui.cli.arguments import Parser, add_commands, settle
+from unipic_tui.cli.arguments import Parser, add_commands, add_hidden, settle
 
 _COMMANDS = (
     run,
@@ -83,4 +83,5 @@ def build_parser() -> Parser:
     commands = add_commands(parser, "commands", "COMMAND", prog="unipic-tui")
     for module in _COMMANDS:
         module.add_arguments(commands)
+    add_hidden(parser)
     return parser
