@@ -35,7 +35,7 @@ def needed(parser: Parser) -> list[str]:
         if action.option_strings and action.required:
             words += [action.option_strings[0], "x"]
         elif not action.option_strings and action.nargs in {None, "+"}:
-            words.append("x")
+            words.append(next(iter(action.choices or "x")))
     return words
 
 

@@ -155,7 +155,7 @@ def test_convert(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     assert seen == [(Path("in").absolute(), Path("out").absolute())]
     assert result.lines == [str(Path("out").absolute())]
     events = cli("convert", "in", "out", "--json").events
-    assert [event["event"] for event in events] == ["loading", "finished"]
+    assert [event["event"] for event in events] == ["loading", "loading", "finished"]
 
 
 def test_convert_of_what_is_no_checkpoint(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -170,7 +170,7 @@ def test_the_trash(filled: Command, folder: Path, monkeypatch: pytest.MonkeyPatc
     code, _, err = filled("trash", "--empty", "--older-than", "3")
     assert (code, "nothing to delete" in err) == (0, True)
     code, _, err = filled("trash", "--empty")
-    assert (code, "needs --yes where nobody can be asked" in err) == (2, True)
+    assert (code, "add --yes where there is no terminal" in err) == (2, True)
 
     class Terminal(io.StringIO):
         def isatty(self) -> bool:

@@ -1,4 +1,4 @@
-"""How fluid the app stays while a model works: measured on the real app in a terminal of its own.
+"""How responsive the app stays while a model works: the real app, in a terminal of its own.
 
 The app runs in a child process on a pseudo-terminal, exactly as it runs for a person. It notes how
 late its event loop wakes up. The parent types into the prompt editor and times how long each
@@ -148,6 +148,8 @@ def _run_child(
         class Clocked(UnipicApp):
             """Notes how late its event loop is."""
 
+            __module__ = UnipicApp.__module__  # its style sheets are looked for from there
+
             def on_mount(self) -> None:
                 # Textual calls the app's own handler as well.
                 self.run_worker(self._tick(), group="clock")
@@ -180,9 +182,9 @@ def _run_child(
 
 
 def _replace(path: Path, text: str) -> None:
-    beside = path.with_suffix(".new")
-    beside.write_text(text)
-    beside.replace(path)
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    new.replace(path)
 
 
 # The parent: a terminal that types
@@ -258,7 +260,7 @@ class _Driver:
 
     def leave(self) -> None:
         """Leave the app, and agree to it."""
-        with contextlib.suppress(OSError):  # it may be gone at once
+        with contextlib.suppress(OSError, UnipicError):  # it may be gone at once
             self._write(b"\x11")
             self.pass_time(self._pause)
             self._write(b"\r")
@@ -270,9 +272,12 @@ class _Driver:
     def _take(self, wait: float) -> None:
         if not select.select([self._terminal], [], [], wait)[0]:
             return
-        data = os.read(self._terminal, 4096)
+        try:
+            data = os.read(self._terminal, 4096)
+        except OSError:  # the other end is closed
+            data = b""
         if not data:
-            raise OSError("closed")
+            raise UnipicError("The app ended early: see whether it opens without bench.")
         self.read += len(data)
         self._seen = (self._seen + data)[-200_000:]
         if self._line_speed:

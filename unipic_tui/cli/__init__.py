@@ -6,9 +6,9 @@ import os
 import sys
 from collections.abc import Sequence
 
+from unipic_tui.cli.bar import say
 from unipic_tui.cli.context import Context
 from unipic_tui.cli.parser import parse_arguments
-from unipic_tui.cli.report import say
 from unipic_tui.errors import UnipicError
 from unipic_tui.events import BackendFactory
 

@@ -39,6 +39,17 @@ class Parser(argparse.ArgumentParser):
         super().__init__(**options)
         self.register("action", "parsers", _Commands)
 
+    def format_help(self) -> str:
+        """The help, with a usage line that names only what must be given."""
+        if self.usage is None:
+            shape = self._get_formatter()._format_args
+            needed = [each for each in self._actions if each.required and each.option_strings]
+            words = [f"{each.option_strings[-1]} {shape(each, 'X')}" for each in needed]
+            places = [each for each in self._actions if not each.option_strings]
+            words += ["[options]", *(shape(each, each.dest) for each in places)]
+            self.usage = f"%(prog)s {' '.join(words)}"
+        return super().format_help()
+
     def error(self, message: str) -> NoReturn:
         """Print the sentence and leave with exit code 2."""
         sentence = one_line(message, 300).rstrip(".")
@@ -88,23 +99,31 @@ Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
 Group = argparse._ActionsContainer
 
 
+_SETTINGS = "default: the settings file's, or"
+
 SHARED: dict[str, dict[str, Any]] = {
     "checkpoint": {
         "metavar": "DIR",
-        "help": "folder of a checkpoint; without it UNIPIC_CHECKPOINT or the settings name one, "
-        "or the small embedded one is used",
+        "help": "folder of a checkpoint (default: UNIPIC_CHECKPOINT, the settings file's, or the "
+        "small embedded one)",
     },
-    "device": {"metavar": "NAME", "help": "auto, cpu, cuda, cuda:1, mps (default: auto)"},
-    "dtype": {"choices": DTYPES, "help": "number format (auto)"},
-    "images": {"choices": IMAGES, "help": "how pictures are shown in the terminal (auto)"},
-    "library": {"metavar": "DIR", "help": "folder of the library (default: as in the settings)"},
-    "theme": {"metavar": "NAME", "help": "a theme of the app"},
+    "device": {
+        "metavar": "NAME",
+        "help": f"where the model runs: auto, cpu, cuda, cuda:1 or mps ({_SETTINGS} auto)",
+    },
+    "dtype": {"choices": DTYPES, "help": f"number format of the weights ({_SETTINGS} auto)"},
+    "images": {"choices": IMAGES, "help": f"how the terminal shows pictures ({_SETTINGS} auto)"},
+    "library": {
+        "metavar": "DIR",
+        "help": f"folder of the library ({_SETTINGS} the user's data folder)",
+    },
+    "theme": {"metavar": "NAME", "help": "theme of the app"},
     "text_first": {
         "action": "store_true",
-        "help": "captions and settings, no pixels: for slow lines and screen readers",
+        "help": "captions and settings instead of pixels, for slow connections and screen readers",
     },
     "json": {"action": "store_true", "help": "print one JSON object a line for every event"},
-    "quiet": {"action": "store_true", "help": "no progress and no remarks"},
+    "quiet": {"action": "store_true", "help": "print no progress and no remarks"},
 }
 """The options that may stand before a command's name as well as after it, by their field."""
 
@@ -148,10 +167,24 @@ def settle(args: argparse.Namespace) -> None:
 
 
 def add_commands(parser: Parser, title: str, metavar: str, **options: Any) -> Commands:
-    """Make a parser one of commands, before whose names every shared option may stand."""
-    shown = {action.dest for action in parser._actions}
-    add_shared(parser, *(name for name in SHARED if name not in shown), help=argparse.SUPPRESS)
+    """Make a parser one of commands."""
     return parser.add_subparsers(title=title, metavar=metavar, parser_class=Parser, **options)
+
+
+def add_hidden(parser: Parser) -> None:
+    """Let a parser and its commands know every shared option, so that `settle` can refuse it."""
+    known = {action.dest for action in parser._actions}
+    for name in SHARED:
+        if name not in known:
+            also(parser, (flag_of(name),), name, **_values(name))
+    for action in parser._actions:
+        if isinstance(action, _Commands):
+            for child in set(action.choices.values()):
+                add_hidden(child)
+
+
+def _values(name: str) -> dict[str, Any]:
+    return {key: value for key, value in SHARED[name].items() if key != "help"}
 
 
 def add_command(
@@ -240,6 +273,8 @@ def _add_setting(group: Group, each: Setting, *, many: bool) -> None:
     else:
         default = each.unset if each.default is None else each.shown(each.default)
         limits = f", {each.range}" if each.range else ""
+        if each.name == "quality":
+            default = f"{_SETTINGS} {default}"
         words = f"{each.help}{limits} ({default})"
         if each.kind == "choice":
             options = {"choices": each.choices}
@@ -272,7 +307,7 @@ def add_output(parser: Parser) -> None:
     group.add_argument(
         "--metadata",
         action=argparse.BooleanOptionalAction,
-        help="whether the picture carries the job that makes it again (yes)",
+        help=f"save the job in the picture, so that it can be replayed ({_SETTINGS} yes)",
     )
     add_shared(group, "images", "json", "quiet")
 
@@ -287,19 +322,19 @@ def add_result_folder(parser: Parser) -> None:
     group.add_argument(
         "--metadata",
         action=argparse.BooleanOptionalAction,
-        help="whether pictures carry the job that makes them again (yes)",
+        help=f"save the jobs in the pictures, so that they can be replayed ({_SETTINGS} yes)",
     )
     group.add_argument(
         "--sheet",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="whether a contact sheet is made at the end (yes)",
+        help="write a contact sheet at the end (yes)",
     )
     group.add_argument(
         "--batch-size",
         type=int,
         metavar="N",
-        help="understood for the published scripts' sake; pictures are drawn one at a time",
+        help="accepted for the published scripts' sake; pictures are drawn one at a time",
     )
     also(group, ("--batch_size",), "batch_size", type=int)
     add_shared(group, "json", "quiet")

@@ -8,11 +8,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from unipic_tui import paths
 from unipic_tui.batch.folder import ResultFolder
@@ -20,15 +18,13 @@ from unipic_tui.batch.manifest import MANIFEST, finish
 from unipic_tui.batch.ranks import Others, Ranks
 from unipic_tui.batch.running import Done, Problem, Working, check_foreign, run_tasks
 from unipic_tui.batch.tasks import Plan, Task
+from unipic_tui.cli.bar import duration, say
 from unipic_tui.cli.context import Context
-from unipic_tui.cli.execution import Interrupt, load
+from unipic_tui.cli.execution import Interrupt, load, start
 from unipic_tui.cli.report import (
     HumanReporter,
     Reporter,
-    duration,
-    make_bar,
     reporting,
-    say,
 )
 from unipic_tui.errors import InputError
 from unipic_tui.events import Backend, BackendOptions, Event, Notice, Progress
@@ -36,12 +32,7 @@ from unipic_tui.files import check_writable
 from unipic_tui.jobs import Defaults
 from unipic_tui.text import one_line, printable
 
-if TYPE_CHECKING:
-    from rich import progress as rich_progress
-
 INTERRUPTED = 130
-_EVERY = 30.0
-"""Seconds between two lines of progress where there is no terminal for a bar, as in a log."""
 _ANSWER_WIDTH = 2000
 
 
@@ -74,7 +65,7 @@ def run_batch(
     options = context.options(args)
     options = dataclasses.replace(options, device=ranks.device(options.device))
     with reporting(args) as reporter:
-        backend = context.backend_factory(options)
+        backend = start(context, options, reporter)
         try:
             return _run(args, context, make, notes, ranks, backend, options, reporter)
         finally:
@@ -240,10 +231,8 @@ class BatchReport:
         self._quiet = quiet
         self._pace = pace
         self._there = 0
-        self._bar: rich_progress.Progress | None = None
-        self._task: rich_progress.TaskID | None = None
-        self._said = time.monotonic()
         self._noticed: set[str] = set()
+        self._bar = reporter.bar if isinstance(reporter, HumanReporter) and not quiet else None
 
     def working(self, event: Event) -> None:
         """Something happened within a job."""
@@ -324,9 +313,8 @@ class BatchReport:
             say(f"{total} of {total} are done; see {printable(str(manifest))}.")
 
     def close(self) -> None:
-        """Take down the bar for good."""
+        """Take down the bar."""
         self._pause()
-        self._bar = None
 
     @property
     def _human(self) -> bool:
@@ -340,20 +328,8 @@ class BatchReport:
 
     def _pause(self) -> None:
         if self._bar is not None:
-            self._bar.stop()
+            self._bar.pause()
 
     def _show(self) -> None:
-        if self._quiet or not self._human:
-            return
-        if not sys.stderr.isatty():
-            if time.monotonic() - self._said >= _EVERY:
-                self._said = time.monotonic()
-                say(f"{self._pace}.")
-            return
-        if self._bar is None:
-            self._bar, self._task = make_bar()
-        assert self._task is not None
-        self._bar.update(
-            self._task, description="Items", completed=self._pace.fraction, detail=str(self._pace)
-        )
-        self._bar.start()
+        if self._bar is not None:
+            self._bar.show("Items", self._pace.fraction, str(self._pace))

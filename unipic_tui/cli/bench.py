@@ -16,16 +16,16 @@ from unipic_tui.text import one_line
 
 def add_arguments(commands: Commands) -> None:
     """Add ``bench`` with its subcommands."""
-    things = add_family(commands, "bench", "measure how quick the program is here")
+    things = add_family(commands, "bench", "measure how fast the program is on this computer")
     parser = add_command(things, "library", "measure a library of many pictures", _library)
     parser.add_argument(
-        "--pictures", type=int, default=20_000, metavar="N", help="how many (20000)"
+        "--pictures", type=int, default=20_000, metavar="N", help="number of pictures (20000)"
     )
     parser.add_argument(
         "--folder", metavar="DIR", help="a new folder to use and keep (default: a temporary one)"
     )
     add_shared(parser, "json", help="print one JSON object a line")
-    parser = add_command(things, "ui", "measure how fluid the app stays while it draws", _ui)
+    parser = add_command(things, "ui", "measure how responsive the app stays while it draws", _ui)
     add_model(parser)
     add_shared(parser, "images")
     parser.add_argument(
@@ -35,7 +35,10 @@ def add_arguments(commands: Commands) -> None:
         "--size", default="140x45", metavar="WxH", help="columns and rows of the terminal (140x45)"
     )
     parser.add_argument(
-        "--line-speed", type=int, metavar="BYTES", help="a line of so many bytes a second"
+        "--line-speed",
+        type=int,
+        metavar="BYTES",
+        help="limit the terminal to so many bytes a second",
     )
     add_shared(parser, "json", help="print one JSON object a line")
 
@@ -67,7 +70,7 @@ def _library(args: argparse.Namespace, _: Context) -> int:
 
 
 def _ui(args: argparse.Namespace, context: Context) -> int:
-    """Measure how fluid the app stays while it draws, and print the times.
+    """Measure how responsive the app stays while it draws, and print the times.
 
     Raises:
         InputError: a flag cannot be used, or this system has no pseudo-terminals.

@@ -1,4 +1,4 @@
-"""What every command gets beside its arguments."""
+"""What every command gets besides its arguments."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Check:
 
     Attributes:
         name: what was looked at.
-        state: ``ok``, ``note`` for what is good to know, ``fails`` for what must be mended.
+        state: ``ok``, ``note`` for what is good to know, ``fails`` for what must be fixed.
         text: what was found.
         remedy: what to do about it, or "".
     """
@@ -69,7 +69,7 @@ class Device:
 def add_arguments(commands: Commands) -> None:
     """Add ``doctor``."""
     parser = add_command(
-        commands, "doctor", "say what works here, what does not, and what to do", doctor
+        commands, "doctor", "check what works on this computer, and say how to fix the rest", doctor
     )
     parser.add_argument(
         "folder", nargs="?", metavar="DIR", help="a checkpoint (default: the one that is used)"
@@ -304,7 +304,7 @@ def check_memory(report: CheckpointReport, device: Device | None, dtype: str) ->
     Args:
         report: on the checkpoint.
         device: where it would run, if it can.
-        dtype: number format that is asked for.
+        dtype: the wanted number format.
     """
     value_bytes = _value_bytes(dtype, device, report.parameters)
     usual = report.config.defaults.side
@@ -376,7 +376,7 @@ def check_terminal(images: str) -> Check:
     remedy = ""
     if protocol == "blocks" and images == "auto":
         remedy = (
-            "tmux hides what the terminal can do: --images sixel or kitty insists."
+            "tmux hides the terminal's graphics: force them with --images sixel or --images kitty."
             if in_tmux()
             else "For sharper pictures use a terminal with sixel or kitty graphics."
         )

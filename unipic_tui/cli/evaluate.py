@@ -133,7 +133,8 @@ def _run(name: str, args: argparse.Namespace, context: Context) -> int:
 
 
 def _tell_scoring(scoring: Scoring, args: argparse.Namespace) -> None:
-    from unipic_tui.cli.report import say, write_json
+    from unipic_tui.cli.bar import say
+    from unipic_tui.cli.report import write_json
 
     if args.json:
         write_json({"event": "scoring", "where": scoring.where, "commands": scoring.commands})
@@ -143,7 +144,8 @@ def _tell_scoring(scoring: Scoring, args: argparse.Namespace) -> None:
 
 
 def _shapes(args: argparse.Namespace, context: Context) -> int:
-    from unipic_tui.cli.report import say, write_json
+    from unipic_tui.cli.bar import say
+    from unipic_tui.cli.report import write_json
 
     if args.count < 1:
         raise InputError(f"The number {args.count} is not positive: give at least 1.")

@@ -9,12 +9,29 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+from unipic_tui.cli.context import Context
 from unipic_tui.cli.report import Reporter
 from unipic_tui.errors import CheckpointError, InputError, StorageError
-from unipic_tui.events import Backend, Cancelled, Event, Failed, Final, Finished, Picture
+from unipic_tui.events import (
+    Backend,
+    BackendOptions,
+    Cancelled,
+    Event,
+    Failed,
+    Final,
+    Finished,
+    Loading,
+    Picture,
+)
 from unipic_tui.jobs import Job
 
 _BAD_INPUT = {kind.title for kind in (InputError, CheckpointError, StorageError)}
+
+
+def start(context: Context, options: BackendOptions, reporter: Reporter) -> Backend:
+    """A backend, not yet loaded; importing torch takes seconds, which are told beforehand."""
+    reporter.event(Loading("PyTorch", 0.0))
+    return context.backend_factory(options)
 
 
 def load(backend: Backend, reporter: Reporter, named: bool) -> None:

@@ -1,4 +1,4 @@
-"""Pictures in the terminal, beside the text of a command."""
+"""Pictures in the terminal, between the lines of a command's output."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from unipic_tui import paths
-from unipic_tui.cli.report import say
+from unipic_tui.cli.bar import say
 from unipic_tui.errors import InputError
 from unipic_tui.job_settings import settings_of
 from unipic_tui.jobs import MAX_COUNT, Defaults, Job, Region, random_seed
@@ -23,7 +23,7 @@ _STDIN_LIMIT = 1_000_000
 
 
 def seed_of(text: str | None) -> int | None:
-    """The seed that was asked for; ``None`` where any will do. Raises `InputError`."""
+    """The given seed; ``None`` for a random one. Raises `InputError`."""
     if text is None or text.strip().lower() in {"random", "-1"}:
         return None
     try:
@@ -152,7 +152,7 @@ def given_settings(
 ) -> dict[str, Any]:
     """The settings that flags give, by name; size, count and seed are read elsewhere.
 
-    Published unconditional prompts, which the model is told anyway, count as not given.
+    Published unconditional prompts, which are the defaults, count as not given.
     """
     given: dict[str, Any] = {}
     for kind in kinds:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unipic_tui import paths
 from unipic_tui.cli.arguments import Commands, Parser, add_command, add_family, add_shared
+from unipic_tui.cli.bar import Bar, Remaining, say
 from unipic_tui.cli.context import Context
-from unipic_tui.cli.report import say, write_json
+from unipic_tui.cli.report import write_json
 from unipic_tui.errors import InputError
 from unipic_tui.text import one_line, printable
 
@@ -28,7 +30,7 @@ before:2026-12-24; -word or -filter: leaves out what matches.
 
 def add_arguments(commands: Commands) -> None:
     """Add ``library`` with its subcommands."""
-    parts = add_family(commands, "library", "look after the sessions on disk")
+    parts = add_family(commands, "library", "list, search, check, import and export saved sessions")
 
     def add(name: str, summary: str, work: Callable[[argparse.Namespace, Path], int]) -> Parser:
         def run(args: argparse.Namespace, context: Context) -> int:
@@ -43,30 +45,38 @@ def add_arguments(commands: Commands) -> None:
     parser = add("search", "find jobs by words and filters", _search)
     parser.epilog = _SEARCH_HELP
     parser.add_argument("query", nargs="+", metavar="WORDS", help="what to look for")
-    parser.add_argument("-n", "--limit", type=int, default=50, metavar="N", help="at most (50)")
+    parser.add_argument("-n", "--limit", type=int, default=50, metavar="N", help="most jobs (50)")
     parser = add("check", "compare the database with the files", _check_library)
     parser.add_argument("--deep", action="store_true", help="decode every picture")
-    parser.add_argument("--repair", action="store_true", help="repair what can be repaired")
+    parser.add_argument("--repair", action="store_true", help="repair what can be")
     add("rebuild", "rebuild the database from the files", _rebuild_library)
     parser = add("import", "import pictures and folders of pictures", _import_pictures)
     parser.add_argument("paths", nargs="+", metavar="PATH", help="pictures or folders")
     parser.add_argument(
-        "--session", metavar="NAME", help="into this session (default: one named after the path)"
+        "--session",
+        metavar="NAME",
+        help="session to import into (default: named as the path)",
     )
     parser = add("export", "write a session as a folder, zip, web page or contact sheet", _export)
     parser.add_argument("session", metavar="SESSION", help="its name, folder or number")
     parser.add_argument("out", metavar="OUT", help="ending in .zip, .html or .png, or a new folder")
     parser.add_argument(
-        "--as", dest="kind", choices=("folder", "zip", "html", "sheet"), help="whatever the ending"
+        "--as",
+        dest="kind",
+        choices=("folder", "zip", "html", "sheet"),
+        help="the format, whatever the ending of OUT",
     )
     parser.add_argument("-f", "--force", action="store_true", help="overwrite the file")
-    parser = add("trash", "list the trash, bring back from it, or empty it", _trash)
+    parser = add("trash", "list, restore or empty the trash", _trash)
     choice = parser.add_mutually_exclusive_group()
-    choice.add_argument("--undo", action="store_true", help="bring back the latest deletion")
-    choice.add_argument("--restore", type=int, metavar="N", help="bring back deletion N")
-    choice.add_argument("--empty", action="store_true", help="delete for good, after a question")
+    choice.add_argument("--undo", action="store_true", help="restore the latest deletion")
+    choice.add_argument("--restore", type=int, metavar="N", help="restore deletion N")
+    choice.add_argument("--empty", action="store_true", help="delete for good, after asking")
     parser.add_argument(
-        "--older-than", type=int, metavar="DAYS", help="with --empty: only what is that old"
+        "--older-than",
+        type=int,
+        metavar="DAYS",
+        help="with --empty: only what is older",
     )
     parser.add_argument("-y", "--yes", action="store_true", help="with --empty: do not ask")
 
@@ -161,8 +171,10 @@ def _search(args: argparse.Namespace, folder: Path) -> int:
 def _check_library(args: argparse.Namespace, folder: Path) -> int:
     """Print what does not match; exit code 1 where something is left."""
     library = _existing(folder)
+    bar = Bar(quiet=args.json)
     found = open_problems = 0
     try:
+        bar.show("Checking", None)
         for problem in library.health.check(deep=args.deep, repair=args.repair):
             found += 1
             open_problems += not problem.repaired
@@ -175,8 +187,10 @@ def _check_library(args: argparse.Namespace, folder: Path) -> int:
                     }
                 )
             else:
-                print(problem.message)
+                with bar.away():
+                    print(problem.message)
     finally:
+        bar.close()
         library.close()
     if not args.json:
         repaired = f", {found - open_problems} repaired" if found > open_problems else ""
@@ -195,7 +209,9 @@ def _rebuild_library(args: argparse.Namespace, folder: Path) -> int:
             f"There are no sessions in {one_line(str(folder), 300)}: name the library with "
             "--library DIR."
         )
-    found = rebuild(folder)
+    remaining = Remaining()
+    with closing(Bar(quiet=args.json)) as bar:
+        found = rebuild(folder, lambda part: bar.show("Rebuilding", part, remaining(part)))
     if args.json:
         write_json(
             {
@@ -221,14 +237,17 @@ def _import_pictures(args: argparse.Namespace, folder: Path) -> int:
 
     sources = [paths.absolute(path) for path in args.paths]
     library = Library.open(folder)
+    bar = Bar(quiet=args.json)
     taken = passed = bad = 0
     try:
+        bar.show("Importing", None)
         name = args.session or sources[0].stem
         session = library.sessions.find(name) or library.sessions.create(name)
         for imported in library.importing.paths(session.id, sources):
             taken += imported.picture is not None and not imported.duplicate
             passed += imported.duplicate
             bad += bool(imported.problem)
+            bar.show("Importing", None, f"{taken + passed + bad} files")
             if args.json:
                 write_json(
                     {
@@ -240,10 +259,12 @@ def _import_pictures(args: argparse.Namespace, folder: Path) -> int:
                     }
                 )
             elif imported.problem:
-                print(imported.problem)
+                with bar.away():
+                    print(imported.problem)
         if not taken and not session.pictures and not library.entries.of_session(session.id):
             library.trash.put_session(session.id)
     finally:
+        bar.close()
         library.close()
     if not args.json:
         were = "was" if passed == 1 else "were"
@@ -325,7 +346,7 @@ def _empty(args: argparse.Namespace, library: Library) -> int:
     pictures = sum(item.pictures for item in items)
     if not args.yes:
         if not sys.stdin or not sys.stdin.isatty():
-            raise InputError("Emptying the trash needs --yes where nobody can be asked.")
+            raise InputError("Emptying the trash asks first: add --yes where there is no terminal.")
         question = f"Delete {pictures} pictures of {len(items)} deletions for good? [y/N] "
         sys.stderr.write(question)
         sys.stderr.flush()

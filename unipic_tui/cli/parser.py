@@ -19,7 +19,7 @@ from unipic_tui.cli import (
     run,
     settings,
 )
-from unipic_tui.cli.arguments import Parser, add_commands, settle
+from unipic_tui.cli.arguments import Parser, add_commands, add_hidden, settle
 
 _EPILOG = """\
 Without a command, the app opens. Try:
@@ -69,4 +69,5 @@ def build_parser() -> Parser:
     parts = (run, replay, batch, evaluate, library, convert, settings, doctor, bench, completion)
     for module in parts:
         module.add_arguments(commands)
+    add_hidden(parser)
     return parser

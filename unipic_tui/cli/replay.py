@@ -9,9 +9,10 @@ from pathlib import Path
 from PIL import Image, ImageChops
 
 from unipic_tui.cli.arguments import Commands, add_command, add_model, add_output
+from unipic_tui.cli.bar import say
 from unipic_tui.cli.context import Context
 from unipic_tui.cli.inputs import Notify
-from unipic_tui.cli.report import say, write_json
+from unipic_tui.cli.report import write_json
 from unipic_tui.cli.run import draw
 from unipic_tui.errors import InputError
 from unipic_tui.files import shown_path

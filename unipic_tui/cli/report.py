@@ -13,32 +13,26 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
+from unipic_tui.cli.bar import Bar, Remaining, duration, say
 from unipic_tui.events import (
     BackendInfo,
     Cancelled,
     Event,
     Failed,
+    Final,
     Finished,
     Loading,
     Notice,
+    Picture,
     Progress,
     Text,
 )
 from unipic_tui.jobs import Job, job_to_dict
 from unipic_tui.text import printable
 
-if TYPE_CHECKING:
-    from rich import progress as rich_progress
-
 _HELD_BACK = {"\u200c", "\u200d", "\r"}
-
-
-def say(message: str) -> None:
-    """One line on the standard error."""
-    sys.stderr.write(f"unipic-tui: {printable(message)}\n")
-    sys.stderr.flush()
 
 
 def write_json(record: dict[str, Any]) -> None:
@@ -165,12 +159,16 @@ class HumanReporter:
 
     Args:
         quiet: leave out the bar and the remarks, not what went wrong.
+
+    Attributes:
+        bar: how far it is.
     """
 
     def __init__(self, quiet: bool) -> None:
         self._quiet = quiet
-        self._bar: rich_progress.Progress | None = None
-        self._task: rich_progress.TaskID | None = None
+        self.bar = Bar(quiet)
+        self._remaining = Remaining()
+        self._pictures = 1
         self._answer = ""
         self._shown = 0
 
@@ -197,18 +195,19 @@ class HumanReporter:
 
     def event(self, event: Event) -> None:
         """Move the bar, or write a further piece of the answer."""
+        if isinstance(event, Final):
+            self.bar.pause()
         match event:
-            case Loading(stage, fraction):
-                self._advance(f"Loading {printable(stage)}", fraction, "")
+            case Loading(stage, fraction) if fraction < 1 and " is " not in stage:
+                self.bar.show(_doing(stage), fraction, self._remaining(fraction))
+            case Loading():
+                self.bar.show("Preparing", None)  # the first iteration or token takes a while
             case Progress():
-                which = f"Picture {event.picture + 1} of {event.pictures}"
-                done = event.picture + event.iteration / event.iterations
-                left = "" if event.seconds_left is None else duration(event.seconds_left)
-                self._advance(
-                    "Drawing" if event.pictures == 1 else which,
-                    done / event.pictures,
-                    f"{event.iteration}/{event.iterations} {left}",
-                )
+                self._pictures = event.pictures
+                self._drawing(event)
+            case Picture(index) if index + 1 < self._pictures:
+                part = (index + 1) / self._pictures
+                self.bar.show(f"Picture {index + 2} of {self._pictures}", part)
             case Text(delta):
                 self._answer += delta
                 self._write(self._next_text(final=False))
@@ -224,6 +223,18 @@ class HumanReporter:
             case _:
                 pass
 
+    def _drawing(self, event: Progress) -> None:
+        done = event.picture + event.iteration / event.iterations
+        label = f"Picture {event.picture + 1} of {event.pictures}"
+        if event.pictures == 1:
+            label = "Drawing"
+        left = "" if event.seconds_left is None else duration(event.seconds_left)
+        if event.iteration == event.iterations:  # decoding is no part of the estimate
+            label = "Decoding" if event.pictures == 1 else f"{label}, decoding"
+            left = "" if event.picture + 1 == event.pictures else left
+        detail = f"{event.iteration}/{event.iterations} {left}".rstrip()
+        self.bar.show(label, done / event.pictures, detail)
+
     def _next_text(self, final: bool) -> str:
         """What of the answer is new; a character whose meaning hangs on the next one waits."""
         ready = self._answer
@@ -234,55 +245,21 @@ class HumanReporter:
         return new
 
     def _write(self, text: str) -> None:
-        with self.pause():
-            sys.stdout.write(text)
-            sys.stdout.flush()
+        self.bar.pause()  # it must not come back behind half a line of an answer
+        sys.stdout.write(text)
+        sys.stdout.flush()
 
-    def _advance(self, label: str, fraction: float, detail: str) -> None:
-        if self._quiet or not sys.stderr.isatty():
-            return
-        if self._bar is None:
-            self._bar, self._task = make_bar()
-        assert self._task is not None
-        self._bar.update(self._task, description=label, completed=fraction, detail=detail)
-        self._bar.start()
-
-    @contextlib.contextmanager
-    def pause(self) -> Iterator[None]:
-        """Take the bar down; the next progress puts it back."""
-        if self._bar is not None:
-            self._bar.stop()
-        yield
+    def pause(self) -> contextlib.AbstractContextManager[None]:
+        """Take the bar off the screen for a while."""
+        return self.bar.away()
 
     def close(self) -> None:
         """Take the bar down for good."""
-        if self._bar is not None:
-            self._bar.stop()
-            self._bar = None
+        self.bar.close()
 
 
-def make_bar() -> tuple[rich_progress.Progress, rich_progress.TaskID]:
-    """A bar on the standard error, with room for a ``description`` and a ``detail``."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    bar = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.fields[detail]}", markup=False),
-        console=Console(stderr=True),
-        transient=True,
-        redirect_stdout=False,
-        redirect_stderr=False,
-    )
-    return bar, bar.add_task("", total=1.0, detail="")
-
-
-def duration(seconds: float) -> str:
-    """Time left, as short as it may be said: 8 s, 3:05 min, 1:02 h."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s left"
-    if whole < 3600:
-        return f"{whole // 60}:{whole % 60:02d} min left"
-    return f"{whole // 3600}:{whole % 3600 // 60:02d} h left"
+def _doing(stage: str) -> str:
+    """A stage of loading as the label of a bar."""
+    shown = printable(stage)
+    doing = shown.partition(" ")[0].endswith("ing")
+    return shown[:1].upper() + shown[1:] if doing else f"Loading {shown}"

@@ -17,11 +17,12 @@ from unipic_tui.cli.arguments import (
     add_shared,
     also,
 )
+from unipic_tui.cli.bar import say
 from unipic_tui.cli.context import Context
-from unipic_tui.cli.execution import exit_code, load, run_job
+from unipic_tui.cli.execution import exit_code, load, run_job, start
 from unipic_tui.cli.inputs import MakeJob, job_maker, seed_of
 from unipic_tui.cli.output import Output, plan_output
-from unipic_tui.cli.report import Reporter, reporting, say
+from unipic_tui.cli.report import Reporter, reporting
 from unipic_tui.errors import InputError
 from unipic_tui.events import Cancelled, Event, Failed, Final, Finished, Judged, Picture
 from unipic_tui.inference.ranking import check_choice
@@ -90,7 +91,7 @@ def _answer(args: argparse.Namespace, context: Context, make_job: MakeJob) -> in
     job = make_job(Defaults(), _say_nothing)
     options = context.options(args)
     with reporting(args) as reporter:
-        backend = context.backend_factory(options)
+        backend = start(context, options, reporter)
         try:
             load(backend, reporter, named=options.checkpoint is not None)
             reporter.started(job, backend.info)
@@ -150,7 +151,7 @@ def draw(
     embed = context.settings.metadata if args.metadata is None else bool(args.metadata)
     images = args.images or context.settings.images
     with reporting(args) as reporter:
-        backend = context.backend_factory(options)
+        backend = start(context, options, reporter)
         try:
             load(backend, reporter, named=options.checkpoint is not None)
             job = _drawing(make_job(backend.info.defaults, reporter.notice))

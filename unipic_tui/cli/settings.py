@@ -8,8 +8,8 @@ from pathlib import Path
 
 from unipic_tui import paths
 from unipic_tui.cli.arguments import Commands, add_command
+from unipic_tui.cli.bar import say
 from unipic_tui.cli.context import Context
-from unipic_tui.cli.report import say
 from unipic_tui.errors import StorageError
 from unipic_tui.files import shown_path, storage_error, write_atomic
 from unipic_tui.settings import EXAMPLE
@@ -19,11 +19,11 @@ from unipic_tui.text import printable
 def add_arguments(commands: Commands) -> None:
     """Add ``settings``."""
     parser = add_command(
-        commands, "settings", "print where the settings file is, and an example of it", settings
+        commands, "settings", "show where the settings file is, with an example", settings
     )
     choice = parser.add_mutually_exclusive_group()
-    choice.add_argument("--path", action="store_true", help="print only where it is")
-    choice.add_argument("--write", action="store_true", help="write the example there if none is")
+    choice.add_argument("--path", action="store_true", help="print only its path")
+    choice.add_argument("--write", action="store_true", help="write the example there, if new")
 
 
 def settings(args: argparse.Namespace, context: Context) -> int:

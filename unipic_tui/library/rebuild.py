@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,12 +40,16 @@ def has_files(folder: Path) -> bool:
         return False
 
 
-def rebuild(folder: Path) -> Rebuilt:
+def rebuild(folder: Path, progress: Callable[[float], None] = lambda _: None) -> Rebuilt:
     """Rebuild a library's database from its files; the old one stays as ``library.db.old``.
 
     Kept are sessions, jobs with state, answer and parent, pictures with favourites, tags and
     notes, the queue and the trash. What was running comes back as ``interrupted``. Files and
     folders that were renamed or moved are known by what is in them.
+
+    Args:
+        folder: the library's.
+        progress: is told now and then how much of it is done, 0 to 1.
 
     Raises:
         StorageError: the folder cannot be used, or is open in another window.
@@ -63,7 +67,7 @@ def rebuild(folder: Path) -> Rebuilt:
                 folder / _NEW, lambda transaction: sidecars.write_touched(folder, transaction)
             )
             try:
-                found = _fill(folder, database)
+                found = _fill(folder, database, progress)
                 connection = database.connection()
                 connection.execute("UPDATE meta SET value = 0 WHERE key = 'dirty'")
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -102,7 +106,7 @@ def _replace(folder: Path) -> None:
     sync_folder(folder)
 
 
-def _fill(folder: Path, database: Database) -> Rebuilt:
+def _fill(folder: Path, database: Database, progress: Callable[[float], None]) -> Rebuilt:
     """Fill an empty database from a library's files."""
     orphans = Orphans(folder, database)
     found = Rebuilt()
@@ -112,14 +116,18 @@ def _fill(folder: Path, database: Database) -> Rebuilt:
                 with _noted(found):
                     sidecars.read_session(folder / place / SESSION_FILE)
                     orphans.session_of(place)
-        for file in orphans.entries():
+        files = orphans.entries()
+        for number, file in enumerate(files):
+            progress(number / len(files) / 2)
             with _noted(found):
                 orphans.adopt_entry(file)
         for path, file in orphans.adopt_lost():
             found.problems.append(
                 f"The picture {shown_path(path)} that {shown_path(file)} names is missing."
             )
-        for path in orphans.pictures():
+        paths = orphans.pictures()
+        for number, path in enumerate(paths):
+            progress((1 + number / len(paths)) / 2)
             with _noted(found):
                 if orphans.adopt_picture(path) is None:
                     found.problems.append(f"The picture {shown_path(path)} is cut short.")
