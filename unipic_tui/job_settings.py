@@ -22,6 +22,8 @@ Value = int | float | str | tuple[int, int] | None
 
 AUTO = "auto"
 """What is typed to leave a choice to the checkpoint."""
+CHECKPOINTS = "the checkpoint's"
+"""How help calls a default that is the checkpoint's."""
 LARGEST = 2**64 - 1
 _METADATA = "setting"
 _LONGEST = 10**20
@@ -66,7 +68,7 @@ class Setting:
     usual: object = None
     sweeps: bool = False
     advanced: bool = False
-    unset: str = "the checkpoint's"
+    unset: str = CHECKPOINTS
     needs: str = ""
     name: str = ""
     fields: tuple[str, ...] = ()
@@ -195,7 +197,7 @@ class Setting:
     def shown(self, value: Value) -> str:
         """A value in words, without its unit."""
         if value is None:
-            return AUTO
+            return AUTO if self.unset == CHECKPOINTS else self.unset
         if isinstance(value, tuple):
             return "×".join(str(side) for side in value)
         return f"{value:g}" if isinstance(value, float) else str(value)

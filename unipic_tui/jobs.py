@@ -351,7 +351,7 @@ class GenerateJob(DrawingJob):
         low=2,
         high=MAX_COUNT,
         noun="number to choose from",
-        unset="no choice",
+        unset="none",
         advanced=True,
     )
     template: Template = setting(

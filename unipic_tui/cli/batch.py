@@ -21,10 +21,12 @@ from unipic_tui.job_settings import settings_of
 from unipic_tui.jobs import KINDS
 
 _EPILOG = """\
-PROMPTS is a .json file with an array of objects ({{"prompt": "…"}}), a .jsonl file with an object
-a line, or a text file with a prompt a line. An object may also say width and height, grid_size,
-mode ({modes}), source (a picture, found from where PROMPTS lies), region, and these
-settings; all else is carried through to the result:
+PROMPTS is a .json or .yaml file with an array of objects ({{"prompt": "…"}}), a .jsonl file with
+an object a line, a .csv or .tsv file whose first line names the columns, or a text file with a
+prompt a line. The prompt may be called caption or text as well. An object or row may also say
+width and height, grid_size, mode ({modes}), source (a picture, found from where
+PROMPTS lies), region, and these settings; all else is carried through to the result. A seed of -1
+is a random one, which stays when the batch goes on:
 
 {settings}
 
@@ -46,7 +48,10 @@ def add_arguments(commands: Commands) -> None:
         published="batch_text2image",
     )
     parser.add_argument(
-        "prompts", nargs="?", metavar="PROMPTS", help="a .json, .jsonl or text file"
+        "prompts",
+        nargs="?",
+        metavar="PROMPTS",
+        help="a .json, .yaml, .jsonl, .csv, .tsv or text file",
     )
     also(parser, ("--data",), "data")
     add_settings(parser, *KINDS.values(), many=True)

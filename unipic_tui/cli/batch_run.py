@@ -96,8 +96,8 @@ def _run(
     if not args.force:
         check_foreign(folder, own)
     theirs = (task.record for task in plan.tasks if not ranks.owns(task.index))
-    others = Others(folder.notes, theirs if ranks.leads else (), redo=args.force)
-    pace = Pace(len(plan.tasks) if ranks.leads else len(own), others.done)
+    others = Others(folder.notes, theirs, redo=args.force)
+    pace = Pace(len(plan.tasks), others.done)
     report = BatchReport(reporter, folder.root, pace, quiet=args.quiet or not ranks.leads)
     if ranks.leads and (args.batch_size or 1) > 1:
         reporter.notice("Pictures are drawn one at a time, whatever the batch size.")
@@ -231,8 +231,8 @@ class BatchReport:
         self._quiet = quiet
         self._pace = pace
         self._there = 0
-        self._bar = reporter.bar if isinstance(reporter, HumanReporter) and not quiet else None
         self._noticed: set[str] = set()
+        self._bar = reporter.bar if isinstance(reporter, HumanReporter) and not quiet else None
 
     def working(self, event: Event) -> None:
         """Something happened within a job."""

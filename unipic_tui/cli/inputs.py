@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import secrets
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,7 +11,7 @@ from unipic_tui import paths
 from unipic_tui.cli.bar import say
 from unipic_tui.errors import InputError
 from unipic_tui.job_settings import settings_of
-from unipic_tui.jobs import MAX_COUNT, USUAL_QUALITY, Defaults, Job, Quality, Region
+from unipic_tui.jobs import MAX_COUNT, USUAL_QUALITY, Defaults, Job, Quality, Region, random_seed
 from unipic_tui.settings import Settings
 from unipic_tui.text import one_line
 
@@ -21,13 +20,6 @@ MakeJob = Callable[[Defaults, Notify], Job]
 """Makes the job for a checkpoint's defaults, and tells what it had to change."""
 
 _STDIN_LIMIT = 1_000_000
-_NEW_SEEDS = 2**32
-"""New seeds stay below this, which every image tool can hold."""
-
-
-def random_seed() -> int:
-    """A new seed."""
-    return secrets.randbelow(_NEW_SEEDS)
 
 
 def seed_of(text: str | None) -> int | None:

@@ -90,7 +90,7 @@ class FieldBox(Vertical):
 
 
 class SettingsRow(Vertical):
-    """The settings of the mode; the less used ones in a second line that can be hidden."""
+    """The settings of the mode; the less used ones in further lines that can be hidden."""
 
     class Changed(Message):
         """A setting changed."""
@@ -104,11 +104,15 @@ class SettingsRow(Vertical):
         self._defaults: Defaults | None = None
 
     def compose(self) -> ComposeResult:
-        """Two lines of fields."""
+        """A line of fields, and two of the less used ones: one would not fit 80 columns."""
         with Horizontal(classes="fields"):
             yield from (box for box in self._boxes.values() if not box.field.setting.advanced)
-        with Horizontal(classes="fields", id="advanced-fields"):
-            yield from (box for box in self._boxes.values() if box.field.setting.advanced)
+        further = [box for box in self._boxes.values() if box.field.setting.advanced]
+        half = (len(further) + 1) // 2
+        with Vertical(id="advanced-fields"):
+            for part in (further[:half], further[half:]):
+                with Horizontal(classes="fields"):
+                    yield from part
 
     def watch_mode(self) -> None:
         """Show the fields of the mode."""
