@@ -91,3 +91,14 @@ def test_only_the_decoder_is_trained_and_a_run_resumes(
     again = [json.loads(line) for line in (folder / "decoder.jsonl").read_text().splitlines()]
     assert again[: len(logged)] == logged
     assert [record["step"] for record in again[len(logged) :]][:1] == [logged[-1]["step"] + 1]
+
+
+def test_the_decoder_of_no_model_cannot_be_trained(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, problem in (
+        (["--decoder"], "--decoder needs a trained checkpoint: name its folder with --init"),
+        (["--decoder", "--refine"], "not allowed with"),
+    ):
+        with pytest.raises(SystemExit) as stopped:
+            train.main(arguments)
+        assert stopped.value.code == 2
+        assert problem in capsys.readouterr().err

@@ -239,7 +239,7 @@ def test_a_replay_buffer_replaces_its_oldest_samples_one_by_one(codec: PromptCod
 
 def test_torchrun_takes_no_flag_of_ours_for_its_own() -> None:
     ours = ["--folder", "a", "--out", "b", "--minutes", "1", "--device", "cpu", "--seed", "3"]
-    ours += ["--init", "c", "--refine", "--compile", "--threads", "1"]
+    ours += ["--init", "c", "--refine", "--decoder", "--compile", "--threads", "1"]
     parsed = get_args_parser().parse_args(["-m", "unipic_tui.nano.train", *ours])
     assert parsed.training_script_args == ours
 
