@@ -18,12 +18,12 @@ from unipic_tui.events import (
     Event,
     Failed,
     Finished,
-    Kept,
     Loading,
     Memory,
     Picture,
     Preview,
     Progress,
+    SnapshotTaken,
     Text,
 )
 from unipic_tui.inference.ranking import choose_best
@@ -59,7 +59,7 @@ class FakeBackend:
 
     Attributes:
         jobs: every job that was run, oldest first.
-        resumed: for each job that went on from a kept state, the picture and the iteration of it.
+        resumed: for each job that went on from a snapshot, the picture and the iteration of it.
         cancelled: how many were stopped before their end.
         loaded: whether the checkpoint counts as loaded.
         loads: how often it was loaded.
@@ -159,8 +159,8 @@ class FakeBackend:
                     yield Failed("Device trouble", "Out of memory: draw a smaller picture.")
                     return
                 yield self._progress(job, index, iteration, iterations, (width, height))
-                if self.options.keep_seconds is not None and iteration < iterations:
-                    yield Kept(index, iteration, b"%d,%d" % (index, iteration))
+                if self.options.snapshot_seconds is not None and iteration < iterations:
+                    yield SnapshotTaken(index, iteration, b"%d,%d" % (index, iteration))
                 if self.options.preview_seconds is not None:
                     grey = Image.new("RGB", image.size, (128, 128, 128))
                     yield Preview(

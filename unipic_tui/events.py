@@ -62,7 +62,7 @@ class Preview:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class SnapshotTaken:
     """The run's state after an iteration; `Backend.run` goes on from ``data`` to the same picture.
 
     Attributes:
@@ -156,7 +156,7 @@ class Failed:
 
 
 Final = Finished | Cancelled | Failed
-Event = Loading | Progress | Preview | Kept | Judged | Picture | Text | Notice | Final
+Event = Loading | Progress | Preview | SnapshotTaken | Judged | Picture | Text | Notice | Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,14 +195,14 @@ class Backend(Protocol):
         """What was loaded; only after `load`."""
 
     def run(self, job: Job, resume: bytes | None = None) -> Generator[Event, None, None]:
-        """Run a job, from its start or from a kept state.
+        """Run a job, from its start or from a snapshot.
 
         Ends after `Finished` or `Failed`; closing it early cancels the job.
 
         Every `Picture` is yielded as soon as it is done and listed in `Finished` again. With
-        ``resume`` (from `Kept`) pictures before the kept one are not drawn again. A job that
-        differs from the kept one in prompt, seed or settings branches off: it draws one picture
-        that shares what was drawn up to there.
+        ``resume`` (from `SnapshotTaken`) pictures before the snapshot's are not drawn again. A job
+        that differs from the snapshot's in prompt, seed or settings branches off: it draws one
+        picture that shares what was drawn up to there.
         """
 
     def memory(self) -> Memory:
@@ -221,14 +221,15 @@ class BackendOptions:
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
         dtype: ``auto``, ``float32``, ``bfloat16``, ``float16``.
         preview_seconds: shortest time between two previews; ``None`` for no previews.
-        keep_seconds: shortest time between two `Kept`; ``None`` for none, 0 for every iteration.
+        snapshot_seconds: shortest time between two `SnapshotTaken`; ``None`` for none, 0 for one
+            every iteration.
     """
 
     checkpoint: Path | None = None
     device: str = "auto"
     dtype: str = "auto"
     preview_seconds: float | None = None
-    keep_seconds: float | None = None
+    snapshot_seconds: float | None = None
 
 
 BackendFactory = Callable[[BackendOptions], Backend]

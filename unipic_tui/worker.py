@@ -74,7 +74,7 @@ class Waiting:
     """A job in the queue; one that is held stays there until it is released.
 
     Attributes:
-        resume: the kept state to go on from, if any.
+        resume: the snapshot to go on from, if any.
     """
 
     ticket: int
@@ -130,7 +130,7 @@ class ModelThread:
 
         Args:
             held: have it wait until it is released.
-            resume: the kept state to go on from; see `unipic_tui.events.Kept`.
+            resume: the snapshot to go on from; see `unipic_tui.events.SnapshotTaken`.
         """
         with self._changed:
             self._queue.append(Waiting(ticket, job, held, resume))

@@ -15,9 +15,9 @@ from unipic_tui.events import (
     Failed,
     Finished,
     Judged,
-    Kept,
     Picture,
     Progress,
+    SnapshotTaken,
 )
 from unipic_tui.inference.pipeline import Pipeline
 from unipic_tui.jobs import GenerateJob
@@ -29,7 +29,7 @@ JOB = GenerateJob(prompt="a red ring", seed=7, best_of=3, iterations=3)
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pipeline]:
     folder = tmp_path_factory.mktemp("tiny")
     make_native(folder)
-    pipeline = Pipeline(BackendOptions(checkpoint=folder, device="cpu", keep_seconds=0.0))
+    pipeline = Pipeline(BackendOptions(checkpoint=folder, device="cpu", snapshot_seconds=0.0))
     yield pipeline
     pipeline.close()
 
@@ -62,7 +62,7 @@ def test_each_is_the_picture_of_its_seed(pipeline: Pipeline) -> None:
 
 def test_a_kept_state_goes_on_to_the_same_choice(pipeline: Pipeline) -> None:
     whole = list(pipeline.run(JOB))
-    kept = [event for event in whole if isinstance(event, Kept) and event.picture == 1]
+    kept = [event for event in whole if isinstance(event, SnapshotTaken) and event.picture == 1]
     again = finished(list(pipeline.run(JOB, kept[0].data)))
     assert [(each.job, each.mark) for each in again] == [
         (each.job, each.mark) for each in finished(whole)

@@ -1,4 +1,4 @@
-"""A kept state goes on to the very same picture, or branches off."""
+"""A snapshot goes on to the very same picture, or branches off."""
 
 import dataclasses
 from pathlib import Path
@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from unipic_tui.errors import InputError
-from unipic_tui.events import BackendOptions, Failed, Finished, Kept, Picture
+from unipic_tui.events import BackendOptions, Failed, Finished, Picture, SnapshotTaken
 from unipic_tui.inference.pipeline import Pipeline
-from unipic_tui.inference.state import keep, recall
+from unipic_tui.inference.snapshot import read_snapshot, write_snapshot
 from unipic_tui.jobs import DrawingJob, EditJob, GenerateJob, Quality, Region
 
 JOB = GenerateJob(prompt="a ring", seed=5, iterations=6)
@@ -17,7 +17,7 @@ JOB = GenerateJob(prompt="a ring", seed=5, iterations=6)
 
 @pytest.fixture(scope="module")
 def keeping(checkpoint: Path) -> Pipeline:
-    pipeline = Pipeline(BackendOptions(checkpoint=checkpoint, device="cpu", keep_seconds=0.0))
+    pipeline = Pipeline(BackendOptions(checkpoint=checkpoint, device="cpu", snapshot_seconds=0.0))
     list(pipeline.load())
     return pipeline
 
@@ -32,7 +32,10 @@ def interrupted(pipeline: Pipeline, job: DrawingJob, after: int, picture: int = 
     """The state kept when a run is stopped."""
     running = pipeline.run(job)
     for event in running:
-        if isinstance(event, Kept) and (event.picture, event.iteration) == (picture, after):
+        if isinstance(event, SnapshotTaken) and (event.picture, event.iteration) == (
+            picture,
+            after,
+        ):
             running.close()
             return event.data
     raise AssertionError("no such state was kept")
@@ -111,11 +114,11 @@ def test_what_does_not_fit_is_refused(keeping: Pipeline, checkpoint: Path) -> No
 
 def test_bytes_survive_the_way_and_damage_is_found(keeping: Pipeline) -> None:
     data = interrupted(keeping, JOB, 3)
-    kept = recall(data)
+    kept = read_snapshot(data)
     assert kept.job == dataclasses.replace(
         JOB, width=64, height=64, guidance=2.0, head_steps=4, iterations=6, order="random"
     )
-    assert keep(kept.job, kept.model, kept.picture, kept.grid, kept.state) == data
+    assert write_snapshot(kept.job, kept.model, kept.picture, kept.grid, kept.state) == data
     for damaged in (b"", b"\0" * 40, data[:-9], data.replace(b'"version', b'"verzion')):
         with pytest.raises(InputError, match="cannot be read"):
-            recall(damaged)
+            read_snapshot(damaged)

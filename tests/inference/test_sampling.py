@@ -11,13 +11,15 @@ from torch import Tensor
 from tests.tiny import CONFIG, make_model
 from unipic_tui.inference.sampling import (
     SamplingSettings,
+    evaluations,
     guidance_at,
-    head_steps_at,
     masked_counts,
     read_prefix,
     sample,
+    solver_of,
 )
 from unipic_tui.inference.state import SamplerState
+from unipic_tui.jobs import Quality
 from unipic_tui.model.unipic import UniPic
 
 TOKENS, GRID, WIDTH = 16, (4, 4), CONFIG.llm.hidden_size
@@ -134,13 +136,28 @@ def test_an_order_given_is_kept_to_in_a_region_too() -> None:
     assert not torch.equal(*noises)
 
 
-def test_fast_anneals_the_head_and_still_reads_the_prompt(model: UniPic) -> None:
-    fast = SamplingSettings(guidance=2.0, iterations=8, head_steps=40, quality="fast")
-    steps = [head_steps_at(fast, iteration, 8) for iteration in range(8)]
-    assert steps[0] == 20
-    assert steps[-1] == 5
-    assert steps == sorted(steps, reverse=True)
-    assert torch.isfinite(draw(model, [2], fast).tokens).all()
+@pytest.mark.parametrize(
+    ("quality", "asked", "solver", "taken"),
+    [
+        ("exact", 100, "ddpm", 100),
+        ("full", 100, "ddpm", 100),
+        ("balanced", 100, "dpmpp_2m_sde", 16),
+        ("balanced", 8, "dpmpp_2m_sde", 8),
+        ("fast", 100, "dpmpp_2m_sde", 12),
+    ],
+)
+def test_each_quality_has_its_solver_and_evaluations(
+    model: UniPic, quality: Quality, asked: int, solver: str, taken: int
+) -> None:
+    settings = SamplingSettings(guidance=2.0, iterations=3, head_steps=asked, quality=quality)
+    assert (solver_of(settings), evaluations(settings)) == (solver, taken)
+    assert torch.isfinite(draw(model, [2], settings).tokens).all()
+
+
+def test_a_chosen_solver_counts_except_in_exact() -> None:
+    assert solver_of(SamplingSettings(solver="dpmpp_2m")) == "dpmpp_2m"
+    assert solver_of(SamplingSettings(solver="ddpm", quality="balanced")) == "ddpm"
+    assert solver_of(SamplingSettings(solver="dpmpp_2m", quality="exact")) == "ddpm"
 
 
 def test_the_unconditional_half_matters_in_fast_too(model: UniPic) -> None:

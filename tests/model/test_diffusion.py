@@ -15,13 +15,13 @@ from torch import Tensor
 
 from tests.parity import read_config
 from tests.tiny import CONFIG, make_model
+from unipic_tui.jobs import Solver
 from unipic_tui.model import diffusion
 from unipic_tui.model.config import HARMON_MAX_BETA, PRESETS, UniPicConfig
 from unipic_tui.model.diffusion import (
     FIRST_STEP,
     SAFE_FIRST_STEP,
     DiffusionHead,
-    Solver,
     draw_noise,
     noise_steps,
     process,

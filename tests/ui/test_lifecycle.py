@@ -212,7 +212,7 @@ async def test_a_job_that_goes_on_draws_only_what_is_missing(tmp_path: Path) -> 
 
 async def test_a_cancelled_job_goes_on_from_its_kept_state(tmp_path: Path) -> None:
     backend = Gated()
-    options = BackendOptions(keep_seconds=0)
+    options = BackendOptions(snapshot_seconds=0)
     async with running_app(tmp_path, backend=backend, options=options) as driver:
         driver.screen.composer.settings.put({"count": "2", "seed": "20"})
         await _run(driver, "a star")
@@ -241,12 +241,12 @@ async def test_a_kept_state_that_cannot_be_used_is_forgotten(tmp_path: Path) -> 
     class Stale(Gated):
         def run(self, job: Job, resume: bytes | None = None) -> Generator[Event, None, None]:
             if resume is not None:
-                yield Failed("Cannot use that", "The kept state is of another size.")
+                yield Failed("Cannot use that", "The snapshot is of another size.")
                 return
             yield from super().run(job)
 
     backend = Stale()
-    options = BackendOptions(keep_seconds=0)
+    options = BackendOptions(snapshot_seconds=0)
     async with running_app(tmp_path, backend=backend, options=options) as driver:
         await _run(driver, "a star")
         backend.gate.release(3)
@@ -265,7 +265,7 @@ async def test_a_kept_state_that_cannot_be_used_is_forgotten(tmp_path: Path) -> 
 
 async def test_branching_off_from_an_unfinished_job(tmp_path: Path) -> None:
     backend = Gated()
-    options = BackendOptions(keep_seconds=0)
+    options = BackendOptions(snapshot_seconds=0)
     async with running_app(tmp_path, backend=backend, options=options) as driver:
         await _run(driver, "a star seed=5")
         backend.gate.release(4)

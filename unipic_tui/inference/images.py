@@ -8,6 +8,7 @@ from unipic_tui.pictures import load_image
 from unipic_tui.sizes import fit_size, parse_size, round_size
 
 __all__ = [
+    "at_output_size",
     "center_square",
     "expand_to_square",
     "fit_size",
@@ -47,3 +48,8 @@ def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     Bicubic, which is what the published scripts use: other filters change the model's answers.
     """
     return image if image.size == size else image.resize(size, Image.Resampling.BICUBIC)
+
+
+def at_output_size(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """A drawn picture at the size in which it is handed out, in pixels."""
+    return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)

@@ -20,16 +20,15 @@ from unipic_tui.events import (
     Event,
     Failed,
     Finished,
-    Kept,
     Loading,
     Memory,
     Notice,
     Picture,
     Preview,
     Progress,
+    SnapshotTaken,
     Text,
 )
-from unipic_tui.inference import state
 from unipic_tui.inference.describe import decode_stream, generate_tokens
 from unipic_tui.inference.engine import (
     MEMORY_ERRORS,
@@ -39,18 +38,19 @@ from unipic_tui.inference.engine import (
     load_engine,
     release,
 )
-from unipic_tui.inference.plan import (
-    Plan,
+from unipic_tui.inference.images import at_output_size
+from unipic_tui.inference.prepare import (
+    Preparation,
     answer_room,
+    check_snapshot,
     look_at,
-    plan_drawing,
-    resized,
+    prepare_drawing,
     start_drawing,
-    take_up,
 )
 from unipic_tui.inference.ranking import choose_best
 from unipic_tui.inference.sampling import Step
-from unipic_tui.inference.state import SamplerState, recall
+from unipic_tui.inference.snapshot import Snapshot, read_snapshot, write_snapshot
+from unipic_tui.inference.state import SamplerState
 from unipic_tui.jobs import DescribeJob, DrawingJob, GenerateJob, Job
 from unipic_tui.sizes import TOKEN_PIXELS
 
@@ -162,32 +162,34 @@ class Pipeline:
     def _draw(self, job: DrawingJob, resume: bytes | None) -> Generator[Event, None, None]:
         began = time.monotonic()
         with torch.inference_mode():
-            plan = plan_drawing(self.engine, job)
-        kept = None if resume is None else take_up(self.engine, plan, recall(resume))
-        for notice in plan.notices:
+            prepared = prepare_drawing(self.engine, job)
+        snapshot = (
+            None if resume is None else check_snapshot(self.engine, prepared, read_snapshot(resume))
+        )
+        for notice in prepared.notices:
             yield Notice(notice)
         clock = Clock(job.count)
         pictures: list[Picture] = []
-        for index in range(kept.picture if kept else 0, plan.job.count):
-            yield from self._draw_one(plan, index, clock, pictures, kept)
-            kept = None
+        for index in range(snapshot.picture if snapshot else 0, prepared.job.count):
+            yield from self._draw_one(prepared, index, clock, pictures, snapshot)
+            snapshot = None
         yield Finished(tuple(pictures), seconds=time.monotonic() - began)
 
     def _draw_one(
         self,
-        plan: Plan,
+        prepared: Preparation,
         index: int,
         clock: Clock,
         pictures: list[Picture],
-        kept: state.KeptRun | None,
+        snapshot: Snapshot | None,
     ) -> Generator[Event, None, None]:
         began = time.monotonic()
-        engine, grid = self.engine, plan.grid
-        own = dataclasses.replace(plan.job, seed=plan.job.seed + index, count=1)
-        shown_at = kept_at = began
+        engine, grid = self.engine, prepared.grid
+        own = dataclasses.replace(prepared.job, seed=prepared.job.seed + index, count=1)
+        shown_at = snapshot_at = began
         # A generator must not hold inference mode over a yield: it would leak into the caller.
         with torch.inference_mode():
-            run, steps = start_drawing(engine, plan, own, kept)
+            run, steps = start_drawing(engine, prepared, own, snapshot)
         while True:
             with torch.inference_mode():
                 step = next(steps, None)
@@ -196,19 +198,19 @@ class Pipeline:
             known = run.known(step.masked)[0]
             left = clock.left(index, step)
             yield Progress(
-                index, plan.job.count, step.iteration, step.iterations, known, *grid, left
+                index, prepared.job.count, step.iteration, step.iterations, known, *grid, left
             )
             if step.masked and _due(self.options.preview_seconds, shown_at):
                 yield Preview(index, step.iteration, self._preview(run, known, grid))
                 shown_at = time.monotonic()
-            if step.masked and _due(self.options.keep_seconds, kept_at):
-                yield Kept(
-                    index, step.iteration, state.keep(own, engine.fingerprint, index, grid, run)
+            if step.masked and _due(self.options.snapshot_seconds, snapshot_at):
+                yield SnapshotTaken(
+                    index, step.iteration, write_snapshot(own, engine.fingerprint, index, grid, run)
                 )
-                kept_at = time.monotonic()
+                snapshot_at = time.monotonic()
             clock.resume()
         with torch.inference_mode():
-            image = resized(engine.decode(run.tokens, grid), plan.output)
+            image = at_output_size(engine.decode(run.tokens, grid), prepared.output)
         clock.resume()
         seconds = time.monotonic() - began
         pictures.append(Picture(index, image, own, engine.info.model, seconds))

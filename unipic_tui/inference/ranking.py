@@ -197,7 +197,7 @@ def choose_best(
     Args:
         backend: runs the drawing and the questions; it is loaded.
         job: with `best_of`.
-        resume: a kept state of one of the pictures; those before it are drawn again.
+        resume: a snapshot of one of the pictures; those before it are drawn again.
     """
     assert job.best_of is not None
     try:

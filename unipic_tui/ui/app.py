@@ -58,7 +58,7 @@ from unipic_tui.worker import LoadFailed, ModelThread, Ready
 
 LOOK_SECONDS = 1.5
 """How often the library is asked whether another window changed it."""
-KEEP_SECONDS = 2.0
+SNAPSHOT_SECONDS = 2.0
 """How often the state of a drawing is kept, to go on from after a crash."""
 LEAVE_SECONDS = 20.0
 """How long leaving waits for the running job to stop."""
@@ -134,8 +134,8 @@ class UnipicApp(App[int]):
         self._remapped, self._complaints = remapping(settings.keys, ALL_COMMANDS)
         folder = library or settings.library or paths.data_dir()
         self.library = LibraryAccess(lambda: Library.open(folder, metadata=settings.metadata))
-        if options.keep_seconds is None:
-            options = dataclasses.replace(options, keep_seconds=KEEP_SECONDS)
+        if options.snapshot_seconds is None:
+            options = dataclasses.replace(options, snapshot_seconds=SNAPSHOT_SECONDS)
         self.recorder = Recorder(self.library, self.post_message)
         self.thread = ModelThread(backend_factory, options, self.recorder)
         self.state = AppState(self.thread, options)

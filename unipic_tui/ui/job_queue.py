@@ -163,7 +163,7 @@ class JobQueue:
     async def _submit(self, entry: Entry) -> None:
         """Hand an entry to the model's thread.
 
-        A job that was begun goes on: from its kept state where there is one, else after the
+        A job that was begun goes on: from its snapshot where there is one, else after the
         pictures it has drawn.
         """
         state, drawn = None, 0
@@ -177,7 +177,7 @@ class JobQueue:
 
 
 def _begun(library: Library, entry: Entry) -> tuple[bytes | None, int]:
-    """The kept state of a job, if any, and how many of its pictures are made."""
+    """The snapshot of a job, if any, and how many of its pictures are made."""
     state = library.snapshots.load(entry.id)
     if state is not None or not isinstance(entry.job, DrawingJob) or entry.job.count == 1:
         return state, 0

@@ -12,7 +12,7 @@ from typing import TypeVar
 from textual.message import Message
 
 from unipic_tui.errors import UnipicError
-from unipic_tui.events import Cancelled, Failed, Finished, Kept, Picture, Progress, Text
+from unipic_tui.events import Cancelled, Failed, Finished, Picture, Progress, SnapshotTaken, Text
 from unipic_tui.library import Library
 from unipic_tui.library.records import Entry, State, StoredPicture
 from unipic_tui.ui.messages import Stored, Trouble, Worked
@@ -128,7 +128,7 @@ class Recorder:
 
         Args:
             offset: how many of its pictures were made before and are not part of the run.
-            resumed: whether it goes on from a kept state.
+            resumed: whether it goes on from a snapshot.
         """
         self._offsets[ticket] = offset
         if resumed:
@@ -138,7 +138,7 @@ class Recorder:
         """Keep an event of a job, and pass it on."""
         if ticket is not None:
             self._keep(ticket, event)
-        if not isinstance(event, Kept):
+        if not isinstance(event, SnapshotTaken):
             self._tell(Worked(ticket, event))
 
     def _keep(self, ticket: int, event: WorkerEvent) -> None:
@@ -147,7 +147,7 @@ class Recorder:
                 self._set(ticket, "running", answer="")
             case Progress():
                 self._resumed.discard(ticket)
-            case Kept(data=data) if not self._offsets.get(ticket):
+            case SnapshotTaken(data=data) if not self._offsets.get(ticket):
                 # Without an offset, so that the state counts pictures as the whole job does.
                 self._write(lambda library: library.snapshots.save(ticket, data))
             case Picture():
@@ -169,7 +169,7 @@ class Recorder:
             case Failed(message=message):
                 answer = self._answers.get(ticket, "")
                 self._set(ticket, "failed", error=message, answer=answer)
-                if ticket in self._resumed:  # it may be the kept state that cannot be used
+                if ticket in self._resumed:  # it may be the snapshot that cannot be used
                     self._write(lambda library: library.snapshots.drop(ticket))
                 self._forget(ticket)
 
@@ -186,7 +186,7 @@ class Recorder:
         numbered = dataclasses.replace(picture, index=index)
 
         def work(library: Library) -> StoredPicture:
-            # In this order, so that a kept state never tells of a picture that is made already.
+            # In this order, so that a snapshot never tells of a picture that is made already.
             library.snapshots.drop(ticket)
             return library.pictures.add(ticket, numbered)
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from unipic_tui.errors import InputError
@@ -18,17 +17,19 @@ from unipic_tui.inference.images import (
     expand_to_square,
     fit_size,
     load_image,
+    resized,
 )
 from unipic_tui.inference.orders import spread_order
 from unipic_tui.inference.prompts import Prompt, check_length
 from unipic_tui.inference.sampling import Step, filled, read_prefix, sample
-from unipic_tui.inference.state import KeptRun, SamplerState
+from unipic_tui.inference.snapshot import Snapshot
+from unipic_tui.inference.state import SamplerState
 from unipic_tui.jobs import DescribeJob, DrawingJob, EditJob, GenerateJob, Region
 from unipic_tui.sizes import TOKEN_PIXELS
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Preparation:
     """One drawing job made ready: everything its pictures share.
 
     Attributes:
@@ -54,7 +55,7 @@ class Plan:
     notices: tuple[str, ...] = ()
 
 
-def plan_drawing(engine: Engine, job: DrawingJob) -> Plan:
+def prepare_drawing(engine: Engine, job: DrawingJob) -> Preparation:
     """Fill in what the job leaves open and read its source.
 
     Raises:
@@ -62,21 +63,21 @@ def plan_drawing(engine: Engine, job: DrawingJob) -> Plan:
         StorageError: the source cannot be read.
     """
     job = engine.info.defaults.fill(job)
-    plan = _PLANNERS[job.mode](engine, job)
-    tokens = plan.grid[0] * plan.grid[1]
-    images = 0 if plan.seen is None else plan.seen.shape[1]
+    prepared = _PREPARERS[job.mode](engine, job)
+    tokens = prepared.grid[0] * prepared.grid[1]
+    images = 0 if prepared.seen is None else prepared.seen.shape[1]
     visual = tokens + engine.model.config.mar.buffer
-    for prompt in plan.prompts:
+    for prompt in prepared.prompts:
         check_length(prompt, images, visual, engine.model.config.llm.max_position_embeddings)
-    return plan
+    return prepared
 
 
-def _plan_generate(engine: Engine, job: GenerateJob) -> Plan:
+def _prepare_generate(engine: Engine, job: GenerateJob) -> Preparation:
     if job.source is not None and job.region is not None:
-        return _plan_region(engine, job, job.source, job.region)
+        return _prepare_region(engine, job, job.source, job.region)
     width, height = filled(job.width), filled(job.height)
     grid = (height // TOKEN_PIXELS, width // TOKEN_PIXELS)
-    return Plan(job, grid, _drawing_prompts(engine, job), (width, height))
+    return Preparation(job, grid, _drawing_prompts(engine, job), (width, height))
 
 
 def _drawing_prompts(engine: Engine, job: GenerateJob) -> list[Prompt]:
@@ -86,7 +87,7 @@ def _drawing_prompts(engine: Engine, job: GenerateJob) -> list[Prompt]:
     return prompts
 
 
-def _plan_edit(engine: Engine, job: EditJob) -> Plan:
+def _prepare_edit(engine: Engine, job: EditJob) -> Preparation:
     source = load_image(job.source)
     if job.fit == "square":
         source = center_square(source)
@@ -95,7 +96,7 @@ def _plan_edit(engine: Engine, job: EditJob) -> Plan:
     prompts = [engine.codec.about_image(job.prompt)]
     if job.guidance != 1:
         prompts.append(engine.codec.about_image(job.unconditional or job.own_unconditional))
-    return Plan(
+    return Preparation(
         job,
         grid,
         prompts,
@@ -105,7 +106,7 @@ def _plan_edit(engine: Engine, job: EditJob) -> Plan:
     )
 
 
-def _plan_region(engine: Engine, job: GenerateJob, path: str, region: Region) -> Plan:
+def _prepare_region(engine: Engine, job: GenerateJob, path: str, region: Region) -> Preparation:
     source = load_image(path)
     width, height = (max(1, round(side / TOKEN_PIXELS)) * TOKEN_PIXELS for side in source.size)
     columns, rows = width // TOKEN_PIXELS, height // TOKEN_PIXELS
@@ -123,7 +124,7 @@ def _plan_region(engine: Engine, job: GenerateJob, path: str, region: Region) ->
     down = torch.arange(region.y, region.y + region.height)
     chosen = (down[:, None] * columns + across).flatten()
     job = dataclasses.replace(job, width=width, height=height)
-    return Plan(
+    return Preparation(
         job,
         grid,
         _drawing_prompts(engine, job),
@@ -134,64 +135,59 @@ def _plan_region(engine: Engine, job: GenerateJob, path: str, region: Region) ->
     )
 
 
-_PLANNERS: dict[str, Callable[[Engine, Any], Plan]] = {
-    GenerateJob.mode: _plan_generate,
-    EditJob.mode: _plan_edit,
+_PREPARERS: dict[str, Callable[[Engine, Any], Preparation]] = {
+    GenerateJob.mode: _prepare_generate,
+    EditJob.mode: _prepare_edit,
 }
 
 
-def resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """A picture at a size in pixels."""
-    return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
-
-
-def take_up(engine: Engine, plan: Plan, kept: KeptRun) -> KeptRun:
-    """See that a kept state fits a plan.
+def check_snapshot(engine: Engine, prepared: Preparation, snapshot: Snapshot) -> Snapshot:
+    """See that a snapshot fits what was prepared.
 
     Raises:
         InputError: it is of another model or size, other iterations or fewer pictures.
     """
-    if kept.model != engine.fingerprint:
+    if snapshot.model != engine.fingerprint:
         raise InputError(
-            f"The kept state is of another model than {engine.info.model} as it is loaded: "
+            f"The snapshot is of another model than {engine.info.model} as it is loaded: "
             "load that one, or draw the picture from the start."
         )
-    fits = kept.grid == plan.grid and kept.job.iterations == plan.job.iterations
-    if not fits or kept.picture >= plan.job.count:
+    fits = snapshot.grid == prepared.grid and snapshot.job.iterations == prepared.job.iterations
+    if not fits or snapshot.picture >= prepared.job.count:
         raise InputError(
-            "The kept state is of a picture of another size or other iterations: "
+            "The snapshot is of a picture of another size or other iterations: "
             "draw the picture from the start."
         )
-    return kept
+    return snapshot
 
 
 def start_drawing(
-    engine: Engine, plan: Plan, job: DrawingJob, kept: KeptRun | None
+    engine: Engine, prepared: Preparation, job: DrawingJob, snapshot: Snapshot | None
 ) -> tuple[SamplerState, Iterator[Step]]:
-    """A picture's state, new or kept, and the steps that draw it.
+    """A picture's state, new or from a snapshot, and the steps that draw it.
 
     Args:
         job: of one picture, every setting filled in.
     """
     model = engine.model
-    embeddings, mask = engine.prefix(plan.prompts, plan.seen)
-    tokens = plan.grid[0] * plan.grid[1]
-    prefix = read_prefix(model, embeddings, mask, tokens, guided=len(plan.prompts) == 2)
-    if kept is not None:
-        run = kept.state
+    embeddings, mask = engine.prefix(prepared.prompts, prepared.seen)
+    tokens = prepared.grid[0] * prepared.grid[1]
+    prefix = read_prefix(model, embeddings, mask, tokens, guided=len(prepared.prompts) == 2)
+    if snapshot is not None:
+        run = snapshot.state
         run.tokens = run.tokens.to(model.device)
         if run.difference is not None:
             run.difference = run.difference.to(model.device, model.dtype)
-        if kept.job.seed != job.seed:
+        if snapshot.job.seed != job.seed:
             run.generators = [torch.Generator().manual_seed(job.seed)]
     else:
-        if plan.latents is None:
+        if prepared.latents is None:
             empty = torch.zeros(1, tokens, model.config.mar.latent_channels, device=model.device)
         else:
-            empty = plan.latents.clone()
-        every = spread_order(*plan.grid) if job.order == "spread" else None
-        run = SamplerState.start([job.seed], empty, plan.region, every)
-    return run, sample(model, prefix, run, plan.grid, job, canvas=plan.canvas)
+            empty = prepared.latents.clone()
+        every = spread_order(*prepared.grid) if job.order == "spread" else None
+        run = SamplerState.start([job.seed], empty, prepared.region, every)
+    return run, sample(model, prefix, run, prepared.grid, job, canvas=prepared.canvas)
 
 
 def look_at(engine: Engine, job: DescribeJob) -> Tensor:
