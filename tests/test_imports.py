@@ -45,3 +45,16 @@ def test_textual_is_not_loaded_by(module: str) -> None:
 
 def test_the_program_starts_light() -> None:
     assert loaded_by("import unipic_tui, unipic_tui.__main__") == set()
+
+
+def test_idle_threads_sleep_wherever_torch_is_loaded_after_us() -> None:
+    code = "import os, unipic_tui; print(os.environ['OMP_WAIT_POLICY'])"
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**environment, "PYTHONPATH": str(ROOT)},
+        check=True,
+    )
+    assert done.stdout.split() == ["passive"]

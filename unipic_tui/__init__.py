@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +11,10 @@ if TYPE_CHECKING:
 
 __all__ = ["UniPic", "__version__"]
 __version__ = "0.1.0"
+
+# OpenMP reads it when torch is loaded. Threads that spin while they wait for each other crawl as
+# soon as another process wants the processor.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 if not TYPE_CHECKING:  # or else a type checker would believe in every name
 

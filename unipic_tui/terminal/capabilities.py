@@ -32,17 +32,16 @@ class _Terminal:
 
 
 def prepare_terminal(log_file: Path | None = None) -> None:
-    """Make ready for the app: call it once, before Textual and torch are imported.
+    """Make ready for the app: call it once, before Textual is imported.
 
     It asks the terminal what it can show, lets Textual use 24-bit colours where the terminal shows
     pictures (an SSH session does not hear of them otherwise, and kitty's pictures stay blank
-    without), has OpenMP's idle threads sleep, and sends what C code writes on descriptor 2 to a
-    log file, because Textual draws on that descriptor.
+    without), and sends what C code writes on descriptor 2 to a log file, because Textual draws on
+    that descriptor.
 
     Args:
         log_file: where that goes; a file in the program's log folder by default.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     answers = terminal_answers()
     if not _says_truecolor() and (answers.kitty or answers.sixel or in_tmux()):
         os.environ.setdefault("TEXTUAL_COLOR_SYSTEM", "truecolor")
