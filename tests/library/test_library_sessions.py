@@ -157,7 +157,7 @@ def test_the_library_can_be_moved_to_another_folder(library: Library, tmp_path: 
 
 def test_the_library_needs_neither_torch_nor_textual() -> None:
     code = (
-        "import sys; from unipic_tui.library import Library, bench, health, export, rebuild; "
+        "import sys; from unipic_tui.library import Library, health, export, rebuild; "
         "assert not {'torch', 'textual', 'transformers'} & set(sys.modules)"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -21,7 +21,7 @@ from unipic_tui.cli.arguments import (
 from unipic_tui.cli.context import Context
 from unipic_tui.cli.inputs import given_settings
 from unipic_tui.errors import InputError
-from unipic_tui.jobs import MAX_COUNT, QUALITIES, EditJob, GenerateJob
+from unipic_tui.jobs import MAX_COUNT, QUALITIES, USUAL_QUALITY, EditJob, GenerateJob
 from unipic_tui.text import printable
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def _shapes(args: argparse.Namespace, context: Context) -> int:
         checkpoint,
         args.seed,
         args.count,
-        quality=args.quality or context.settings.quality or "full",
+        quality=args.quality or context.settings.quality or USUAL_QUALITY,
         guidance=args.guidance,
         edit_guidance=args.edit_guidance,
         best_of=args.best_of,

@@ -22,7 +22,15 @@ from unipic_tui.errors import UnipicError
 from unipic_tui.events import BackendOptions, Failed, Finished
 from unipic_tui.inference.pipeline import Pipeline
 from unipic_tui.inference.ranking import best_first, judge
-from unipic_tui.jobs import DescribeJob, EditJob, GenerateJob, Job, Quality
+from unipic_tui.jobs import (
+    QUALITIES,
+    USUAL_QUALITY,
+    DescribeJob,
+    EditJob,
+    GenerateJob,
+    Job,
+    Quality,
+)
 from unipic_tui.nano.world.detect import detect
 from unipic_tui.nano.world.edits import edit_followed, edit_sample
 from unipic_tui.nano.world.questions import describe_sample, question_sample
@@ -194,7 +202,8 @@ def score_checkpoint(
     seed: int = 0,
     count: int = 50,
     *,
-    quality: Quality = "full",
+    per_kind: bool = True,
+    quality: Quality = USUAL_QUALITY,
     guidance: float | None = None,
     edit_guidance: float | None = None,
     best_of: int = 1,
@@ -204,7 +213,8 @@ def score_checkpoint(
 
     Args:
         checkpoint: its folder; ``None`` for the embedded one.
-        count: prompts of each of the six kinds, and edits, descriptions and questions each.
+        count: edits, descriptions and questions each, and prompts.
+        per_kind: whether each of the six kinds has so many prompts, or all of them together.
         guidance, edit_guidance: the checkpoint's own where they are ``None``.
         best_of: pictures drawn of each prompt, of which the model chooses one.
 
@@ -216,9 +226,10 @@ def score_checkpoint(
         pass
     with tempfile.TemporaryDirectory(prefix="unipic-score-") as name:
         scorer = Scorer(pipeline, Path(name), seed, quality, best_of)
-        for kind in COLUMNS:
+        for index, kind in enumerate(COLUMNS):
             progress(kind.capitalize())
-            scorer.draw(kind, count, guidance)
+            share = count // len(COLUMNS) + (index < count % len(COLUMNS))
+            scorer.draw(kind, count if per_kind else share, guidance)
         progress("edits")
         scorer.edit(count, edit_guidance)
         progress("descriptions and questions")
@@ -237,9 +248,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m unipic_tui.nano.score", description=__doc__)
     add = parser.add_argument
     add("--seed", type=int, default=0, help="random seed of the prompts (default: 0)")
-    add("--n", type=int, default=50, help="number of items of each kind of task (default: 50)")
+    add("--n", type=int, default=200, help="prompts in all, edits, answers (default: 200)")
     add("--checkpoint", type=Path, help="folder of the checkpoint (default: the embedded model)")
-    add("--quality", choices=("exact", "full", "fast"), default="full", help="default: full")
+    add("--quality", choices=QUALITIES, default=USUAL_QUALITY, help=f"default: {USUAL_QUALITY}")
     add("--guidance", type=float, help="guidance scale of drawing (default: the checkpoint's)")
     add("--edit-guidance", type=float, help="guidance scale of editing (default: likewise)")
     add(
@@ -258,6 +269,7 @@ def main(arguments: list[str] | None = None) -> int:
             args.checkpoint,
             args.seed,
             args.n,
+            per_kind=False,
             quality=args.quality,
             guidance=args.guidance,
             edit_guidance=args.edit_guidance,
