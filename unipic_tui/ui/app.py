@@ -26,6 +26,7 @@ from unipic_tui.library import Library
 from unipic_tui.library.records import Entry
 from unipic_tui.settings import Settings
 from unipic_tui.terminal.capabilities import detect_protocol
+from unipic_tui.terminal.paste import take_pastes_whole
 from unipic_tui.text import one_line, printable
 from unipic_tui.ui.commands import (
     PROGRAM,
@@ -378,6 +379,7 @@ def run_app(
     app = UnipicApp(
         settings=settings, backend_factory=backend_factory, options=options, library=library
     )
+    take_pastes_whole()
     try:
         code = app.run()
     finally:
