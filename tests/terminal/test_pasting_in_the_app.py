@@ -26,8 +26,8 @@ run_app(
     options=BackendOptions(),
     library=folder,
 )
-with Library.open(folder) as library:
-    print("<prompts", ascii(list(library.search.prompts())), ">")
+library = Library.open(folder)
+print("<prompts", ascii(list(library.search.prompts())), ">")
 """
 PASTED = "\x1b[200~a red \x1b[31m circle\nsecond line\x12\n\x1b[201~"
 PROMPT = "a red ␛[31m circle\nsecond line␒"
