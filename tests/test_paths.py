@@ -37,3 +37,23 @@ def test_paths_as_people_write_them(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert paths.absolute("x", Path("/base")) == Path("/base/x")
     monkeypatch.setenv(paths.CHECKPOINT_VARIABLE, "here")
     assert paths.from_environment(paths.CHECKPOINT_VARIABLE) == tmp_path / "here"
+
+
+@pytest.mark.parametrize(
+    ("address", "path"),
+    [
+        ("file:///a/b%20c.png", "/a/b c.png"),
+        ("FILE://localhost/a/../b", "/b"),
+        ("file:/a", "/a"),
+        ("file:///a?b#c%25", "/a?b#c%"),
+        ("file:///gr%C3%BCn%ff", "/grün\udcff"),
+        ("file:///", "/"),
+    ],
+)
+def test_file_addresses(address: str, path: str) -> None:
+    assert paths.absolute(address) == Path(path)
+    assert paths.absolute(address, Path("/base")) == Path(path)
+
+
+def test_an_address_on_another_computer_is_no_path_here() -> None:
+    assert paths.absolute("file://elsewhere/a", Path("/base")) == Path("/base/file:/elsewhere/a")

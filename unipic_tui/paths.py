@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
+from urllib.parse import unquote_to_bytes
 
 import platformdirs
 
@@ -15,6 +17,8 @@ DATA_VARIABLE = "UNIPIC_DATA"
 """Names one folder for all that the program writes by itself: library, cache and log."""
 CHECKPOINT_VARIABLE = "UNIPIC_CHECKPOINT"
 """Names the checkpoint to use where no ``--checkpoint`` is given."""
+
+_ADDRESS = re.compile(r"file:(?://(?:localhost)?)?(/[^/].*|/)", re.IGNORECASE | re.DOTALL)
 
 EMBEDDED_CHECKPOINT = Path(__file__).parent / "nano" / "checkpoint"
 """The small checkpoint inside the package."""
@@ -30,9 +34,13 @@ def absolute(path: str | Path, base: Path | None = None) -> Path:
     """The path with ``~`` filled in, absolute, links left alone.
 
     Args:
-        path: a path as a person writes it.
+        path: a path as a person writes it, or a ``file://`` address.
         base: what a relative path starts from; the current folder by default.
     """
+    address = _ADDRESS.fullmatch(path) if isinstance(path, str) else None
+    if address:
+        # Not split at "?" and "#", which some programs leave unescaped in names.
+        return Path(os.path.normpath(os.fsdecode(unquote_to_bytes(address[1]))))
     try:
         expanded = Path(path).expanduser()
     except RuntimeError:  # no home folder is known: then "~" is a name like any other

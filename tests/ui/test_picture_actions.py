@@ -14,7 +14,6 @@ from tests.ui.harness import Driver, running_app
 from unipic_tui.jobs import EditJob, GenerateJob, Job, Region
 from unipic_tui.ui.screens.path_screen import common_start, complete
 from unipic_tui.ui.screens.viewer import ViewerScreen
-from unipic_tui.ui.widgets.prompt_area import pasted_path
 
 
 @pytest.fixture
@@ -249,54 +248,21 @@ async def test_opening_a_file_with_completion(driver: Driver, tmp_path: Path) ->
     assert len(driver.state.current.pictures) == 3
 
 
-async def test_a_pasted_path_opens_the_picture(driver: Driver, tmp_path: Path) -> None:
-    file = tmp_path / "dropped here.png"
-    gradient(32, 32, "x").save(file)
-    await driver.press("i")
-    await driver.write(f"'{file}'")
-    await driver.settle_screen()
-    assert driver.state.picture is not None
-    assert driver.state.picture.origin
-    assert driver.prompt == ""
-    await driver.write("/no/such/file.png")
-    await driver.settle_screen()
-    assert driver.prompt == "/no/such/file.png"
-
-
-@pytest.mark.parametrize(
-    ("text", "path"),
-    [
-        ("/a/b.png", "/a/b.png"),
-        ("'/a/b c.png'", "/a/b c.png"),
-        (r"/a/b\ c.JPG", "/a/b c.JPG"),
-        ("file:///a/b%20c.webp\n", "/a/b c.webp"),
-        ("~/x.png", "~/x.png"),
-        ("./x.png", "x.png"),
-        ("a picture of x.png", None),
-        ("x.png", None),
-        ("/a/b.txt", None),
-        ("/a.png\n/b.png", None),
-        ("", None),
-    ],
-)
-def test_what_is_taken_for_a_path(text: str, path: str | None) -> None:
-    assert pasted_path(text) == (None if path is None else Path(path))
-
-
 def test_completion(tmp_path: Path) -> None:
     (tmp_path / "alpha").mkdir()
     (tmp_path / "alps.png").touch()
     (tmp_path / ".hidden.png").touch()
     (tmp_path / "text.txt").touch()
+    gradient(8, 8, "x").save(tmp_path / "beta", "PNG")
     found = complete(f"{tmp_path}/", "picture")
-    assert [candidate.path.name for candidate in found] == ["alpha", "alps.png"]
+    assert [candidate.path.name for candidate in found] == ["alpha", "alps.png", "beta"]
     assert (
         common_start(f"{tmp_path}/AL", complete(f"{tmp_path}/AL", "picture")) == f"{tmp_path}/alp"
     )
     assert common_start(f"{tmp_path}/alph", complete(f"{tmp_path}/alph", "folder")).endswith(
         "alpha/"
     )
-    assert len(complete(f"{tmp_path}/", "any")) == 3
+    assert len(complete(f"{tmp_path}/", "any")) == 4
     assert complete(f"{tmp_path}/nowhere/", "any") == []
     assert complete("\0/", "any") == []
     assert common_start("x", []) == "x"

@@ -6,14 +6,13 @@ model's thread, after the first paint.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import logging
-import logging.handlers
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePath
 from typing import Any, ClassVar
 
+from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.command import DiscoveryHit, Hit, Hits, Provider
@@ -27,6 +26,8 @@ from unipic_tui.library import Library
 from unipic_tui.library.records import Entry
 from unipic_tui.settings import Settings
 from unipic_tui.terminal.capabilities import detect_protocol
+from unipic_tui.terminal.dropped import may_name_files
+from unipic_tui.terminal.paste import take_pastes_whole
 from unipic_tui.text import one_line, printable
 from unipic_tui.ui.commands import (
     PROGRAM,
@@ -41,10 +42,10 @@ from unipic_tui.ui.controller import Controller
 from unipic_tui.ui.library_access import LibraryAccess, Recorder
 from unipic_tui.ui.main_screen import ACTIONS, MainScreen
 from unipic_tui.ui.messages import Stored, Trouble, Worked
-from unipic_tui.ui.notices import complain
+from unipic_tui.ui.notices import complain, log_to_file
 from unipic_tui.ui.screens.contact_sheet import SheetScreen
 from unipic_tui.ui.screens.dialogs import Answer, QuestionDialog
-from unipic_tui.ui.screens.help import LOG_NAME
+from unipic_tui.ui.screens.help import LOG_NAME, HelpScreen
 from unipic_tui.ui.screens.queue_screen import QueueScreen
 from unipic_tui.ui.screens.viewer import ViewerScreen
 from unipic_tui.ui.state import AppState
@@ -295,6 +296,16 @@ class UnipicApp(App[int]):
             event.viewer.dismiss(None)
         main.perform("picture.recall" if event.name == "all" else f"picture.{event.name}")
 
+    def on_paste(self, event: events.Paste) -> None:
+        """Something was dropped on a screen in front of the main one."""
+        if self._main is None or not may_name_files(event.text):
+            return
+        if isinstance(self.screen, ViewerScreen | QueueScreen | SheetScreen | HelpScreen):
+            self.screen.dismiss(None)
+            self._main.paste(event.text)
+        else:
+            self.notify("Close the dialog first, then drop the file again.", markup=False)
+
     # Commands
 
     def run_command(self, identifier: str) -> None:
@@ -375,22 +386,13 @@ def run_app(
     Returns:
         The exit code.
     """
-    _log_to_file(paths.log_dir() / LOG_NAME)
+    log_to_file(paths.log_dir() / LOG_NAME)
     app = UnipicApp(
         settings=settings, backend_factory=backend_factory, options=options, library=library
     )
+    take_pastes_whole()
     try:
         code = app.run()
     finally:
         app.wind_up()
     return code or app.return_code or 0
-
-
-def _log_to_file(path: Path) -> None:
-    """Send what is logged to a file, since the terminal is the screen; without one, nowhere."""
-    handler: logging.Handler = logging.NullHandler()
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handler = logging.handlers.RotatingFileHandler(path, maxBytes=1_000_000, backupCount=1)
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.getLogger().addHandler(handler)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from unipic_tui.errors import UnipicError
 from unipic_tui.events import BackendOptions, Loading
 from unipic_tui.library import Library
 from unipic_tui.library.records import Entry, StoredPicture
@@ -12,6 +13,8 @@ from unipic_tui.ui.job_queue import JobQueue
 from unipic_tui.ui.library_access import LibraryAccess, Recorder
 from unipic_tui.ui.session_browser import SessionBrowser
 from unipic_tui.ui.state import AppState, Change
+
+_MOST_COMPLAINTS = 3
 
 
 class Controller:
@@ -72,6 +75,26 @@ class Controller:
         self.state.put_picture(picture)
         self.state.choose_picture(picture.id)
         return picture
+
+    async def open_files(
+        self, paths: Sequence[Path], complain: Callable[[str, str], None]
+    ) -> list[StoredPicture]:
+        """Import pictures one after the other, choose the first, and say which cannot be opened."""
+        opened: list[StoredPicture] = []
+        wrong: list[str] = []
+        for path in paths:
+            try:
+                opened.append(await self.open_file(path))
+            except UnipicError as error:
+                wrong.append(error.message)
+        for message in wrong[:_MOST_COMPLAINTS]:
+            complain("The picture cannot be opened", message)
+        if len(wrong) > _MOST_COMPLAINTS:
+            more = len(wrong) - _MOST_COMPLAINTS
+            complain("Pictures cannot be opened", f"So it is with {more} more of the files.")
+        if len(opened) > 1:
+            self.state.choose_picture(opened[0].id)
+        return opened
 
     async def change_picture(self, work: Callable[[Library], StoredPicture]) -> None:
         """Have the library change a picture, and show it so."""

@@ -9,7 +9,7 @@ from functools import partial
 from typing import ClassVar
 
 from PIL.Image import Image
-from textual import on
+from textual import events, on
 from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -20,6 +20,8 @@ from textual.widgets import Input, TextArea
 from unipic_tui.errors import UnipicError
 from unipic_tui.jobs import EditJob, GenerateJob
 from unipic_tui.library.records import StoredPicture
+from unipic_tui.terminal.dropped import may_name_files, named_files
+from unipic_tui.text import printable
 from unipic_tui.ui.actions.actions import Actions
 from unipic_tui.ui.actions.picture_actions import PictureActions
 from unipic_tui.ui.actions.prompt_actions import PromptActions
@@ -44,7 +46,6 @@ from unipic_tui.ui.widgets.gallery import Gallery
 from unipic_tui.ui.widgets.greeting import Greeting, Starters
 from unipic_tui.ui.widgets.history import HistoryTree, SearchInput, Sidebar
 from unipic_tui.ui.widgets.picture_view import PictureView
-from unipic_tui.ui.widgets.prompt_area import PromptArea
 from unipic_tui.ui.widgets.workspace import Workspace
 
 ACTIONS: tuple[type[Actions], ...] = (
@@ -354,16 +355,23 @@ class MainScreen(Screen[None]):
     def _starter_typed(self, event: Starters.Typed) -> None:
         self.composer.prompt.type_in(event.text)
 
-    @on(PromptArea.PathPasted)
-    def _path_pasted(self, event: PromptArea.PathPasted) -> None:
-        self.soon(self._take_pasted(event))
+    def on_paste(self, event: events.Paste) -> None:
+        """Something was pasted or dropped outside a field: pictures to open, or a prompt."""
+        event.stop()
+        self.paste(event.text)
 
-    async def _take_pasted(self, event: PromptArea.PathPasted) -> None:
-        try:
-            await self.controller.open_file(event.path.expanduser())
-        except UnipicError:
-            # It was text after all, or will be understood better as such.
-            self.composer.prompt.type_in(event.text)
+    def paste(self, text: str) -> None:
+        """Open the pictures that a text names; any other text goes to the prompt editor."""
+        if may_name_files(text):
+            self.soon(self._open_named(text))
         else:
-            if self.composer.mode == GenerateJob.mode:
-                self.composer.mode = EditJob.mode
+            self.composer.prompt.type_in(printable(text, newlines=True))
+
+    async def _open_named(self, text: str) -> None:
+        paths = await asyncio.to_thread(named_files, text)
+        if paths is None:
+            self.composer.prompt.type_in(printable(text, newlines=True))
+            return
+        opened = await self.controller.open_files(paths, partial(complain, self))
+        if opened and self.composer.mode == GenerateJob.mode:
+            self.composer.mode = EditJob.mode

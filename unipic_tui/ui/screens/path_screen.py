@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +18,9 @@ from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from unipic_tui import paths
+from unipic_tui.terminal.dropped import PICTURE_SUFFIXES, is_picture_file, named_files
 from unipic_tui.text import printable
 from unipic_tui.ui.widgets.line import Line
-from unipic_tui.ui.widgets.prompt_area import PICTURE_SUFFIXES
 
 Kind = Literal["picture", "folder", "any"]
 _MOST = 300
@@ -49,15 +50,14 @@ def complete(text: str, kind: Kind) -> list[Candidate]:
         ]
     except (OSError, ValueError):
         return []
-    fitting = [
-        candidate
-        for candidate in found
-        if candidate.folder
-        or kind == "any"
-        or (kind == "picture" and candidate.path.suffix.lower() in PICTURE_SUFFIXES)
-    ]
-    fitting.sort(key=lambda candidate: (not candidate.folder, candidate.path.name.lower()))
-    return fitting[:_MOST]
+    found.sort(key=lambda candidate: (not candidate.folder, candidate.path.name.lower()))
+    fitting = (candidate for candidate in found if candidate.folder or _fits(candidate.path, kind))
+    return list(itertools.islice(fitting, _MOST))
+
+
+def _fits(file: Path, kind: Kind) -> bool:
+    by_name = file.suffix.lower() in PICTURE_SUFFIXES
+    return kind == "any" or (kind == "picture" and (by_name or is_picture_file(file)))
 
 
 def common_start(text: str, candidates: list[Candidate]) -> str:
@@ -192,7 +192,8 @@ class PathScreen(ModalScreen[Path | None]):
         if not text.strip():
             self._complain("Type a path, or choose one from the list.")
             return
-        path = paths.absolute(text.strip())
+        named = await asyncio.to_thread(named_files, text)  # it may be pasted, in quotes
+        path = named[0] if named and len(named) == 1 else paths.absolute(text.strip())
         wrong = await asyncio.to_thread(self._wrong, path)
         if not self.is_current:
             return  # left while the path was looked at; the screen below must stay

@@ -41,11 +41,6 @@ class Starters(OptionList):
             event.prevent_default()
             self.post_message(self.Typed(event.character))
 
-    def on_paste(self, event: events.Paste) -> None:
-        """Hand on what is pasted."""
-        event.stop()
-        self.post_message(self.Typed(printable(event.text, newlines=True)))
-
 
 class Greeting(Vertical):
     """Where to begin."""

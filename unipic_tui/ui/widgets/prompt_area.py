@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from textual import events
-from textual.message import Message
 from textual.widgets import TextArea
 
+from unipic_tui.terminal.dropped import may_name_files
 from unipic_tui.text import printable
 from unipic_tui.ui.widgets.line import CHARACTER_KEYS
-
-PICTURE_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
 
 
 class PromptArea(TextArea):
     """Where the prompt is typed."""
-
-    class PathPasted(Message):
-        """What was pasted, or dropped on the terminal, looks like the path of a picture."""
-
-        def __init__(self, path: Path, text: str) -> None:
-            super().__init__()
-            self.path = path
-            self.text = text
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's own name)
         super().__init__(
@@ -73,14 +61,10 @@ class PromptArea(TextArea):
         self.move_cursor(self.document.end)
 
     async def _on_paste(self, event: events.Paste) -> None:
-        event.stop()
         event.prevent_default()
-        text = printable(event.text, newlines=True)
-        path = pasted_path(text)
-        if path is not None:
-            self.post_message(self.PathPasted(path, text))
-        else:
-            self.type_in(text)
+        if not may_name_files(event.text):  # otherwise the screen looks for the files
+            event.stop()
+            self.type_in(printable(event.text, newlines=True))
 
     def type_in(self, text: str) -> None:
         """Insert text at the cursor, in place of what is selected."""
@@ -92,19 +76,3 @@ class PromptArea(TextArea):
         if event.is_printable or event.key in {"backspace", "delete", "enter"}:
             self._place = -1
         await super()._on_key(event)
-
-
-def pasted_path(text: str) -> Path | None:
-    """The picture that a pasted text names: a path, in quotes or not, or a file URL."""
-    line = text.strip()
-    if "\n" in line or not line:
-        return None
-    if len(line) > 1 and line[0] == line[-1] and line[0] in "'\"":
-        line = line[1:-1]
-    elif line.startswith("file://"):
-        line = unquote(urlsplit(line).path)
-    else:
-        line = line.replace("\\ ", " ")
-    path = Path(line)
-    absolute = path.is_absolute() or line.startswith(("~", "./", "../"))
-    return path if absolute and path.suffix.lower() in PICTURE_SUFFIXES else None
