@@ -26,7 +26,7 @@ from unipic_tui.ui.app import UnipicApp
 
 FOLDER = Path(__file__).parent / "pictures"
 APP_SIZE = (120, 36)
-CLI_COLUMNS = 80
+CLI_COLUMNS = 96
 PROMPT = "a red circle left of a blue square"
 COMMANDS = (
     f'generate "{PROMPT}" --seed 1',
