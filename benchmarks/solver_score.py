@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import get_args
 
 import torch
@@ -45,7 +46,7 @@ def main() -> None:
     pipeline = Pipeline(BackendOptions(device="cpu", dtype="float32"))
     for _ in pipeline.load():
         pass
-    print(f"{'':18}", *(f"{name:>9}" for name in (*COLUMNS.values(), "Overall", "seconds")))
+    print(f"{'':18}", *(f"{name:>9}" for name in (*COLUMNS, "Overall", "seconds")))
     for row in args.rows:
         solver, steps = row.split(":")
         if solver not in get_args(Solver):
@@ -54,9 +55,10 @@ def main() -> None:
         score = Score()
         began = time.monotonic()
         for seed in args.seeds:
-            scorer = Scorer(pipeline, seed, "full")
+            scorer = Scorer(pipeline, Path(), seed, "full")  # drawing reads no sources
+            scorer.score = score
             for kind in COLUMNS:
-                scorer.draw(score, kind, args.n // len(COLUMNS), None)
+                scorer.draw(kind, args.n // len(COLUMNS), None)
         drawn = args.n // len(COLUMNS) * len(COLUMNS) * len(args.seeds)
         overall = score.overall
         error = (overall * (1 - overall) / drawn) ** 0.5

@@ -33,7 +33,8 @@ from unipic_tui.model.diffusion import (
 )
 from unipic_tui.model.head import Modulation
 from unipic_tui.nano.score import COLUMNS
-from unipic_tui.nano.world import draw_sample, generator
+from unipic_tui.nano.world.scene import generator
+from unipic_tui.nano.world.text_to_image import draw_sample
 
 TABLE: tuple[tuple[Solver, tuple[int, ...]], ...] = (
     ("ddpm", (10, 25, 50, 100)),
