@@ -108,8 +108,12 @@ def _in_terminal(command: str, folder: str) -> str:
     environment["PYTHONPATH"] = str(FOLDER.parents[1])
     process = subprocess.Popen(
         f"{sys.executable} -m unipic_tui {command}",
-        **{"shell": True, "cwd": folder, "env": environment},
-        **{"stdin": terminal, "stdout": terminal, "stderr": terminal},
+        shell=True,
+        cwd=folder,
+        env=environment,
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
     )
     os.close(terminal)
     written = bytearray()

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Cli
+from unipic_tui.jobs import QUALITIES
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -29,7 +30,7 @@ def test_another_shell(cli: Cli) -> None:
     [
         (["lib"], {"library"}),
         (["library", "trash", "--em"], {"--empty"}),
-        (["generate", "--quality", ""], {"exact", "full", "fast"}),
+        (["generate", "--quality", ""], set(QUALITIES)),
         (["generate", "--gu"], {"--guidance"}),
         (["--theme", "nord", "edi"], {"edit"}),
     ],
