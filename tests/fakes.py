@@ -11,6 +11,7 @@ from typing import Literal
 
 from PIL import Image
 
+from unipic_tui.defaults import Defaults
 from unipic_tui.errors import DeviceError, InputError
 from unipic_tui.events import (
     BackendInfo,
@@ -27,7 +28,7 @@ from unipic_tui.events import (
     Text,
 )
 from unipic_tui.inference.ranking import choose_best
-from unipic_tui.jobs import Defaults, DescribeJob, DrawingJob, EditJob, GenerateJob, Job
+from unipic_tui.jobs import DescribeJob, DrawingJob, EditJob, GenerateJob, Job
 from unipic_tui.sizes import TOKEN_PIXELS
 
 Failure = Literal["load", "job", "crash"]

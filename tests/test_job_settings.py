@@ -11,9 +11,11 @@ import pytest
 from unipic_tui.batch.items import Item
 from unipic_tui.batch.tasks import Common, make_job
 from unipic_tui.cli.parser import build_parser
+from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
+from unipic_tui.job_json import job_from_dict
 from unipic_tui.job_settings import caption, named, setting, settings_of
-from unipic_tui.jobs import KINDS, Defaults, DrawingJob, EditJob, GenerateJob, job_from_dict
+from unipic_tui.jobs import KINDS, DrawingJob, EditJob, GenerateJob
 from unipic_tui.metadata import encode_png
 from unipic_tui.parameters import describe_job
 from unipic_tui.ui import iterate, wording

@@ -9,17 +9,9 @@ from typing import Any
 import pytest
 
 from unipic_tui.errors import InputError
-from unipic_tui.jobs import (
-    MAX_SEED,
-    DescribeJob,
-    EditJob,
-    GenerateJob,
-    Job,
-    Region,
-    Turn,
-    job_from_dict,
-    job_to_dict,
-)
+from unipic_tui.job_json import job_from_dict, job_to_dict
+from unipic_tui.job_parts import Region, Turn
+from unipic_tui.jobs import MAX_SEED, DescribeJob, EditJob, GenerateJob, Job
 
 JOBS: list[Job] = [
     GenerateJob(prompt="a circle"),

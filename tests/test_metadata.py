@@ -12,7 +12,9 @@ import pytest
 from PIL import Image, PngImagePlugin
 
 from unipic_tui.errors import InputError, StorageError
-from unipic_tui.jobs import DrawingJob, EditJob, GenerateJob, Region, job_to_dict
+from unipic_tui.job_json import job_to_dict
+from unipic_tui.job_parts import Region
+from unipic_tui.jobs import DrawingJob, EditJob, GenerateJob
 from unipic_tui.metadata import Format, encode_picture, encode_png, read_metadata
 
 IMAGE = Image.linear_gradient("L").resize((48, 32)).convert("RGB")

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import torch
 
+from unipic_tui.defaults import Defaults
 from unipic_tui.inference.prompts import PromptCodec
-from unipic_tui.jobs import Defaults
 from unipic_tui.model.checkpoint import UNUSED
 from unipic_tui.model.config import LlmConfig, MarConfig, SiglipConfig, UniPicConfig, VaeConfig
 from unipic_tui.model.native import save_native

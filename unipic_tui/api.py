@@ -76,7 +76,8 @@ from unipic_tui.events import (
     Finished,
 )
 from unipic_tui.inference.pipeline import Pipeline
-from unipic_tui.jobs import DescribeJob, EditJob, GenerateJob, Job, Region, Turn
+from unipic_tui.job_parts import Region, Turn
+from unipic_tui.jobs import DescribeJob, EditJob, GenerateJob, Job
 
 Source = str | Path | Image.Image
 """A picture's path, or the picture."""

@@ -12,7 +12,8 @@ from typing import Protocol
 
 from PIL.Image import Image
 
-from unipic_tui.jobs import Defaults, DrawingJob, Job
+from unipic_tui.defaults import Defaults
+from unipic_tui.jobs import DrawingJob, Job
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,16 +11,14 @@ the command line, batches and the app are made from it.
 from __future__ import annotations
 
 import dataclasses
-import math
 import secrets
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, ClassVar, Literal, Self, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Literal, Self, TypeVar, cast, get_args
 
 from unipic_tui.errors import InputError
+from unipic_tui.job_parts import Region, Turn, Wording
 from unipic_tui.job_settings import (
     LARGEST,
-    Value,
     check_range,
     check_text,
     setting,
@@ -52,75 +50,7 @@ MAX_SEED = LARGEST
 _NEW_SEEDS = 2**32
 """New seeds stay below this, which every image tool can hold."""
 
-_Read = TypeVar("_Read")
 _Drawing = TypeVar("_Drawing", bound="DrawingJob")
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """A rectangle of image tokens: left column, top row, columns, rows."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-
-    def __post_init__(self) -> None:
-        if self.x < 0 or self.y < 0 or self.width < 1 or self.height < 1:
-            raise InputError(
-                f"The region {self} must start at 0 or later and hold at least one token: "
-                "give it as x,y,width,height in tokens of 16 pixels."
-            )
-
-    def __str__(self) -> str:
-        return f"{self.x},{self.y},{self.width},{self.height}"
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read ``x,y,width,height`` (in tokens); raises `InputError` for anything else."""
-        try:
-            x, y, width, height = (int(part) for part in text.split(","))
-        except ValueError:
-            raise InputError(
-                f"The region {text!r} is not four whole numbers: "
-                "give it as x,y,width,height in tokens of 16 pixels."
-            ) from None
-        return cls(x, y, width, height)
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One earlier exchange about an image."""
-
-    question: str
-    answer: str
-
-
-@dataclass(frozen=True, slots=True)
-class Wording:
-    """How people read of a kind of job.
-
-    Attributes:
-        title: of its mode in the app.
-        doing: while it runs.
-        done: of its result.
-        glyph: one character.
-        summary: what its command does.
-        aliases: further names of the command.
-        example: how its command is used.
-        hint: what its prompt says.
-        purpose: completes "what to …".
-    """
-
-    title: str
-    doing: str
-    done: str
-    glyph: str
-    summary: str
-    aliases: tuple[str, ...]
-    example: str
-    hint: str
-    purpose: str
 
 
 class Job:
@@ -179,99 +109,50 @@ class SamplingSettings:
     """What the sampler goes by; every job that draws is one. See each setting's help."""
 
     guidance: float | None = setting(
-        None,
-        "number",
-        "Guidance",
+        None, "number", "Guidance",
         "guidance scale (CFG): higher follows the prompt more closely, 1 turns guidance off",
-        high=100,
-        aliases=("cfg",),
-        letter="g",
-        parameter="CFG scale",
-        sweeps=True,
-    )
+        high=100, aliases=("cfg",), letter="g", parameter="CFG scale", sweeps=True,
+    )  # fmt: skip
     iterations: int | None = setting(
-        None,
-        "whole",
-        "Iterations",
-        "MAR iterations in which the tokens of a picture are revealed",
-        low=1,
-        high=1024,
-        noun="number of iterations",
-        aliases=("num_iter", "iter"),
-        letter="i",
-        parameter="Steps",
+        None, "whole", "Iterations",
+        "MAR iterations in which the tokens of a picture are revealed", low=1, high=1024,
+        noun="number of iterations", aliases=("num_iter", "iter"), letter="i", parameter="Steps",
         sweeps=True,
-    )
+    )  # fmt: skip
     temperature: float = setting(
-        1.0,
-        "number",
-        "Temperature",
-        "factor on the noise of the diffusion head; lower varies less",
-        high=10,
-        aliases=("temp",),
-        letter="t",
-        parameter="Temperature",
-        sweeps=True,
-    )
+        1.0, "number", "Temperature",
+        "factor on the noise of the diffusion head; lower varies less", high=10,
+        aliases=("temp",), letter="t", parameter="Temperature", sweeps=True,
+    )  # fmt: skip
     quality: Quality = setting(
-        "full",
-        "choice",
-        "Quality",
+        "full", "choice", "Quality",
         "exact repeats the published sampler number for number, full starts the diffusion head "
         "where it is numerically safe, balanced solves it in 16 evaluations, fast in 12 and "
         "reuses the unconditional branch",
-        choices=QUALITIES,
-        letter="q",
-        parameter="Sampler",
-        sweeps=True,
-    )
+        choices=QUALITIES, letter="q", parameter="Sampler", sweeps=True,
+    )  # fmt: skip
     schedule: Schedule = setting(
-        "constant",
-        "choice",
-        "Schedule",
-        "guidance over the iterations: the same throughout, or rising from 1",
-        choices=SCHEDULES,
-        noun="guidance schedule",
-        aliases=("cfg_schedule",),
-        parameter="Schedule",
-        sweeps=True,
+        "constant", "choice", "Schedule",
+        "guidance over the iterations: the same throughout, or rising from 1", choices=SCHEDULES,
+        noun="guidance schedule", aliases=("cfg_schedule",), parameter="Schedule", sweeps=True,
         advanced=True,
-    )
+    )  # fmt: skip
     order: Order | None = setting(
-        None,
-        "choice",
-        "Order",
+        None, "choice", "Order",
         "in which tokens are revealed: random, another for every seed, or spread evenly",
-        choices=ORDERS,
-        parameter="Order",
-        usual="random",
-        sweeps=True,
-        advanced=True,
-    )
+        choices=ORDERS, parameter="Order", usual="random", sweeps=True, advanced=True,
+    )  # fmt: skip
     head_steps: int | None = setting(
-        None,
-        "whole",
-        "Head steps",
-        "diffusion steps of the head for each token",
-        low=1,
-        high=1000,
-        noun="number of head steps",
-        aliases=("steps",),
-        parameter="Head steps",
-        sweeps=True,
-        advanced=True,
-    )
+        None, "whole", "Head steps", "diffusion steps of the head for each token", low=1,
+        high=1000, noun="number of head steps", aliases=("steps",), parameter="Head steps",
+        sweeps=True, advanced=True,
+    )  # fmt: skip
 
     solver: Solver | None = setting(
-        None,
-        "choice",
-        "Solver",
+        None, "choice", "Solver",
         "of the diffusion head: ddpm, as published, or DPM-Solver++ (2M) as an ODE or SDE",
-        choices=SOLVERS,
-        parameter="Solver",
-        sweeps=True,
-        advanced=True,
-    )
+        choices=SOLVERS, parameter="Solver", sweeps=True, advanced=True,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -285,34 +166,18 @@ class DrawingJob(SamplingSettings, Job):
     prompt: str
     source: str | None = None
     count: int = setting(
-        1,
-        "whole",
-        "Count",
-        "number of pictures; picture k has seed + k",
-        low=1,
-        high=MAX_COUNT,
-        letter="n",
-        usual=1,
-    )
+        1, "whole", "Count", "number of pictures; picture k has seed + k", low=1, high=MAX_COUNT,
+        letter="n", usual=1,
+    )  # fmt: skip
     seed: int = setting(
-        0,
-        "whole",
-        "Seed",
-        "seed of the first picture",
-        letter="s",
-        parameter="Seed",
-        sweeps=True,
-        high=MAX_SEED,
-    )
+        0, "whole", "Seed", "seed of the first picture", letter="s", parameter="Seed",
+        sweeps=True, high=MAX_SEED,
+    )  # fmt: skip
     unconditional: str | None = setting(
-        None,
-        "text",
-        "Unconditional",
+        None, "text", "Unconditional",
         "prompt that guidance steers away from, in place of the model's own",
-        noun="unconditional prompt",
-        aliases=("cfg_prompt",),
-        advanced=True,
-    )
+        noun="unconditional prompt", aliases=("cfg_prompt",), advanced=True,
+    )  # fmt: skip
 
     def _check(self) -> None:
         check_range("seed", self.seed, 0, MAX_SEED - self.count + 1)
@@ -343,37 +208,22 @@ class GenerateJob(DrawingJob):
     )
 
     best_of: int | None = setting(
-        None,
-        "whole",
-        "Best of",
+        None, "whole", "Best of",
         "number of pictures drawn, from which the model chooses the best by describing them and "
         "asking itself about what the prompt names",
-        low=2,
-        high=MAX_COUNT,
-        noun="number to choose from",
-        unset="none",
-        advanced=True,
-    )
+        low=2, high=MAX_COUNT, noun="number to choose from", unset="none", advanced=True,
+    )  # fmt: skip
     template: Template = setting(
-        "plain",
-        "choice",
-        "Template",
+        "plain", "choice", "Template",
         "how the prompt is put to the model: plain, or as a sentence with a full stop, which is "
         "the published batch script's way and that of batch and eval for published checkpoints",
-        choices=TEMPLATES,
-        parameter="Template",
-        advanced=True,
-    )
+        choices=TEMPLATES, parameter="Template", advanced=True,
+    )  # fmt: skip
     width: int | None = setting(
-        None,
-        "size",
-        "Size",
-        "768, 768x512, or an aspect ratio such as 3:2, in multiples of 16 pixels",
-        name="size",
-        fields=("width", "height"),
-        aliases=("image_size",),
-        sweeps=True,
-    )
+        None, "size", "Size",
+        "768, 768x512, or an aspect ratio such as 3:2, in multiples of 16 pixels", name="size",
+        fields=("width", "height"), aliases=("image_size",), sweeps=True,
+    )  # fmt: skip
     height: int | None = None
     region: Region | None = None
 
@@ -434,23 +284,16 @@ class EditJob(DrawingJob):
 
     source: str
     size: int | None = setting(
-        None,
-        "side",
-        "Size",
+        None, "side", "Size",
         "longest side, in pixels, at which the model works; the result has the source's size",
-        aliases=("image_size",),
-        sweeps=True,
-    )
+        aliases=("image_size",), sweeps=True,
+    )  # fmt: skip
     fit: Fit = setting(
-        "keep",
-        "choice",
-        "Fit",
+        "keep", "choice", "Fit",
         "keep returns the source's aspect ratio and size, square edits its central square and "
         "returns it at --size pixels, as the published script does",
-        choices=FITS,
-        parameter="Fit",
-        advanced=True,
-    )
+        choices=FITS, parameter="Fit", advanced=True,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -480,126 +323,40 @@ class DescribeJob(Job):
     prompt: str = "Describe the image in detail."
     turns: tuple[Turn, ...] = ()
     max_new_tokens: int = setting(
-        1024,
-        "whole",
-        "Longest answer",
-        "longest answer in tokens",
-        low=1,
-        high=8192,
-        noun="answer's length",
-        unit="tokens",
-    )
+        1024, "whole", "Longest answer", "longest answer in tokens", low=1, high=8192,
+        noun="answer's length", unit="tokens",
+    )  # fmt: skip
     temperature: float = setting(
-        0.0,
-        "number",
-        "Temperature",
-        "0 decodes greedily; higher samples more freely",
-        high=10,
-        aliases=("temp",),
-        letter="t",
-    )
+        0.0, "number", "Temperature", "0 decodes greedily; higher samples more freely", high=10,
+        aliases=("temp",), letter="t",
+    )  # fmt: skip
     repetition_penalty: float | None = setting(
-        None,
-        "number",
-        "Repetition penalty",
-        "above 1 discourages tokens that were said already, in greedy decoding too",
-        low=0.1,
-        high=10,
-        advanced=True,
-    )
+        None, "number", "Repetition penalty",
+        "above 1 discourages tokens that were said already, in greedy decoding too", low=0.1,
+        high=10, advanced=True,
+    )  # fmt: skip
     top_p: float | None = setting(
-        None,
-        "number",
-        "Top-p",
-        "sample from the likeliest tokens that together have this probability",
-        high=1,
-        needs="temperature",
-        advanced=True,
-    )
+        None, "number", "Top-p",
+        "sample from the likeliest tokens that together have this probability", high=1,
+        needs="temperature", advanced=True,
+    )  # fmt: skip
     top_k: int | None = setting(
-        None,
-        "whole",
-        "Top-k",
-        "sample from so many likeliest tokens; 0 from all",
-        high=1_000_000,
-        needs="temperature",
-        advanced=True,
-    )
+        None, "whole", "Top-k", "sample from so many likeliest tokens; 0 from all",
+        high=1_000_000, needs="temperature", advanced=True,
+    )  # fmt: skip
     seed: int = setting(
-        0,
-        "whole",
-        "Seed",
-        "seed of sampling at a temperature above 0",
-        letter="s",
-        needs="temperature",
-        high=MAX_SEED,
-    )
+        0, "whole", "Seed", "seed of sampling at a temperature above 0", letter="s",
+        needs="temperature", high=MAX_SEED,
+    )  # fmt: skip
     vision: Vision = setting(
-        "mar",
-        "choice",
-        "Vision",
+        "mar", "choice", "Vision",
         "vision encoder: the MAR encoder, as published, or siglip2 where the checkpoint has it",
-        choices=VISIONS,
-        noun="vision encoder",
-    )
+        choices=VISIONS, noun="vision encoder",
+    )  # fmt: skip
 
 
 KINDS: dict[str, type[Job]] = {kind.mode: kind for kind in (GenerateJob, EditJob, DescribeJob)}
 """Every kind of job by its mode, in the order they are listed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Defaults:
-    """What a checkpoint does with the settings that a job leaves open.
-
-    A value for one kind alone is called ``<mode>_<setting>``. ``batch_template`` is the
-    template where pictures are drawn for a file of prompts.
-    """
-
-    width: int = 1024
-    height: int = 1024
-    guidance: float = 3.0
-    iterations: int = 32
-    head_steps: int = 100
-    edit_guidance: float = 3.0
-    order: Order = "random"
-    batch_template: Template = "plain"
-
-    @property
-    def edit_size(self) -> int:
-        """The longest side at which edits are made."""
-        return max(self.width, self.height)
-
-    @property
-    def side(self) -> int:
-        """Side of the square that is as large as the usual picture, in pixels."""
-        return round(math.sqrt(self.width * self.height))
-
-    def of(self, kind: type[Job], field: str) -> Any:
-        """What fills a field of a kind; ``None`` where nothing does."""
-        return getattr(self, f"{kind.mode}_{field}", getattr(self, field, None))
-
-    def value(self, kind: type[Job], name: str) -> Value:
-        """What fills a setting of a kind; ``None`` where nothing does."""
-        each = next(each for each in settings_of(kind) if each.name == name)
-        values = [self.of(kind, field) for field in each.fields]
-        if len(values) == 1:
-            return values[0]  # type: ignore[no-any-return]
-        return None if None in values else tuple(values)
-
-    def fill(self, job: _Drawing) -> _Drawing:
-        """The job with every setting filled in that the checkpoint has a value for.
-
-        A redrawn region keeps its source's size, so that stays open.
-        """
-        filled = {
-            field: value
-            for each in settings_of(type(job))
-            if not (each.kind == "size" and job.source is not None)
-            for field in each.fields
-            if getattr(job, field) is None and (value := self.of(type(job), field)) is not None
-        }
-        return dataclasses.replace(job, **filled)
 
 
 def random_seed() -> int:
@@ -618,67 +375,3 @@ def instruction(prompt: str, template: Template) -> str:
     if template == "sentence":
         return f"Generate an image: {prompt.strip()}."
     return f"Generate an image: {prompt}"
-
-
-def job_to_dict(job: Job) -> dict[str, Any]:
-    """A JSON-ready dict with the job's ``mode`` and every field."""
-    return {"mode": job.mode, **dataclasses.asdict(cast("Any", job))}
-
-
-def job_from_dict(data: dict[str, Any]) -> Job:
-    """The job that `job_to_dict` wrote.
-
-    Raises:
-        InputError: the dict names no known mode, or a field is unknown, missing or out of range.
-    """
-    fields = dict(data)
-    kind = KINDS.get(str(fields.pop("mode", "")))
-    if kind is None:
-        raise InputError(f"The saved job names no known mode ({', '.join(KINDS)}).")
-    try:
-        if fields.get("region") is not None:
-            fields["region"] = _read(Region, fields["region"])
-        if "turns" in fields:
-            fields["turns"] = tuple(_read(Turn, turn) for turn in fields["turns"])
-        return _read(kind, fields)
-    except (TypeError, AttributeError) as error:
-        raise InputError(f"The saved job does not fit this version: {error}.") from None
-
-
-def _read(kind: type[_Read], fields: dict[str, Any]) -> _Read:
-    """A dataclass from untrusted fields; raises `TypeError` where they are not its own."""
-    known = _known(cast("Any", kind))
-    for name, value in fields.items():
-        if name not in known:
-            raise TypeError(f"it has an unknown field {str(name)[:40]!r}")
-        types, _ = known[name]
-        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
-            raise TypeError(f"its {name} is of the wrong type, {type(value).__name__}")
-    for name, (_, needed) in known.items():
-        if needed and name not in fields:
-            raise TypeError(f"it lacks the field {name!r}")
-    return kind(**fields)
-
-
-@cache
-def _known(kind: type[Any]) -> dict[str, tuple[tuple[type, ...], bool]]:
-    """For each field, the types it may have, and whether it must be given.
-
-    Worked out once for each kind of job: a library reads jobs by the thousand.
-    """
-    hints = get_type_hints(kind)
-    return {
-        field.name: (_types(hints[field.name]), field.default is dataclasses.MISSING)
-        for field in dataclasses.fields(kind)
-    }
-
-
-def _types(hint: Any) -> tuple[type, ...]:
-    if get_origin(hint) is Literal:
-        return (str,)  # which ones are allowed is the job's own check
-    if get_origin(hint) is tuple:
-        return (tuple,)
-    options = get_args(hint)
-    if options:
-        return tuple(each for option in options for each in _types(option))
-    return (int, float) if hint is float else (hint,)

@@ -16,7 +16,8 @@ from PIL import ExifTags, Image, PngImagePlugin
 
 from unipic_tui import __version__
 from unipic_tui.errors import InputError
-from unipic_tui.jobs import DrawingJob, job_from_dict, job_to_dict
+from unipic_tui.job_json import job_from_dict, job_to_dict
+from unipic_tui.jobs import DrawingJob
 from unipic_tui.parameters import (
     Parameters,
     describe_job,

@@ -8,8 +8,10 @@ import pytest
 
 from unipic_tui.batch.items import Item
 from unipic_tui.batch.tasks import Common, Task, make_task
+from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
-from unipic_tui.jobs import Defaults, DescribeJob, EditJob, GenerateJob, Region
+from unipic_tui.job_parts import Region
+from unipic_tui.jobs import DescribeJob, EditJob, GenerateJob
 from unipic_tui.model.config import PRESETS, UniPicConfig
 
 FOLDER = Path("/data/prompts")

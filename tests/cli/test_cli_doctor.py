@@ -14,8 +14,8 @@ import pytest
 from tests.cli.conftest import Cli
 from unipic_tui import paths
 from unipic_tui.cli import doctor as checks
+from unipic_tui.defaults import Defaults
 from unipic_tui.errors import CheckpointError
-from unipic_tui.jobs import Defaults
 
 GB = 10**9
 

@@ -13,7 +13,8 @@ from PIL import Image
 from tests.cli.conftest import Cli, files, pixels, weights
 from tests.fakes import FakeBackend, gradient
 from unipic_tui.events import Backend
-from unipic_tui.jobs import GenerateJob, Region
+from unipic_tui.job_parts import Region
+from unipic_tui.jobs import GenerateJob
 from unipic_tui.metadata import read_metadata
 
 

@@ -24,7 +24,8 @@ from unipic_tui.events import (
 )
 from unipic_tui.inference.engine import choose_device, choose_dtype
 from unipic_tui.inference.pipeline import Pipeline
-from unipic_tui.jobs import DescribeJob, EditJob, GenerateJob, Job, Region, Turn
+from unipic_tui.job_parts import Region, Turn
+from unipic_tui.jobs import DescribeJob, EditJob, GenerateJob, Job
 
 
 def events_of(pipeline: Pipeline, job: Job) -> list[Event]:

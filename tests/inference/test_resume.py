@@ -10,7 +10,8 @@ from unipic_tui.errors import InputError
 from unipic_tui.events import BackendOptions, Failed, Finished, Picture, SnapshotTaken
 from unipic_tui.inference.pipeline import Pipeline
 from unipic_tui.inference.snapshot import read_snapshot, write_snapshot
-from unipic_tui.jobs import DrawingJob, EditJob, GenerateJob, Quality, Region
+from unipic_tui.job_parts import Region
+from unipic_tui.jobs import DrawingJob, EditJob, GenerateJob, Quality
 
 JOB = GenerateJob(prompt="a ring", seed=5, iterations=6)
 

@@ -11,7 +11,8 @@ import pytest
 
 from tests.library.samples import HOSTILE, ask, draw, edit, everything, files, finished, png
 from unipic_tui.errors import StorageError
-from unipic_tui.jobs import GenerateJob, Region
+from unipic_tui.job_parts import Region
+from unipic_tui.jobs import GenerateJob
 from unipic_tui.library import Library
 from unipic_tui.library.rebuild import rebuild
 

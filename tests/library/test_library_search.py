@@ -10,7 +10,8 @@ from tests.fakes import gradient
 from tests.library.samples import HOSTILE, ask, draw, edit
 from unipic_tui.errors import InputError
 from unipic_tui.events import Picture
-from unipic_tui.jobs import GenerateJob, job_to_dict
+from unipic_tui.job_json import job_to_dict
+from unipic_tui.jobs import GenerateJob
 from unipic_tui.library import Library
 from unipic_tui.library.rebuild import rebuild
 from unipic_tui.library.sidecars import PictureSidecar

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
-from unipic_tui.jobs import Defaults, DescribeJob, EditJob, GenerateJob, Job, Region, Turn
+from unipic_tui.job_parts import Region, Turn
+from unipic_tui.jobs import DescribeJob, EditJob, GenerateJob, Job
 from unipic_tui.library.records import StoredPicture
 from unipic_tui.ui.draft import Draft, has_wildcards, outlook, plan_jobs, texts_of
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
 from unipic_tui.job_settings import Value
-from unipic_tui.jobs import KINDS, Defaults
+from unipic_tui.jobs import KINDS
 from unipic_tui.ui import fields
 
 DEFAULTS = Defaults(

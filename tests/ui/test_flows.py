@@ -9,7 +9,8 @@ from textual import events
 
 from tests.fakes import FakeBackend
 from tests.ui.harness import running_app
-from unipic_tui.jobs import DescribeJob, EditJob, GenerateJob, Turn
+from unipic_tui.job_parts import Turn
+from unipic_tui.jobs import DescribeJob, EditJob, GenerateJob
 from unipic_tui.library import Library
 from unipic_tui.metadata import read_metadata
 from unipic_tui.settings import Settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from unipic_tui.events import Progress
-from unipic_tui.jobs import Region
+from unipic_tui.job_parts import Region
 from unipic_tui.ui.overlays import known_alone, known_over, region_over
 
 

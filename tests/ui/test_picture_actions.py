@@ -11,7 +11,8 @@ from textual.widgets import Input, OptionList
 
 from tests.fakes import gradient
 from tests.ui.harness import Driver, running_app
-from unipic_tui.jobs import EditJob, GenerateJob, Job, Region
+from unipic_tui.job_parts import Region
+from unipic_tui.jobs import EditJob, GenerateJob, Job
 from unipic_tui.ui.screens.path_screen import common_start, complete
 from unipic_tui.ui.screens.viewer import ViewerScreen
 

@@ -29,7 +29,8 @@ from unipic_tui.files import (
     storage_error,
     write_atomic,
 )
-from unipic_tui.jobs import DrawingJob, GenerateJob, job_from_dict, job_to_dict, whole_job
+from unipic_tui.job_json import job_from_dict, job_to_dict
+from unipic_tui.jobs import DrawingJob, GenerateJob, whole_job
 from unipic_tui.metadata import Format, encode_picture
 from unipic_tui.pictures import join_grid, load_image
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from unipic_tui.events import Picture
-from unipic_tui.jobs import EditJob, GenerateJob, job_to_dict
+from unipic_tui.job_json import job_to_dict
+from unipic_tui.jobs import EditJob, GenerateJob
 from unipic_tui.library import Library
 from unipic_tui.library.inserting import insert_entry, insert_picture
 from unipic_tui.library.layout import ENTRIES, SESSIONS, entry_name, picture_name

@@ -96,7 +96,7 @@ def _run(args: argparse.Namespace, context: Context) -> int:
     from unipic_tui.batch.items import read_items
     from unipic_tui.batch.tasks import Common, Plan, make_task
     from unipic_tui.cli.batch_run import run_batch
-    from unipic_tui.jobs import Defaults
+    from unipic_tui.defaults import Defaults
 
     path = paths.absolute(_prompts(args))
     items = read_items(path)

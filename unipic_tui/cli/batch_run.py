@@ -26,10 +26,10 @@ from unipic_tui.cli.report import (
     Reporter,
     reporting,
 )
+from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
 from unipic_tui.events import Backend, BackendOptions, Event, Notice, Progress
 from unipic_tui.files import check_writable
-from unipic_tui.jobs import Defaults
 from unipic_tui.text import one_line, printable
 
 INTERRUPTED = 130

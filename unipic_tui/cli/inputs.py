@@ -9,9 +9,11 @@ from typing import Any
 
 from unipic_tui import paths
 from unipic_tui.cli.bar import say
+from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
+from unipic_tui.job_parts import Region
 from unipic_tui.job_settings import settings_of
-from unipic_tui.jobs import MAX_COUNT, USUAL_QUALITY, Defaults, Job, Quality, Region, random_seed
+from unipic_tui.jobs import MAX_COUNT, USUAL_QUALITY, Job, Quality, random_seed
 from unipic_tui.settings import Settings
 from unipic_tui.text import one_line
 

@@ -130,7 +130,7 @@ def _list_sessions(args: argparse.Namespace, folder: Path) -> int:
 
 def _search(args: argparse.Namespace, folder: Path) -> int:
     """Print the jobs that match."""
-    from unipic_tui.jobs import job_to_dict
+    from unipic_tui.job_json import job_to_dict
     from unipic_tui.library.search import filter_names, unknown_filters
 
     if args.limit < 1:

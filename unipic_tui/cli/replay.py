@@ -14,9 +14,11 @@ from unipic_tui.cli.context import Context
 from unipic_tui.cli.inputs import Notify
 from unipic_tui.cli.report import write_json
 from unipic_tui.cli.run import draw
+from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
 from unipic_tui.files import shown_path
-from unipic_tui.jobs import Defaults, DrawingJob, job_to_dict
+from unipic_tui.job_json import job_to_dict
+from unipic_tui.jobs import DrawingJob
 from unipic_tui.metadata import PictureMetadata, read_metadata
 from unipic_tui.pictures import load_image
 

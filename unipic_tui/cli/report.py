@@ -29,7 +29,8 @@ from unipic_tui.events import (
     Progress,
     Text,
 )
-from unipic_tui.jobs import Job, job_to_dict
+from unipic_tui.job_json import job_to_dict
+from unipic_tui.jobs import Job
 from unipic_tui.text import printable
 
 _HELD_BACK = {"\u200c", "\u200d", "\r"}

@@ -23,10 +23,12 @@ from unipic_tui.cli.execution import exit_code, load, run_job, start
 from unipic_tui.cli.inputs import MakeJob, job_maker, seed_of
 from unipic_tui.cli.output import Output, plan_output
 from unipic_tui.cli.report import Reporter, reporting
+from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
 from unipic_tui.events import Cancelled, Event, Failed, Final, Finished, Judged, Picture
 from unipic_tui.inference.ranking import check_choice
-from unipic_tui.jobs import KINDS, Defaults, DrawingJob, Job, job_to_dict, whole_job
+from unipic_tui.job_json import job_to_dict
+from unipic_tui.jobs import KINDS, DrawingJob, Job, whole_job
 from unipic_tui.metadata import encode_picture
 from unipic_tui.pictures import join_grid
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from unipic_tui.batch.items import Item
 from unipic_tui.batch.tasks import Common, Plan
+from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
 from unipic_tui.evaluation import drawing, editing
 from unipic_tui.evaluation.scoring import EDITS, Scoring, drawn_edits, scoring_of
 from unipic_tui.files import shown_path, write_atomic
-from unipic_tui.jobs import MAX_COUNT, Defaults
+from unipic_tui.jobs import MAX_COUNT
 
 
 @dataclass(slots=True)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from unipic_tui.batch.items import Item, read_items
 from unipic_tui.batch.tasks import RANDOM, Common, PictureFile, Plan, Task, make_job
+from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
 from unipic_tui.evaluation.names import checked_name
 from unipic_tui.files import read_bytes, shown_path, storage_error
-from unipic_tui.jobs import Defaults, GenerateJob
+from unipic_tui.jobs import GenerateJob
 
 SAMPLES = 4
 """Pictures of each prompt, and what the first one's seed grows by from prompt to prompt."""

@@ -9,11 +9,11 @@ from typing import Any
 
 from unipic_tui.batch.items import LIMIT, PROMPT_KEYS, Item, read_items
 from unipic_tui.batch.tasks import Common, PictureFile, Plan, Task, is_random, make_job
+from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
 from unipic_tui.evaluation.drawing import refuse_unscorable
 from unipic_tui.evaluation.names import checked_name, inside
 from unipic_tui.files import read_bytes, shown_path
-from unipic_tui.jobs import Defaults
 
 METADATA = ("metadata.jsonl", "metadata.csv")
 """The file that names a folder's pictures and what belongs to each, as Hugging Face's

@@ -24,7 +24,8 @@ from unipic_tui.inference.prompts import Prompt, check_length
 from unipic_tui.inference.sampling import Step, filled, read_prefix, sample
 from unipic_tui.inference.snapshot import Snapshot
 from unipic_tui.inference.state import SamplerState
-from unipic_tui.jobs import DescribeJob, DrawingJob, EditJob, GenerateJob, Region
+from unipic_tui.job_parts import Region
+from unipic_tui.jobs import DescribeJob, DrawingJob, EditJob, GenerateJob
 from unipic_tui.sizes import TOKEN_PIXELS
 
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from unipic_tui.errors import CheckpointError, InputError
-from unipic_tui.jobs import GenerateJob, Template, Turn, instruction
+from unipic_tui.job_parts import Turn
+from unipic_tui.jobs import GenerateJob, Template, instruction
 
 START, END = "<|im_start|>", "<|im_end|>"
 

@@ -13,7 +13,8 @@ from safetensors.torch import save as save_tensors
 
 from unipic_tui.errors import InputError
 from unipic_tui.inference.state import SamplerState
-from unipic_tui.jobs import DrawingJob, job_from_dict, job_to_dict
+from unipic_tui.job_json import job_from_dict, job_to_dict
+from unipic_tui.jobs import DrawingJob
 
 _VERSION = 1
 _STALE = "draw the picture from the start"

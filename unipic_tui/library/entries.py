@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from unipic_tui.errors import StorageError
-from unipic_tui.jobs import Job, job_to_dict
+from unipic_tui.job_json import job_to_dict
+from unipic_tui.jobs import Job
 from unipic_tui.library.database import Transaction
 from unipic_tui.library.inserting import insert_entry
 from unipic_tui.library.layout import SESSIONS

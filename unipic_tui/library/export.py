@@ -24,7 +24,7 @@ from unipic_tui.files import (
     sync_folder,
     write_atomic,
 )
-from unipic_tui.jobs import job_to_dict
+from unipic_tui.job_json import job_to_dict
 from unipic_tui.library.contact import contact_sheet
 from unipic_tui.library.html import page
 from unipic_tui.library.library import Library

@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from unipic_tui.errors import StorageError, UnipicError
 from unipic_tui.files import open_ordinary, read_bytes
-from unipic_tui.jobs import job_to_dict
+from unipic_tui.job_json import job_to_dict
 from unipic_tui.library.entries import Entries
 from unipic_tui.library.pictures import Pictures
 from unipic_tui.library.pixels import content_hash, png_size

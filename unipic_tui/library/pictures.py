@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from unipic_tui.events import Picture
 from unipic_tui.files import write_atomic
-from unipic_tui.jobs import job_to_dict
+from unipic_tui.job_json import job_to_dict
 from unipic_tui.library.database import Transaction
 from unipic_tui.library.entries import Entries
 from unipic_tui.library.inserting import insert_picture

@@ -18,13 +18,8 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from unipic_tui.errors import InputError
-from unipic_tui.jobs import (
-    KINDS,
-    GenerateJob,
-    Job,
-    job_from_dict,
-    job_to_dict,
-)
+from unipic_tui.job_json import job_from_dict, job_to_dict
+from unipic_tui.jobs import KINDS, GenerateJob, Job
 from unipic_tui.library.layout import SESSIONS, inside
 
 State = Literal["queued", "paused", "running", "interrupted", "done", "cancelled", "failed"]

@@ -21,7 +21,8 @@ from typing import Any, get_args
 
 from unipic_tui.errors import StorageError
 from unipic_tui.files import read_bytes, shown_path, write_atomic
-from unipic_tui.jobs import Job, job_to_dict
+from unipic_tui.job_json import job_to_dict
+from unipic_tui.jobs import Job
 from unipic_tui.library.database import Transaction
 from unipic_tui.library.layout import SESSION_FILE, SESSIONS, inside
 from unipic_tui.library.records import (

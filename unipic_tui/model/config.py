@@ -9,8 +9,8 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from unipic_tui.defaults import Defaults
 from unipic_tui.errors import CheckpointError
-from unipic_tui.jobs import Defaults
 
 UNIPIC_MAX_BETA, HARMON_MAX_BETA = 0.2, 0.999
 """Where the published codes clip β; see `MarConfig`."""

@@ -1,6 +1,6 @@
 """The embedded model's architecture."""
 
-from unipic_tui.jobs import Defaults
+from unipic_tui.defaults import Defaults
 from unipic_tui.model.config import LlmConfig, MarConfig, UniPicConfig, VaeConfig
 from unipic_tui.nano.world.scene import SIZE
 

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
+from unipic_tui.job_parts import Region, Turn
 from unipic_tui.job_settings import Value
-from unipic_tui.jobs import KINDS, Defaults, DrawingJob, Job, Region, Turn
+from unipic_tui.jobs import KINDS, DrawingJob, Job
 from unipic_tui.library.records import StoredPicture
 from unipic_tui.ui.fields import EVERY, ONE, WILDCARDS, Field, fields_of, read, rounding
 from unipic_tui.ui.iterate import (

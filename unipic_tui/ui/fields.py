@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError, UnipicError
 from unipic_tui.job_settings import Setting, Value, settings_of
-from unipic_tui.jobs import KINDS, Defaults
+from unipic_tui.jobs import KINDS
 from unipic_tui.ui.iterate import sweep_values
 
 EVERY, ONE = "every", "one"

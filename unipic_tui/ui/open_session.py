@@ -9,7 +9,7 @@ from datetime import timedelta
 from PIL.Image import Image
 
 from unipic_tui.events import Progress
-from unipic_tui.jobs import Turn
+from unipic_tui.job_parts import Turn
 from unipic_tui.library import Library
 from unipic_tui.library.records import Entry, Session, StoredPicture
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from unipic_tui.events import Progress
-from unipic_tui.jobs import Region
+from unipic_tui.job_parts import Region
 
 _DIMMED = 0.3
 _UNKNOWN = np.array([[58, 60, 72], [44, 46, 56]], dtype=np.float32)

@@ -14,7 +14,9 @@ from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import TextArea
 
-from unipic_tui.jobs import KINDS, Defaults, GenerateJob, Region, Turn
+from unipic_tui.defaults import Defaults
+from unipic_tui.job_parts import Region, Turn
+from unipic_tui.jobs import KINDS, GenerateJob
 from unipic_tui.library.records import StoredPicture
 from unipic_tui.text import one_line
 from unipic_tui.ui.draft import Draft, outlook

@@ -17,7 +17,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from unipic_tui.events import Progress
-from unipic_tui.jobs import Region
+from unipic_tui.job_parts import Region
 from unipic_tui.terminal.canvas import Canvas
 from unipic_tui.terminal.geometry import FITTED, Pair, Zoom
 from unipic_tui.terminal.painter import Painter, PaintRequest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unipic_tui.jobs import Region
+from unipic_tui.job_parts import Region
 
 
 class Selection:

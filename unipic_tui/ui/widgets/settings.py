@@ -15,7 +15,8 @@ from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Input, Label
 
-from unipic_tui.jobs import Defaults, GenerateJob
+from unipic_tui.defaults import Defaults
+from unipic_tui.jobs import GenerateJob
 from unipic_tui.ui.fields import Field, all_fields, placeholder, problem
 from unipic_tui.ui.widgets.line import Line
 
