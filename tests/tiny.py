@@ -13,7 +13,7 @@ from unipic_tui.inference.prompts import PromptCodec
 from unipic_tui.model.checkpoint import UNUSED
 from unipic_tui.model.config import LlmConfig, MarConfig, SiglipConfig, UniPicConfig, VaeConfig
 from unipic_tui.model.native import save_native
-from unipic_tui.model.unipic import UniPic
+from unipic_tui.model.unipic import UniPicModel
 from unipic_tui.nano.tokenizer import save_tokenizer, train_tokenizer
 
 TEXTS = ["a red circle left of a blue square", "Describe the image in detail.", "make it green"]
@@ -55,10 +55,10 @@ CONFIG = UniPicConfig(
 PRESETS = {CONFIG.name: CONFIG}
 
 
-def make_model(config: UniPicConfig = CONFIG, seed: int = 0) -> UniPic:
+def make_model(config: UniPicConfig = CONFIG, seed: int = 0) -> UniPicModel:
     """A model whose every weight is random, so that no part of it is idle."""
     torch.manual_seed(seed)
-    model = UniPic(config).eval().requires_grad_(False)
+    model = UniPicModel(config).eval().requires_grad_(False)
     for value in model.parameters():
         if value.ndim < 2:
             value.copy_(1 + 0.1 * torch.randn_like(value))
@@ -73,7 +73,7 @@ def make_tokenizer(folder: Path) -> PromptCodec:
     return PromptCodec.load(folder / "tokenizer.json")
 
 
-def make_native(folder: Path, config: UniPicConfig = CONFIG) -> UniPic:
+def make_native(folder: Path, config: UniPicConfig = CONFIG) -> UniPicModel:
     """A checkpoint of our own format."""
     folder.mkdir(parents=True, exist_ok=True)
     make_tokenizer(folder)
@@ -82,7 +82,7 @@ def make_native(folder: Path, config: UniPicConfig = CONFIG) -> UniPic:
     return model
 
 
-def make_published(folder: Path, config: UniPicConfig = CONFIG) -> UniPic:
+def make_published(folder: Path, config: UniPicConfig = CONFIG) -> UniPicModel:
     """A download: flat state dict without the autoencoder, ``kl16.ckpt``, Qwen's folder."""
     model = make_model(config)
     state = {key: value.clone() for key, value in model.state_dict().items()}

@@ -12,23 +12,23 @@ from tests.tiny import make_model, make_tokenizer
 from unipic_tui.inference.describe import decode_stream, generate_tokens
 from unipic_tui.inference.prompts import PromptCodec
 from unipic_tui.model.generation import GenerationConfig
-from unipic_tui.model.unipic import UniPic
+from unipic_tui.model.unipic import UniPicModel
 
 QWEN = GenerationConfig(repetition_penalty=1.1, temperature=0.7, top_k=20, top_p=0.8)
 LENGTH = 40
 
 
 @pytest.fixture(scope="module")
-def model() -> UniPic:
+def model() -> UniPicModel:
     return make_model()
 
 
 @pytest.fixture(scope="module")
-def embeddings(model: UniPic) -> Tensor:
+def embeddings(model: UniPicModel) -> Tensor:
     return model.embed(torch.randint(0, 400, (1, 12), generator=torch.Generator().manual_seed(3)))
 
 
-def theirs(model: UniPic, embeddings: Tensor, **options: Any) -> list[int]:
+def theirs(model: UniPicModel, embeddings: Tensor, **options: Any) -> list[int]:
     """Called as the published script does, with a generation config's values by name."""
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -39,14 +39,14 @@ def theirs(model: UniPic, embeddings: Tensor, **options: Any) -> list[int]:
     return ids
 
 
-def ours(model: UniPic, embeddings: Tensor, **options: Any) -> list[int]:
+def ours(model: UniPicModel, embeddings: Tensor, **options: Any) -> list[int]:
     with torch.inference_mode():
         return list(generate_tokens(model, embeddings, LENGTH, **{"stop": frozenset()} | options))
 
 
 @pytest.mark.parametrize("penalty", [1.0, 1.1, 1.5])
 def test_greedy_answers_are_those_of_transformers(
-    model: UniPic, embeddings: Tensor, penalty: float
+    model: UniPicModel, embeddings: Tensor, penalty: float
 ) -> None:
     expected = theirs(
         model, embeddings, do_sample=False, repetition_penalty=penalty, eos_token_id=None
@@ -59,7 +59,7 @@ def test_greedy_answers_are_those_of_transformers(
 
 @pytest.mark.parametrize("seed", range(3))
 def test_sampled_answers_are_those_of_transformers(
-    model: UniPic, embeddings: Tensor, seed: int
+    model: UniPicModel, embeddings: Tensor, seed: int
 ) -> None:
     torch.manual_seed(seed)
     expected = theirs(
@@ -80,14 +80,14 @@ def test_sampled_answers_are_those_of_transformers(
 
 
 def test_no_temperature_is_greedy_whatever_the_checkpoint_says(
-    model: UniPic, embeddings: Tensor
+    model: UniPicModel, embeddings: Tensor
 ) -> None:
     greedy = ours(model, embeddings, repetition_penalty=1.1)
     assert ours(model, embeddings, config=QWEN) == greedy
     assert ours(model, embeddings, temperature=1e-30, config=QWEN) == greedy
 
 
-def test_the_checkpoints_end_tokens_end_an_answer(model: UniPic, embeddings: Tensor) -> None:
+def test_the_checkpoints_end_tokens_end_an_answer(model: UniPicModel, embeddings: Tensor) -> None:
     answer = ours(model, embeddings, repetition_penalty=1.3)
     before = list(itertools.takewhile(lambda token: token != answer[5], answer))
     config = GenerationConfig(1.3, stop=frozenset({answer[5]}))

@@ -20,14 +20,14 @@ from unipic_tui.inference.sampling import (
 )
 from unipic_tui.inference.state import SamplerState
 from unipic_tui.jobs import Quality
-from unipic_tui.model.unipic import UniPic
+from unipic_tui.model.unipic import UniPicModel
 
 TOKENS, GRID, WIDTH = 16, (4, 4), CONFIG.llm.hidden_size
 SETTINGS = SamplingSettings(guidance=2.0, iterations=4, head_steps=3)
 
 
 @pytest.fixture(scope="module")
-def model() -> UniPic:
+def model() -> UniPicModel:
     return make_model()
 
 
@@ -45,7 +45,7 @@ def prompts(rows: int) -> tuple[Tensor, Tensor]:
 
 
 def draw(
-    model: UniPic,
+    model: UniPicModel,
     seeds: list[int],
     settings: SamplingSettings = SETTINGS,
     state: SamplerState | None = None,
@@ -80,13 +80,13 @@ def test_guidance_rises_when_it_is_linear() -> None:
     assert guidance_at(3.0, "linear", 16, 0) == guidance_at(3.0, "linear", 16, 1)
 
 
-def test_one_seed_gives_one_picture_and_another_another(model: UniPic) -> None:
+def test_one_seed_gives_one_picture_and_another_another(model: UniPicModel) -> None:
     first, again, other = (draw(model, [seed]).tokens for seed in (3, 3, 4))
     assert torch.equal(first, again)
     assert not torch.allclose(first, other)
 
 
-def test_each_picture_of_a_batch_is_its_seeds_own(model: UniPic) -> None:
+def test_each_picture_of_a_batch_is_its_seeds_own(model: UniPicModel) -> None:
     together = draw(model, [3, 4]).tokens
     for row, seed in enumerate((3, 4)):
         torch.testing.assert_close(
@@ -94,20 +94,20 @@ def test_each_picture_of_a_batch_is_its_seeds_own(model: UniPic) -> None:
         )
 
 
-def test_a_kept_state_goes_on_to_the_same_picture(model: UniPic) -> None:
+def test_a_kept_state_goes_on_to_the_same_picture(model: UniPicModel) -> None:
     whole = draw(model, [5]).tokens
     half = draw(model, [5], stop_after=2)
     assert not torch.equal(half.tokens, whole)
     assert torch.equal(draw(model, [5], state=half).tokens, whole)
 
 
-def test_guidance_of_one_needs_no_second_row(model: UniPic) -> None:
+def test_guidance_of_one_needs_no_second_row(model: UniPicModel) -> None:
     alone = draw(model, [5], SamplingSettings(guidance=1.0, iterations=4, head_steps=3)).tokens
     guided = draw(model, [5], SamplingSettings(guidance=1.0 + 1e-9, iterations=4, head_steps=3))
     torch.testing.assert_close(alone, guided.tokens, rtol=1e-3, atol=1e-3)
 
 
-def test_tokens_outside_a_region_stay(model: UniPic) -> None:
+def test_tokens_outside_a_region_stay(model: UniPicModel) -> None:
     latents = torch.randn(1, TOKENS, 16)
     region = torch.tensor([5, 6, 9, 10])
     state = SamplerState.start([1], latents.clone(), region)
@@ -147,7 +147,7 @@ def test_an_order_given_is_kept_to_in_a_region_too() -> None:
     ],
 )
 def test_each_quality_has_its_solver_and_evaluations(
-    model: UniPic, quality: Quality, asked: int, solver: str, taken: int
+    model: UniPicModel, quality: Quality, asked: int, solver: str, taken: int
 ) -> None:
     settings = SamplingSettings(guidance=2.0, iterations=3, head_steps=asked, quality=quality)
     assert (solver_of(settings), evaluations(settings)) == (solver, taken)
@@ -160,7 +160,7 @@ def test_a_chosen_solver_counts_except_in_exact() -> None:
     assert solver_of(SamplingSettings(solver="dpmpp_2m", quality="exact")) == "ddpm"
 
 
-def test_the_unconditional_half_matters_in_fast_too(model: UniPic) -> None:
+def test_the_unconditional_half_matters_in_fast_too(model: UniPicModel) -> None:
     plain = SamplingSettings(guidance=1.0, iterations=4, head_steps=8, quality="fast")
     strong = SamplingSettings(guidance=6.0, iterations=4, head_steps=8, quality="fast")
     assert not torch.allclose(draw(model, [2], plain).tokens, draw(model, [2], strong).tokens)

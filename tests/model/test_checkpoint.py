@@ -28,12 +28,12 @@ from unipic_tui.model.config import PRESETS as PUBLISHED
 from unipic_tui.model.config import UniPicConfig
 from unipic_tui.model.generation import GenerationConfig
 from unipic_tui.model.native import convert
-from unipic_tui.model.unipic import UniPic
+from unipic_tui.model.unipic import UniPicModel
 
 KEYS = Path(__file__).parent.parent / "data" / "state_dict_keys.json.gz"
 
 
-def load(folder: Path, **options: Any) -> UniPic:
+def load(folder: Path, **options: Any) -> UniPicModel:
     for event in load_model(open_checkpoint(folder, PRESETS), **options):
         if not isinstance(event, Loading):
             return event
@@ -45,7 +45,7 @@ def published_keys(name: str) -> dict[str, tuple[int, ...]]:
         return {key: tuple(shape) for key, shape in json.load(file)[name].items()}
 
 
-def weights_of(model: UniPic) -> dict[str, torch.Tensor]:
+def weights_of(model: UniPicModel) -> dict[str, torch.Tensor]:
     return {key: value.float() for key, value in model.state_dict().items()}
 
 

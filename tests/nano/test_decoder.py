@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from unipic_tui.inference.prompts import PromptCodec
-from unipic_tui.model.unipic import UniPic
+from unipic_tui.model.unipic import UniPicModel
 from unipic_tui.nano.refine import decoder
 from unipic_tui.nano.refine.decoder import DecoderSamples, sharp_loss
 from unipic_tui.nano.train import __main__ as train
@@ -21,7 +21,7 @@ from unipic_tui.paths import EMBEDDED_CHECKPOINT
 
 
 def test_drawings_come_with_the_pictures_of_what_is_read_in_them(
-    model: UniPic, codec: PromptCodec
+    model: UniPicModel, codec: PromptCodec
 ) -> None:
     torch.manual_seed(0)
     samples = DecoderSamples(model, codec, generator("train", 2))
@@ -38,7 +38,7 @@ def test_drawings_come_with_the_pictures_of_what_is_read_in_them(
 
 
 def test_a_batch_is_half_drawings_and_half_noised_encodings(
-    model: UniPic, codec: PromptCodec
+    model: UniPicModel, codec: PromptCodec
 ) -> None:
     torch.manual_seed(0)
     samples = DecoderSamples(model, codec, generator("train", 2))

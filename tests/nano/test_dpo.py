@@ -8,7 +8,7 @@ import torch
 
 from unipic_tui.inference.orders import spread_order
 from unipic_tui.inference.prompts import PromptCodec
-from unipic_tui.model.unipic import UniPic
+from unipic_tui.model.unipic import UniPicModel
 from unipic_tui.nano.refine import dpo as losses
 from unipic_tui.nano.refine.dpo import (
     ContinuationBatch,
@@ -35,7 +35,7 @@ def _pairs(codec: PromptCodec) -> PreferencePairs:
 
 
 def test_a_model_does_not_prefer_more_than_itself(
-    model: UniPic, codec: PromptCodec, monkeypatch: pytest.MonkeyPatch
+    model: UniPicModel, codec: PromptCodec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(losses, "IMITATION", 0.0)
     weighting = LossWeighting(CPU)
@@ -46,7 +46,7 @@ def test_a_model_does_not_prefer_more_than_itself(
 
 
 def test_right_drawings_are_imitated_too(
-    model: UniPic, codec: PromptCodec, monkeypatch: pytest.MonkeyPatch
+    model: UniPicModel, codec: PromptCodec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pairs = _pairs(codec)
 
@@ -66,7 +66,7 @@ def test_right_drawings_are_imitated_too(
 
 
 def test_preferences_are_learnt(
-    model: UniPic, codec: PromptCodec, monkeypatch: pytest.MonkeyPatch
+    model: UniPicModel, codec: PromptCodec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(losses, "IMITATION", 0.0)
     torch.manual_seed(0)
@@ -91,7 +91,7 @@ def test_preferences_are_learnt(
 
 
 def test_what_is_not_to_blame_is_not_made_less_likely(
-    model: UniPic, codec: PromptCodec, monkeypatch: pytest.MonkeyPatch
+    model: UniPicModel, codec: PromptCodec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(losses, "IMITATION", 0.0)
     pairs = _pairs(codec)
@@ -142,7 +142,7 @@ def _batch(codec: PromptCodec, real: bool) -> ContinuationBatch:
 
 
 def test_a_model_rejects_no_more_than_itself(
-    model: UniPic, codec: PromptCodec, monkeypatch: pytest.MonkeyPatch
+    model: UniPicModel, codec: PromptCodec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(losses, "IMITATION", 0.0)
     reference = copy.deepcopy(model)
@@ -159,7 +159,7 @@ def test_a_model_rejects_no_more_than_itself(
 
 
 def test_rejections_are_learnt(
-    model: UniPic, codec: PromptCodec, monkeypatch: pytest.MonkeyPatch
+    model: UniPicModel, codec: PromptCodec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(losses, "IMITATION", 0.0)
     torch.manual_seed(0)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from unipic_tui.inference.prompts import PromptCodec
-from unipic_tui.model.unipic import UniPic
+from unipic_tui.model.unipic import UniPicModel
 from unipic_tui.nano.refine import rollouts
 from unipic_tui.nano.refine.rollouts import (
     RolloutGroup,
@@ -19,7 +19,9 @@ from unipic_tui.nano.world.scene import Scene, Shape, generator
 from unipic_tui.nano.world.text_to_image import draw_sample
 
 
-def test_many_prompts_are_drawn_at_once_and_as_asked(model: UniPic, codec: PromptCodec) -> None:
+def test_many_prompts_are_drawn_at_once_and_as_asked(
+    model: UniPicModel, codec: PromptCodec
+) -> None:
     torch.manual_seed(0)
     rng = generator("train", 1)
     samples = [draw_sample(rng, kind="colour") for _ in range(24)]
@@ -31,7 +33,7 @@ def test_many_prompts_are_drawn_at_once_and_as_asked(model: UniPic, codec: Promp
     assert sum(right) > 14  # nine in ten with the engine, none by chance
 
 
-def test_only_the_tokens_named_are_drawn_anew(model: UniPic, codec: PromptCodec) -> None:
+def test_only_the_tokens_named_are_drawn_anew(model: UniPicModel, codec: PromptCodec) -> None:
     torch.manual_seed(0)
     latents = torch.randn(2, 16, 16)
     order = torch.tensor([9, 3])
@@ -42,7 +44,7 @@ def test_only_the_tokens_named_are_drawn_anew(model: UniPic, codec: PromptCodec)
     assert torch.equal(changed, (drawn != latents).any(dim=2))
 
 
-def test_verdicts_are_the_detectors(model: UniPic, codec: PromptCodec) -> None:
+def test_verdicts_are_the_detectors(model: UniPicModel, codec: PromptCodec) -> None:
     torch.manual_seed(0)
     samples = [draw_sample(generator("train", seed), kind="two") for seed in range(5)]
     drawn = roll_out(model, codec, samples, group_size=3, head_steps=8)
@@ -57,7 +59,7 @@ def _shape(kind: str, colour: str, quadrant: int) -> Shape:
     return Shape(kind, colour, 16.0 + 32 * (quadrant % 2), 16.0 + 32 * (quadrant // 2), 11.0)
 
 
-def _attempt(model: UniPic, codec: PromptCodec, scenes: list[Scene]) -> RolloutGroup:
+def _attempt(model: UniPicModel, codec: PromptCodec, scenes: list[Scene]) -> RolloutGroup:
     """Pictures of scenes as attempts at a circle and a square."""
     rng = generator("train", 5)
     samples = (draw_sample(rng, kind="attribute") for _ in range(10_000))
@@ -70,7 +72,7 @@ def _attempt(model: UniPic, codec: PromptCodec, scenes: list[Scene]) -> RolloutG
 
 
 def test_wrong_drawings_are_taken_back_until_one_is_right(
-    model: UniPic, codec: PromptCodec, monkeypatch: pytest.MonkeyPatch
+    model: UniPicModel, codec: PromptCodec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.manual_seed(1)
     circle = _shape("circle", "red", 0)
@@ -94,7 +96,7 @@ def test_wrong_drawings_are_taken_back_until_one_is_right(
 
 
 def test_what_cannot_be_saved_is_left(
-    model: UniPic, codec: PromptCodec, monkeypatch: pytest.MonkeyPatch
+    model: UniPicModel, codec: PromptCodec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     right = Scene("grey", (_shape("circle", "red", 0), _shape("square", "blue", 3)))
     rng = generator("train", 7)

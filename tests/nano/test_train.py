@@ -18,7 +18,7 @@ from unipic_tui.inference.prompts import PromptCodec
 from unipic_tui.jobs import GenerateJob
 from unipic_tui.model.checkpoint import inspect
 from unipic_tui.model.config import VaeConfig
-from unipic_tui.model.unipic import UniPic
+from unipic_tui.model.unipic import UniPicModel
 from unipic_tui.model.vae import Vae, to_bytes
 from unipic_tui.nano.architecture import nano_config
 from unipic_tui.nano.train import __main__ as train
@@ -125,7 +125,7 @@ def test_prompts_are_laid_out_with_room_for_the_image(codec: PromptCodec) -> Non
 
 
 def test_every_task_learns(codec: PromptCodec) -> None:
-    model = UniPic(nano_config(codec.vocabulary, SMALL_VAE))
+    model = UniPicModel(nano_config(codec.vocabulary, SMALL_VAE))
     initialise(model, 0)
     model.vae.requires_grad_(False)
     parts = nn.ModuleDict({n: part for n, part in model.named_children() if n != "vae"})
@@ -201,7 +201,7 @@ def test_timesteps_are_spread_over_what_is_asked_for() -> None:
         assert 540 + 150 * part < row.max() < 550 + 150 * part
 
 
-def test_gradients_can_weigh_more(model: UniPic) -> None:
+def test_gradients_can_weigh_more(model: UniPicModel) -> None:
     codec = PromptCodec.load(EMBEDDED_CHECKPOINT / "tokenizer.json")
 
     def gradient(by: float) -> torch.Tensor:

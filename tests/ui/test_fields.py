@@ -69,7 +69,7 @@ def test_reads(name: str, text: str, expected: list[Value]) -> None:
         ("iterations", "2.5", "whole number"),
         ("temperature", "11", "0 to 10"),
         ("head_steps", "2000", "1 to 1000"),
-        ("quality", "best", "full, exact, fast"),
+        ("quality", "best", "full, exact, balanced, fast"),
         ("max_new_tokens", "0", "1 to 8192"),
         ("vision", "eyes", "mar, siglip2"),
     ],

@@ -17,16 +17,18 @@ from transformers.generation.logits_process import (
 
 from unipic_tui.model.cache import PrefixCache
 from unipic_tui.model.generation import GenerationConfig
-from unipic_tui.model.unipic import UniPic
+from unipic_tui.model.unipic import UniPicModel
 
 _GREEDY_BELOW = 1e-3
 """Temperatures below are greedy: dividing logits by much less overflows."""
 _NEUTRAL = GenerationConfig()
+DECODING_SETTINGS = ("temperature", "seed", "repetition_penalty", "top_k", "top_p")
+"""Of jobs that answer, and arguments of `generate_tokens`."""
 _INCOMPLETE = "\N{REPLACEMENT CHARACTER}"
 
 
 def generate_tokens(
-    model: UniPic,
+    model: UniPicModel,
     embeddings: Tensor,
     limit: int,
     *,

@@ -18,7 +18,7 @@ from unipic_tui.events import BackendInfo, BackendOptions, Loading, Memory
 from unipic_tui.inference.prompts import Prompt, PromptCodec
 from unipic_tui.model.checkpoint import Checkpoint, load_model, open_checkpoint
 from unipic_tui.model.generation import GenerationConfig
-from unipic_tui.model.unipic import UniPic
+from unipic_tui.model.unipic import UniPicModel
 from unipic_tui.model.vae import to_bytes
 from unipic_tui.paths import EMBEDDED_CHECKPOINT
 
@@ -40,7 +40,7 @@ class Engine:
         generation: how its makers want answers decoded.
     """
 
-    model: UniPic
+    model: UniPicModel
     codec: PromptCodec
     info: BackendInfo
     generation: GenerationConfig
@@ -192,7 +192,7 @@ def load_engine(options: BackendOptions) -> Iterator[Loading | Engine]:
         ) from None
 
 
-def _info(model: UniPic, checkpoint: Checkpoint, options: BackendOptions) -> BackendInfo:
+def _info(model: UniPicModel, checkpoint: Checkpoint, options: BackendOptions) -> BackendInfo:
     return BackendInfo(
         model=checkpoint.config.name,
         device=str(model.device),
@@ -204,7 +204,7 @@ def _info(model: UniPic, checkpoint: Checkpoint, options: BackendOptions) -> Bac
     )
 
 
-def _checksum(model: UniPic) -> str:
+def _checksum(model: UniPicModel) -> str:
     """Of every bias and gain: every training changes some, and they are few.
 
     In bfloat16, the coarsest type, so that it does not depend on the type loaded.

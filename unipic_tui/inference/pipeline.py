@@ -29,7 +29,7 @@ from unipic_tui.events import (
     SnapshotTaken,
     Text,
 )
-from unipic_tui.inference.describe import decode_stream, generate_tokens
+from unipic_tui.inference.describe import DECODING_SETTINGS, decode_stream, generate_tokens
 from unipic_tui.inference.engine import (
     MEMORY_ERRORS,
     Engine,
@@ -240,12 +240,8 @@ class Pipeline:
                 embeddings,
                 answer_room(engine, job, embeddings),
                 stop=stop,
-                temperature=job.temperature,
-                seed=job.seed,
-                repetition_penalty=job.repetition_penalty,
-                top_k=job.top_k,
-                top_p=job.top_p,
                 config=engine.generation,
+                **{name: getattr(job, name) for name in DECODING_SETTINGS},
             )
         pieces = decode_stream(engine.codec.decode, tokens)
         said = ""

@@ -19,7 +19,7 @@ from unipic_tui.inference.state import SamplerState
 from unipic_tui.jobs import Quality, SamplingSettings, Schedule, Solver
 from unipic_tui.model.cache import PrefixCache
 from unipic_tui.model.diffusion import FIRST_STEP, SAFE_FIRST_STEP, draw_noise, noise_steps
-from unipic_tui.model.unipic import UniPic
+from unipic_tui.model.unipic import UniPicModel
 
 __all__ = ["SamplingSettings", "sample"]
 
@@ -110,7 +110,7 @@ class Prefix:
 
 
 def read_prefix(
-    model: UniPic, embeddings: Tensor, mask: Tensor, tokens: int, *, guided: bool
+    model: UniPicModel, embeddings: Tensor, mask: Tensor, tokens: int, *, guided: bool
 ) -> Prefix:
     """Run the language model over the prompts.
 
@@ -142,7 +142,7 @@ NoiseSource = Iterator[Tensor]
 
 
 def sample(
-    model: UniPic,
+    model: UniPicModel,
     prefix: Prefix,
     state: SamplerState,
     grid: tuple[int, int],
@@ -218,7 +218,7 @@ def sample(
 
 
 def _converse(
-    model: UniPic, prefix: Prefix, encoded: Tensor, *, both: bool
+    model: UniPicModel, prefix: Prefix, encoded: Tensor, *, both: bool
 ) -> tuple[Tensor, Tensor]:
     """Let the language model read the visual sequence behind each row's prompt.
 

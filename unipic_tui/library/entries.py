@@ -8,7 +8,7 @@ from unipic_tui.jobs import Job
 from unipic_tui.library.database import Transaction
 from unipic_tui.library.inserting import insert_entry
 from unipic_tui.library.layout import SESSIONS
-from unipic_tui.library.queue import JobQueue
+from unipic_tui.library.queue import LibraryQueue
 from unipic_tui.library.records import SELECT_ENTRIES, Entry, State, clean, entry_of
 from unipic_tui.library.search import index_entry
 from unipic_tui.library.sessions import Sessions
@@ -19,7 +19,7 @@ from unipic_tui.library.storage import Storage
 class Entries:
     """The entries of a library."""
 
-    def __init__(self, storage: Storage, sessions: Sessions, queue: JobQueue) -> None:
+    def __init__(self, storage: Storage, sessions: Sessions, queue: LibraryQueue) -> None:
         self._storage = storage
         self._database = storage.database
         self._sessions = sessions

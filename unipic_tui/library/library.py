@@ -12,13 +12,13 @@ from unipic_tui.library.health import Health
 from unipic_tui.library.importing import Importing
 from unipic_tui.library.layout import DATABASE
 from unipic_tui.library.pictures import Pictures
-from unipic_tui.library.queue import JobQueue
+from unipic_tui.library.queue import LibraryQueue
 from unipic_tui.library.rebuild import has_files, rebuild
 from unipic_tui.library.search import Search
 from unipic_tui.library.sessions import Sessions
 from unipic_tui.library.snapshots import Snapshots
 from unipic_tui.library.storage import Storage
-from unipic_tui.library.thumbnails import ThumbnailCache
+from unipic_tui.library.thumbnails import Thumbnails
 from unipic_tui.library.trash import Trash
 from unipic_tui.paths import absolute
 
@@ -41,11 +41,11 @@ class Library:
         self.database = storage.database
         self._storage = storage
         self.sessions = Sessions(storage)
-        self.queue = JobQueue(storage)
+        self.queue = LibraryQueue(storage)
         self.entries = Entries(storage, self.sessions, self.queue)
         self.pictures = Pictures(storage, self.sessions, self.entries)
         self.snapshots = Snapshots(storage)
-        self.thumbnails = ThumbnailCache(storage)
+        self.thumbnails = Thumbnails(storage)
         self.trash = Trash(
             storage,
             self.sessions,

@@ -20,7 +20,7 @@ from unipic_tui.library.records import (
 from unipic_tui.library.storage import Storage
 
 
-class JobQueue:
+class LibraryQueue:
     """The queue of a library."""
 
     def __init__(self, storage: Storage) -> None:

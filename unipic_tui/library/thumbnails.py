@@ -16,7 +16,7 @@ from unipic_tui.library.storage import Storage
 from unipic_tui.pictures import load_image
 
 
-class ThumbnailCache:
+class Thumbnails:
     """The thumbnails of a library's pictures."""
 
     def __init__(self, storage: Storage) -> None:

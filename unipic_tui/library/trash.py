@@ -28,7 +28,7 @@ from unipic_tui.library.records import Trashed, moment, new_uid, now
 from unipic_tui.library.sessions import Sessions
 from unipic_tui.library.snapshots import Snapshots
 from unipic_tui.library.storage import Storage
-from unipic_tui.library.thumbnails import ThumbnailCache
+from unipic_tui.library.thumbnails import Thumbnails
 
 _AMONG = "IN (SELECT value FROM json_each(?))"
 _FORGET_EMPTY = """DELETE FROM trash WHERE NOT EXISTS (
@@ -56,7 +56,7 @@ class Trash:
         entries: Entries,
         pictures: Pictures,
         snapshots: Snapshots,
-        thumbnails: ThumbnailCache,
+        thumbnails: Thumbnails,
     ) -> None:
         self._storage = storage
         self._database = storage.database

@@ -26,7 +26,7 @@ from unipic_tui.events import Loading
 from unipic_tui.files import shown_path
 from unipic_tui.model.config import PRESETS, UniPicConfig
 from unipic_tui.model.generation import GENERATION_FILE
-from unipic_tui.model.unipic import UniPic
+from unipic_tui.model.unipic import UniPicModel
 from unipic_tui.model.weights import Shapes, WeightFiles, find_weights, read_json
 
 TOKENIZER_FILE = "tokenizer.json"
@@ -217,10 +217,10 @@ def _find_tokenizer(folder: Path) -> Path:
     return folder / "Qwen2.5-1.5B-Instruct" / TOKENIZER_FILE
 
 
-def build_on_meta(config: UniPicConfig) -> UniPic:
+def build_on_meta(config: UniPicConfig) -> UniPicModel:
     """The model without memory for its weights."""
     with torch.device("meta"):
-        return UniPic(config).eval()
+        return UniPicModel(config).eval()
 
 
 def compare_keys(model: nn.Module, shapes: Shapes) -> tuple[list[str], list[str], list[str]]:
@@ -276,7 +276,7 @@ def load_model(
     dtype: torch.dtype | None = None,
     *,
     siglip2: bool = True,
-) -> Iterator[Loading | UniPic]:
+) -> Iterator[Loading | UniPicModel]:
     """Read the weights; yields progress and at last the model.
 
     Args:
@@ -330,7 +330,7 @@ def _shorten(keys: list[str]) -> str:
     return ", ".join(keys[:_LISTED]) + more
 
 
-def _restore_buffers(model: UniPic, device: torch.device) -> None:
+def _restore_buffers(model: UniPicModel, device: torch.device) -> None:
     """Compute what no checkpoint holds and the meta device could not: positions' tables.
 
     Rotary frequencies stay float32 whatever the weights are: rounded, far positions would differ.

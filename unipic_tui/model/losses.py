@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from unipic_tui.model.unipic import UniPic
+from unipic_tui.model.unipic import UniPicModel
 
 IGNORED = -100
 """The label of positions that do not count."""
@@ -33,7 +33,7 @@ class DrawingLoss(NamedTuple):
 
 
 def drawing_loss(
-    model: UniPic,
+    model: UniPicModel,
     prompts: Tensor,
     latents: Tensor,
     mask: Tensor,
@@ -73,7 +73,7 @@ def drawing_loss(
 
 
 def drawing_conditions(
-    model: UniPic,
+    model: UniPicModel,
     prompts: Tensor,
     latents: Tensor,
     mask: Tensor,
@@ -124,7 +124,7 @@ def padded_layout(prompt_mask: Tensor, added: int) -> tuple[Tensor, Tensor]:
 
 
 def describing_loss(
-    model: UniPic,
+    model: UniPicModel,
     embeddings: Tensor,
     labels: Tensor,
     positions: Tensor | None = None,
@@ -135,7 +135,7 @@ def describing_loss(
     Args:
         embeddings: (batch, length, width).
         labels: (batch, length) token ids, `IGNORED` where nothing is to be learnt.
-        positions, attention: see `UniPic.read`.
+        positions, attention: see `UniPicModel.read`.
     """
     hidden = model.read(embeddings, positions, attention)[:, :-1]
     following = labels[:, 1:]

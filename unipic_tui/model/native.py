@@ -19,11 +19,11 @@ from unipic_tui.files import check_writable, shown_path, storage_error, write_at
 from unipic_tui.model.checkpoint import TIED, TOKENIZER_FILE, load_model, open_checkpoint
 from unipic_tui.model.config import PRESETS, UniPicConfig
 from unipic_tui.model.generation import GENERATION_FILE, GenerationConfig
-from unipic_tui.model.unipic import UniPic
+from unipic_tui.model.unipic import UniPicModel
 
 
 def save_native(
-    model: UniPic, tokenizer: bytes, folder: Path, generation: bytes | None = None
+    model: UniPicModel, tokenizer: bytes, folder: Path, generation: bytes | None = None
 ) -> None:
     """Write our own format: config, weights in bfloat16, tokenizer; the config comes last.
 

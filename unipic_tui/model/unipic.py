@@ -66,7 +66,7 @@ class SiglipTower(nn.Module):
         return cast("Tensor", self.vision_model(pixel_values=images).last_hidden_state)
 
 
-class UniPic(nn.Module):
+class UniPicModel(nn.Module):
     """Every part, under the published names, so that published state dicts fit as they are."""
 
     def __init__(self, config: UniPicConfig) -> None:
@@ -169,3 +169,7 @@ def causal_mask(length: int, before: int, device: torch.device) -> Tensor:
     """(1, 1, length, before + length): each position sees the prefix and what precedes it."""
     allowed = torch.ones(length, before + length, dtype=torch.bool, device=device)
     return allowed.tril(before)[None, None]
+
+
+UniPic = UniPicModel
+"""The name that reference comparisons (`tests/parity.py`) import."""

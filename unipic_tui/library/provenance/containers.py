@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from unipic_tui.files import open_ordinary
 from unipic_tui.library.provenance.exif import decode, exif_texts
-from unipic_tui.library.provenance.texts import Text, Texts
+from unipic_tui.library.provenance.texts import EmbeddedText, Texts
 from unipic_tui.library.provenance.xmp import xmp_texts
 from unipic_tui.pictures import open_image
 
@@ -44,7 +44,7 @@ def read_texts(path: Path) -> Texts:
     reader = {"PNG": _png, "JPEG": _jpeg, "MPO": _jpeg, "WEBP": _webp, "TIFF": _tiff}.get(
         kind or ""
     )
-    found: list[Text] = []
+    found: list[EmbeddedText] = []
     total = 0
     with contextlib.suppress(OSError, struct.error, ValueError), open_ordinary(path) as file:
         for item in reader(file) if reader else _other(info):
@@ -55,7 +55,7 @@ def read_texts(path: Path) -> Texts:
     return Texts(found)
 
 
-def _png(file: BinaryIO) -> Iterator[Text]:
+def _png(file: BinaryIO) -> Iterator[EmbeddedText]:
     file.seek(8)
     for _ in range(_MOST_CHUNKS):
         header = file.read(8)
@@ -73,7 +73,7 @@ def _png(file: BinaryIO) -> Iterator[Text]:
             yield from _png_text(kind, data)
 
 
-def _png_text(kind: bytes, data: bytes) -> Iterator[Text]:
+def _png_text(kind: bytes, data: bytes) -> Iterator[EmbeddedText]:
     keyword, _, rest = data.partition(b"\0")
     key = keyword[:80].decode("latin-1")
     if kind == b"iTXt":
@@ -90,7 +90,7 @@ def _png_text(kind: bytes, data: bytes) -> Iterator[Text]:
             yield from exif_texts(bytes.fromhex(body.decode("ascii").split(None, 2)[2]))
     else:
         # The standard says Latin-1 for tEXt; tools write UTF-8 into it all the same.
-        yield Text(key, _utf8(body))
+        yield EmbeddedText(key, _utf8(body))
 
 
 def _unpacked(data: bytes) -> bytes:
@@ -110,7 +110,7 @@ def _utf8(data: bytes) -> str:
         return data.decode("latin-1").rstrip("\0")
 
 
-def _jpeg(file: BinaryIO) -> Iterator[Text]:
+def _jpeg(file: BinaryIO) -> Iterator[EmbeddedText]:
     extended: dict[int, bytes] = {}
     comments: list[bytes] = []
     for kind, data in _jpeg_segments(file):
@@ -127,9 +127,9 @@ def _jpeg(file: BinaryIO) -> Iterator[Text]:
     if extended:
         yield from xmp_texts(b"".join(extended[offset] for offset in sorted(extended)))
     for comment in comments:
-        yield Text("comment", decode(comment))
+        yield EmbeddedText("comment", decode(comment))
     if len(comments) > 1:  # one that was too long for a segment
-        yield Text("comment", decode(b"".join(comments)))
+        yield EmbeddedText("comment", decode(b"".join(comments)))
 
 
 def _jpeg_segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -149,7 +149,7 @@ def _jpeg_segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
         yield marker[1], file.read(size - 2)
 
 
-def _webp(file: BinaryIO) -> Iterator[Text]:
+def _webp(file: BinaryIO) -> Iterator[EmbeddedText]:
     file.seek(12)
     for _ in range(_MOST_CHUNKS):
         header = file.read(8)
@@ -164,11 +164,11 @@ def _webp(file: BinaryIO) -> Iterator[Text]:
             file.seek(length + length % 2, 1)
 
 
-def _tiff(file: BinaryIO) -> Iterator[Text]:
+def _tiff(file: BinaryIO) -> Iterator[EmbeddedText]:
     yield from exif_texts(file.read(TEXT_LIMIT))
 
 
-def _other(info: dict[Any, Any]) -> Iterator[Text]:
+def _other(info: dict[Any, Any]) -> Iterator[EmbeddedText]:
     """From what Pillow finds: AVIF's EXIF and XMP, GIF's comment."""
     for key, read in (("exif", exif_texts), ("xmp", xmp_texts)):
         data = info.get(key)
@@ -176,4 +176,4 @@ def _other(info: dict[Any, Any]) -> Iterator[Text]:
             yield from read(data)
     comment = info.get("comment")
     if isinstance(comment, bytes) and len(comment) <= TEXT_LIMIT:
-        yield Text("comment", decode(comment))
+        yield EmbeddedText("comment", decode(comment))

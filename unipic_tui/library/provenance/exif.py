@@ -6,7 +6,7 @@ import struct
 import unicodedata
 from collections.abc import Iterator
 
-from unipic_tui.library.provenance.texts import Text
+from unipic_tui.library.provenance.texts import EmbeddedText
 from unipic_tui.library.provenance.xmp import xmp_texts
 
 _NAMES = {
@@ -32,7 +32,7 @@ _MARKS = (b"UNICODE\0", b"ASCII\0\0\0", b"JIS\0\0\0\0\0", b"\0\0\0\0\0\0\0\0", b
 _SAMPLE = 4000
 
 
-def exif_texts(data: bytes) -> Iterator[Text]:
+def exif_texts(data: bytes) -> Iterator[EmbeddedText]:
     """The texts of an EXIF block, with or without ``Exif`` in front of its header."""
     data = data.removeprefix(b"Exif\0\0")
     order = {b"II": "<", b"MM": ">"}.get(data[:2])
@@ -58,7 +58,7 @@ def exif_texts(data: bytes) -> Iterator[Text]:
                 if tag == _XMP:
                     yield from xmp_texts(value)
                 elif value:
-                    yield Text(_NAMES.get(tag, f"exif {tag:#06x}"), decode(value))
+                    yield EmbeddedText(_NAMES.get(tag, f"exif {tag:#06x}"), decode(value))
 
 
 def decode(data: bytes) -> str:

@@ -11,13 +11,13 @@ from unipic_tui.errors import InputError
 from unipic_tui.library.provenance import comfy
 from unipic_tui.library.provenance.comfygraph import is_graph
 from unipic_tui.library.provenance.result import Provenance, collect, label
-from unipic_tui.library.provenance.texts import Text, Texts, json_object
+from unipic_tui.library.provenance.texts import EmbeddedText, Texts, json_object
 from unipic_tui.metadata import PictureMetadata, parse_record
 from unipic_tui.parameters import Parameters, parse_parameters
 
 OWN = "unipic-tui"
 
-Found = tuple[Provenance, Text | None]
+Found = tuple[Provenance, EmbeddedText | None]
 """What was read, and the text that told it, where it was a single one."""
 Reader = Callable[[Texts], Found | None]
 
@@ -235,12 +235,12 @@ def _plain(texts: Texts) -> Found | None:
     return None
 
 
-def _by_key(texts: Texts) -> list[Text]:
+def _by_key(texts: Texts) -> list[EmbeddedText]:
     order = {key: place for place, key in enumerate(_INFOTEXT_KEYS)}
     return sorted(texts.items, key=lambda item: order.get(item.key, len(order)))
 
 
-def infotext(item: Text) -> Parameters | None:
+def infotext(item: EmbeddedText) -> Parameters | None:
     """The parameters that a text holds; ``None`` for JSON, which is never a prompt."""
     if len(item.text) > _INFOTEXT_LIMIT or item.text.lstrip("\ufeff \t\r\n")[:1] in {"{", "["}:
         return None

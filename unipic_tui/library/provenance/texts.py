@@ -9,7 +9,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class EmbeddedText:
     """One text of a file.
 
     Attributes:
@@ -28,7 +28,7 @@ class Texts:
         items: the texts.
     """
 
-    def __init__(self, items: list[Text]) -> None:
+    def __init__(self, items: list[EmbeddedText]) -> None:
         self.items = [_unwrapped(item) for item in items if item.text.strip()]
 
     def get(self, key: str) -> str | None:
@@ -36,7 +36,7 @@ class Texts:
         return next((item.text for item in self.items if item.key == key), None)
 
     @cached_property
-    def objects(self) -> list[tuple[Text, dict[str, Any]]]:
+    def objects(self) -> list[tuple[EmbeddedText, dict[str, Any]]]:
         """The texts that are JSON objects, and what they hold."""
         found = []
         for item in self.items:
@@ -57,9 +57,9 @@ def json_object(text: object) -> dict[str, Any] | None:
     return data if isinstance(data, dict) else None
 
 
-def _unwrapped(item: Text) -> Text:
+def _unwrapped(item: EmbeddedText) -> EmbeddedText:
     """ComfyUI's nodes put ``prompt:{…}`` and ``workflow:{…}`` into any EXIF tag."""
     name, colon, rest = item.text[:20].partition(":")
     if colon and name.strip().lower() in {"prompt", "workflow"} and rest.lstrip().startswith("{"):
-        return Text(name.strip().lower(), item.text.partition(":")[2].strip())
+        return EmbeddedText(name.strip().lower(), item.text.partition(":")[2].strip())
     return item

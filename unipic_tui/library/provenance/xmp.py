@@ -5,7 +5,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 
-from unipic_tui.library.provenance.texts import Text
+from unipic_tui.library.provenance.texts import EmbeddedText
 
 _RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
 _XML = "{http://www.w3.org/XML/1998/namespace}"
@@ -13,7 +13,7 @@ _META = "{adobe:ns:meta/}"
 _MOST_ELEMENTS = 20_000
 
 
-def xmp_texts(data: bytes) -> Iterator[Text]:
+def xmp_texts(data: bytes) -> Iterator[EmbeddedText]:
     """The texts of an XMP packet; none of one that is broken or declares entities."""
     data = data.strip(b"\0 \t\r\n")
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
@@ -31,9 +31,9 @@ def xmp_texts(data: bytes) -> Iterator[Text]:
             name = _local(element.tag)
         for key, value in element.attrib.items():
             if not key.startswith((_RDF, _XML)):
-                yield Text(_local(key), value)
+                yield EmbeddedText(_local(key), value)
         if name and element.text and element.text.strip():
-            yield Text(name, element.text)
+            yield EmbeddedText(name, element.text)
         waiting += [(child, name) for child in reversed(element)]
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from unipic_tui.inference.prompts import PromptCodec
-from unipic_tui.model.unipic import UniPic
+from unipic_tui.model.unipic import UniPicModel
 from unipic_tui.nano.refine.rollouts import roll_out
 from unipic_tui.nano.train.autoencoder import (
     MATRIX_RATE,
@@ -69,7 +69,7 @@ class DecoderSamples:
     """
 
     def __init__(
-        self, model: UniPic, codec: PromptCodec, rng: np.random.Generator, kept: int = 6000
+        self, model: UniPicModel, codec: PromptCodec, rng: np.random.Generator, kept: int = 6000
     ) -> None:
         self.model, self.codec, self.rng = model, codec, rng
         self.drawings: deque[Drawing] = deque(maxlen=kept)
@@ -129,13 +129,15 @@ def sharp_loss(decoded: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
     return weighted + GRADIENT_WEIGHT * gradients, gap.detach().abs().mean()
 
 
-def decoding_parts(model: UniPic) -> nn.ModuleDict:
+def decoding_parts(model: UniPicModel) -> nn.ModuleDict:
     """What turns latents into pixels."""
     vae = model.vae
     return nn.ModuleDict({"decoder": vae.decoder, "post_quant_conv": vae.post_quant_conv})
 
 
-def train_decoder(model: UniPic, codec: PromptCodec, options: RunOptions) -> Iterator[UniPic]:
+def train_decoder(
+    model: UniPicModel, codec: PromptCodec, options: RunOptions
+) -> Iterator[UniPicModel]:
     """Train the decoder of a trained model further, or resume.
 
     Args:

@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 from unipic_tui.inference.orders import spread_order
 from unipic_tui.inference.prompts import Prompt
 from unipic_tui.model.losses import drawing_conditions
-from unipic_tui.model.unipic import UniPic
+from unipic_tui.model.unipic import UniPicModel
 from unipic_tui.nano.refine.rollouts import Continuations
 from unipic_tui.nano.train.noising import (
     HEAD_REPEATS,
@@ -95,8 +95,8 @@ def _right(sides: int, values: Tensor) -> Tensor:
 
 
 def preference_loss(
-    model: UniPic,
-    reference: UniPic,
+    model: UniPicModel,
+    reference: UniPicModel,
     weighting: LossWeighting,
     pairs: PreferencePairs,
     masked: int,
@@ -118,7 +118,7 @@ def preference_loss(
     timesteps = _for_each(2, stratified_timesteps(rows, device, LOWEST_TIMESTEP))
     noise = _for_each(2, torch.randn(HEAD_REPEATS * rows, latents.shape[-1], device=device))
 
-    def losses(which: UniPic) -> Tensor:
+    def losses(which: UniPicModel) -> Tensor:
         return diffusion_losses(
             which,
             which.embed(ids),
@@ -145,7 +145,7 @@ def preference_loss(
 
 
 def continuation_loss(
-    model: UniPic, reference: UniPic, weighting: LossWeighting, batch: ContinuationBatch
+    model: UniPicModel, reference: UniPicModel, weighting: LossWeighting, batch: ContinuationBatch
 ) -> PreferenceLoss:
     """The loss of preferring the right continuation to every wrong one.
 
@@ -163,7 +163,7 @@ def continuation_loss(
     timesteps = _for_each(sides, stratified_timesteps(rows, device, LOWEST_TIMESTEP))
     noise = _for_each(sides, torch.randn(HEAD_REPEATS * rows, channels, device=device))
 
-    def losses(which: UniPic) -> Tensor:
+    def losses(which: UniPicModel) -> Tensor:
         z = drawing_conditions(
             which,
             which.embed(ids),

@@ -17,7 +17,7 @@ import torch
 from torch.nn.attention import sdpa_kernel
 
 from unipic_tui.inference.prompts import PromptCodec
-from unipic_tui.model.unipic import UniPic
+from unipic_tui.model.unipic import UniPicModel
 from unipic_tui.nano.refine.curriculum import Curriculum
 from unipic_tui.nano.refine.dpo import PreferenceLoss, continuation_loss, preference_loss
 from unipic_tui.nano.refine.preference_buffer import PreferenceBuffer
@@ -79,8 +79,8 @@ class Refiner:
 
     def __init__(
         self,
-        model: UniPic,
-        reference: UniPic,
+        model: UniPicModel,
+        reference: UniPicModel,
         codec: PromptCodec,
         rng: np.random.Generator,
         rounds: RoundOptions,
@@ -138,12 +138,12 @@ class Refiner:
 
 
 def refine(
-    model: UniPic,
+    model: UniPicModel,
     codec: PromptCodec,
     options: RunOptions,
     rounds: RoundOptions | None = None,
     buffer_size: int = 6000,
-) -> Iterator[UniPic]:
+) -> Iterator[UniPicModel]:
     """Refine a trained model, or resume.
 
     Args:

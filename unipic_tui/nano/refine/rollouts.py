@@ -11,7 +11,7 @@ from torch import Tensor
 from unipic_tui.inference.orders import spread_order
 from unipic_tui.inference.prompts import Prompt, PromptCodec
 from unipic_tui.model.losses import drawing_conditions
-from unipic_tui.model.unipic import UniPic
+from unipic_tui.model.unipic import UniPicModel
 from unipic_tui.model.vae import to_bytes
 from unipic_tui.nano.train.padding import pad_prompts
 from unipic_tui.nano.world.detect import detect
@@ -59,7 +59,7 @@ class Continuations(NamedTuple):
 
 @torch.no_grad()
 def sample_latents(
-    model: UniPic,
+    model: UniPicModel,
     codec: PromptCodec,
     prompts: Sequence[Prompt],
     guidance: float,
@@ -109,7 +109,7 @@ def sample_latents(
 
 
 @torch.no_grad()
-def detect_latents(model: UniPic, latents: Tensor) -> list[Detected]:
+def detect_latents(model: UniPicModel, latents: Tensor) -> list[Detected]:
     """What the detector reads in drawings, (drawings, tokens, channels)."""
     side = model.config.mar.grid
     images = model.vae.decode(latents.unflatten(1, (side, side)))
@@ -117,7 +117,7 @@ def detect_latents(model: UniPic, latents: Tensor) -> list[Detected]:
 
 
 def roll_out(
-    model: UniPic,
+    model: UniPicModel,
     codec: PromptCodec,
     samples: Sequence[DrawSample],
     group_size: int,
@@ -147,7 +147,7 @@ def roll_out(
 
 
 def continue_wrong(
-    model: UniPic,
+    model: UniPicModel,
     codec: PromptCodec,
     rng: np.random.Generator,
     groups: Sequence[RolloutGroup],

@@ -23,7 +23,7 @@ from unipic_tui.inference.prompts import PromptCodec
 from unipic_tui.model.checkpoint import load_model, open_checkpoint
 from unipic_tui.model.config import VaeConfig
 from unipic_tui.model.native import save_native
-from unipic_tui.model.unipic import UniPic
+from unipic_tui.model.unipic import UniPicModel
 from unipic_tui.model.vae import Vae
 from unipic_tui.nano.architecture import NANO_VAE, nano_config
 from unipic_tui.nano.refine.decoder import train_decoder
@@ -64,21 +64,21 @@ def prepare_vae(options: RunOptions) -> Vae:
     return vae
 
 
-def untrained_model(options: RunOptions) -> UniPic:
+def untrained_model(options: RunOptions) -> UniPicModel:
     """A model of which only the autoencoder and the tokenizer are trained."""
     codec = prepare_tokenizer(options.folder)
     vae = prepare_vae(options)
-    model = UniPic(nano_config(codec.vocabulary, vae.config))
+    model = UniPicModel(nano_config(codec.vocabulary, vae.config))
     model.vae.load_state_dict(vae.state_dict())
     return model
 
 
-def load_trained(checkpoint: Path, folder: Path) -> UniPic:
+def load_trained(checkpoint: Path, folder: Path) -> UniPicModel:
     """A trained model to continue from; its tokenizer is copied into the run's folder."""
     opened = open_checkpoint(checkpoint)
     (folder / "tokenizer.json").write_bytes(opened.tokenizer.read_bytes())
     for event in load_model(opened, dtype=torch.float32):
-        if isinstance(event, UniPic):
+        if isinstance(event, UniPicModel):
             return event
     raise AssertionError("loading ends with the model")
 

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from unipic_tui.model.unipic import UniPic
+from unipic_tui.model.unipic import UniPicModel
 from unipic_tui.nano.train.muon import MuonAdamW
 
 VECTORS = ("embed", "mask_token", "fake_latent", "final_layer.linear")
@@ -75,13 +75,13 @@ class TrainState:
         }
 
 
-def trained_parts(model: UniPic) -> nn.ModuleDict:
+def trained_parts(model: UniPicModel) -> nn.ModuleDict:
     """All of the model but the autoencoder."""
     return nn.ModuleDict({name: part for name, part in model.named_children() if name != "vae"})
 
 
 def latent_train_state(
-    model: UniPic, state: dict[str, Any] | None = None, decay: float = 0.998
+    model: UniPicModel, state: dict[str, Any] | None = None, decay: float = 0.998
 ) -> TrainState:
     """Make all of a model but its autoencoder ready to be trained; see `TrainState`."""
     model.requires_grad_(True).train()
@@ -91,9 +91,9 @@ def latent_train_state(
 
 
 @torch.no_grad()
-def averaged(model: UniPic, state: TrainState) -> UniPic:
+def averaged(model: UniPicModel, state: TrainState) -> UniPicModel:
     """A copy of the model with averaged weights."""
-    copy = UniPic(model.config).to(model.device).eval()
+    copy = UniPicModel(model.config).to(model.device).eval()
     copy.load_state_dict(model.state_dict())
     state.ema.copy_to(trained_parts(copy))
     return copy

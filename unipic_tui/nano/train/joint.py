@@ -14,7 +14,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from unipic_tui.inference.prompts import PromptCodec
 from unipic_tui.model.head import HeadBlock
 from unipic_tui.model.losses import describing_loss, padded_layout
-from unipic_tui.model.unipic import UniPic
+from unipic_tui.model.unipic import UniPicModel
 from unipic_tui.nano.train.ema import averaged, latent_train_state
 from unipic_tui.nano.train.loop import Run, RunningMean, RunOptions, learning_rate, optimise
 from unipic_tui.nano.train.noising import (
@@ -64,7 +64,7 @@ class TaskMix:
         return self.draw + self.edit + self.describe
 
 
-def initialise(model: UniPic, seed: int) -> None:
+def initialise(model: UniPicModel, seed: int) -> None:
     """Starting weights: normal of deviation 0.02 for matrices, gates and outputs at zero."""
     torch.manual_seed(seed)
     for name, value in model.named_parameters():
@@ -101,7 +101,7 @@ class JointLosses:
 
     def __init__(
         self,
-        model: UniPic,
+        model: UniPicModel,
         codec: PromptCodec,
         rng: np.random.Generator,
         mix: TaskMix,
@@ -207,7 +207,7 @@ class JointLosses:
         return int(self.rng.integers(fewest, self.tokens))
 
 
-def compile_blocks(model: UniPic) -> None:
+def compile_blocks(model: UniPicModel) -> None:
     """Compile each block for batches and lengths of any size."""
     net = model.mar.diffloss.net
     mar = (*model.mar.encoder_blocks, *model.mar.decoder_blocks)
@@ -225,13 +225,13 @@ def attention_kernel(device: str) -> SDPBackend:
 
 
 def train_joint(
-    model: UniPic,
+    model: UniPicModel,
     codec: PromptCodec,
     options: RunOptions,
     mix: TaskMix | None = None,
     buffer_size: int = 24_000,
     from_scratch: bool = True,
-) -> Iterator[UniPic]:
+) -> Iterator[UniPicModel]:
     """Train everything but the autoencoder, or resume.
 
     Args:

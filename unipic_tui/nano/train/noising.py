@@ -6,7 +6,7 @@ from torch import Tensor
 from unipic_tui.inference.orders import spread_order
 from unipic_tui.model.diffusion import TRAIN_STEPS
 from unipic_tui.model.losses import drawing_conditions
-from unipic_tui.model.unipic import UniPic
+from unipic_tui.model.unipic import UniPicModel
 
 HEAD_REPEATS = 4
 TIMESTEP_BINS = 20
@@ -112,7 +112,7 @@ def next_tokens(hidden: Tensor, side: int, count: int) -> Tensor:
 
 
 def diffusion_losses(
-    model: UniPic,
+    model: UniPicModel,
     prompts: Tensor,
     prompt_mask: Tensor,
     latents: Tensor,

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from unipic_tui.inference.prompts import Prompt, PromptCodec
 from unipic_tui.jobs import EditJob
-from unipic_tui.model.unipic import UniPic
+from unipic_tui.model.unipic import UniPicModel
 from unipic_tui.nano.train.autoencoder import to_tensor
 from unipic_tui.nano.world.edits import edit_sample
 from unipic_tui.nano.world.questions import describe_sample, question_sample
@@ -67,7 +67,7 @@ def describing_sample(codec: PromptCodec, rng: np.random.Generator) -> TrainingS
 
 
 @torch.no_grad()
-def encode_scenes(model: UniPic, scenes: Sequence[Scene], batch: int = 64) -> Tensor:
+def encode_scenes(model: UniPicModel, scenes: Sequence[Scene], batch: int = 64) -> Tensor:
     """Latents (count, tokens, channels) of rendered scenes, encoded in batches."""
     device = model.device
     latents = []
