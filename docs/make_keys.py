@@ -28,8 +28,6 @@ run = "f7"
 ```
 """
 
-_COLUMNS = ("| key | command | what it does | id |", "|---|---|---|---|")
-
 
 def page() -> str:
     """The whole page."""
@@ -37,7 +35,11 @@ def page() -> str:
     for entry in ALL_COMMANDS:
         if entry.group != group:
             group = entry.group
-            lines += [f"\n## {group}\n", *_COLUMNS]
+            lines += [
+                f"\n## {group}\n",
+                "| key | command | what it does | id |",
+                "|---|---|---|---|",
+            ]
         keys = ", ".join(_code(shown_key(key)) for key in keys_of(entry, {}))
         lines.append(f"| {keys} | {entry.title} | {entry.help} | `{entry.id}` |")
     return "\n".join(lines) + "\n"
