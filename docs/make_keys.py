@@ -13,13 +13,13 @@ _HEAD = """\
 
 <!-- Written by docs/make_keys.py from the commands that the app declares. -->
 
-F1 shows the same list in the app, Ctrl+P finds a command by its name. Keys of “The chosen picture” act in
-the history and on the pictures, never while text is typed. An inner place may use a key of an outer one
-for itself.
+F1 shows the same list in the app, and Ctrl+P finds a command by its name. The keys of “The chosen
+picture” act in the history and on the pictures, never while text is typed. An inner place may use a
+key of an outer one for itself.
 
-To use other keys, name a command's id in the `[keys]` part of the settings file (`unipic-tui settings`
-prints where it is), several keys joined by commas. An id that does not exist and a key that two commands
-of one place share are reported at the start.
+To use other keys, name a command's id in the `[keys]` part of the settings file (`unipic-tui
+settings` prints where it is), several keys joined by commas. An id that does not exist and a key
+that two commands of one place share are reported at the start.
 
 ```toml
 [keys]

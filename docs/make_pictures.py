@@ -7,6 +7,7 @@ blocks, which become rectangles, since fonts leave gaps between them.
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import pty
 import re
@@ -41,7 +42,7 @@ _CELLS = re.compile(
 _BASELINE, _ROW = 18.5, 24.4
 """Pixels from the top of a row of Rich's SVG to its baseline, and between rows."""
 _CONTROLS = re.compile(r"\x1b_G[^\x1b]*\x1b\\|\x1b\[\?25[lh]|\x1b\[c|\x1b\[\d+t|\r")
-"""What shows nothing: questions to the terminal, the cursor, and returns before a line is cleared."""
+"""What shows nothing: questions to the terminal, the cursor, returns before a line is cleared."""
 _MOVES = re.compile(r"(\n|\x1b\[1A|\x1b\[2K)")
 
 
@@ -92,7 +93,7 @@ def _progress(driver: harness.Driver) -> int:
 
 def command_line() -> str:
     """Run commands in a terminal of their own, in an empty folder."""
-    console = Console(record=True, width=CLI_COLUMNS, file=Path(os.devnull).open("w"))
+    console = Console(record=True, width=CLI_COLUMNS, file=io.StringIO())
     with tempfile.TemporaryDirectory() as folder:
         for command in COMMANDS:
             console.print(Text.assemble(("$ ", "bold green"), f"unipic-tui {command}"))
