@@ -62,6 +62,7 @@ async def test_a_picture_opens_wherever_it_is_dropped(
     assert driver.state.picture is not None
     assert (driver.state.picture.width, driver.state.picture.height) == (32, 48)
     assert (driver.mode, driver.prompt) == ("edit", "")
+    assert driver.focuses(screen.composer.prompt)
     assert driver.notices() == []
     await drop(driver, "/no/such/file.png")
     await drop(driver, f"{picture.parent}")

@@ -373,5 +373,7 @@ class MainScreen(Screen[None]):
             self.composer.prompt.type_in(printable(text, newlines=True))
             return
         opened = await self.controller.open_files(paths, partial(complain, self))
-        if opened and self.composer.mode == GenerateJob.mode:
-            self.composer.mode = EditJob.mode
+        if opened:
+            if self.composer.mode == GenerateJob.mode:
+                self.composer.mode = EditJob.mode
+            self.composer.prompt.focus()

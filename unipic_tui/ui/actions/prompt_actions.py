@@ -127,8 +127,7 @@ class PromptActions(Actions):
             self._say("Each picture gets a new seed.")
             return
         picture = self._state.picture
-        job = picture.job if picture else None
-        seed = job.seed if job is not None and job.draws else 0
+        seed = (picture.seed if picture else None) or 0
         composer.settings.put({"seed": str(seed)})
         self._say(f"The seed is locked at {seed}.")
 
