@@ -17,7 +17,7 @@ async def test_the_best_is_chosen_and_the_others_are_kept(tmp_path: Path) -> Non
         studio = driver.state
         assert studio.entry is not None and isinstance(studio.entry.job, GenerateJob)
         assert studio.entry.job.best_of == 3
-        pictures = studio.desk.pictures_of(studio.entry.id)
+        pictures = studio.current.pictures_of(studio.entry.id)
         assert len(pictures) == 3
         assert studio.picture_id == pictures[0].id
         assert all(picture.note.startswith("Mark 0.") for picture in pictures)

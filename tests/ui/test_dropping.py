@@ -123,3 +123,12 @@ async def test_a_quoted_path_in_the_dialog(driver: Driver, picture: Path) -> Non
     await driver.press("enter")
     await driver.settle_screen()
     assert len(opened(driver)) == 1
+
+
+@pytest.mark.parametrize("text", ["word " * 20_000, "/" + "x" * 100_000])
+async def test_a_text_without_end_is_refused(driver: Driver, text: str) -> None:
+    for widget in (driver.screen.composer.prompt, driver.screen.workspace.gallery):
+        widget.focus()
+        await drop(driver, text)
+        assert driver.prompt == ""
+        assert f"{len(text):,} characters" in driver.notices()[-1]

@@ -12,7 +12,7 @@ from unipic_tui.library.records import Entry, State, StoredPicture
 from unipic_tui.text import printable
 
 MUTED = "$foreground 60%"
-"""Style of what is said beside the point."""
+"""Style of secondary text."""
 FAINT = "$foreground 40%"
 """Style of what is seldom looked for."""
 
