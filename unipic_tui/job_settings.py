@@ -256,13 +256,13 @@ def _collect(kind: Any) -> tuple[Setting, ...]:
     return tuple(each for _, each in sorted(found, key=lambda pair: pair[0]))
 
 
-def caption(job: object) -> list[str]:
+def caption(job: object, *, seed_known: bool = True) -> list[str]:
     """What tells a job from others, in a few words each: ``seed 1``, ``guidance 3``."""
     return [
         f"{each.label.lower()} {each.shown(each.of(job))}"
         for each in settings_of(type(job))
         if each.sweeps and not each.advanced and each.kind not in {"size", "side"}
-        if each.name == "seed" or not each.is_usual(each.of(job))
+        if (seed_known if each.name == "seed" else not each.is_usual(each.of(job)))
     ]
 
 

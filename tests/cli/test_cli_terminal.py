@@ -42,7 +42,12 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 def on_terminal(
-    tmp_path: Path, *argv: str, delay: float = 0.0, piped: bool = False, code: int = 0
+    tmp_path: Path,
+    *argv: str,
+    delay: float = 0.0,
+    piped: bool = False,
+    code: int = 0,
+    term: str = "xterm-256color",
 ) -> str:
     """All that a command writes to a terminal of 80×24 that answers no questions."""
     ours, theirs = pty.openpty()
@@ -52,7 +57,7 @@ def on_terminal(
         stdout=theirs,
         stderr=theirs,
         cwd=tmp_path,
-        env=environment(tmp_path),
+        env=environment(tmp_path) | {"TERM": term},
     )
     os.close(theirs)
     output = b""
@@ -95,6 +100,22 @@ def test_a_picture_is_shown_as_blocks(tmp_path: Path) -> None:
     assert len(lines) == 20
     assert all(line.count("▀") == 40 for line in lines)
     assert "38;2;" in lines[0]
+
+
+@pytest.mark.parametrize("term", ["dumb", "unknown", ""])
+def test_a_terminal_for_text_alone_gets_text(tmp_path: Path, term: str) -> None:
+    output = on_terminal(tmp_path, "g", "x", "-s", "1", delay=0.01, term=term)
+    assert output.splitlines()[1:-1] == ["x-s1.png"]
+    assert "unipic-tui: Drew the picture in" in output
+    assert not {"\x1b", "▀", "━"} & set(output)
+
+
+@pytest.mark.parametrize("term", ["dumb", ""])
+def test_the_app_says_what_terminal_it_needs(tmp_path: Path, term: str) -> None:
+    output = on_terminal(tmp_path, code=2, term=term)
+    assert output.startswith("unipic-tui: The app needs a terminal")
+    assert f"TERM={term} promises" in output
+    assert "\x1b" not in output
 
 
 def test_sixel_and_kitty_can_be_asked_for(tmp_path: Path) -> None:

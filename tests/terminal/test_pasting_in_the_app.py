@@ -50,7 +50,7 @@ def test_only_what_is_typed_runs(tmp_path: Path) -> None:
         pty.type(PASTED)
         pty.wait_for("second line")
         pty.type("\x12")
-        pty.wait_until(lambda: done(library))
+        pty.wait_until(lambda: done(library) == 1)
         pty.type("\x11")
         assert pty.finish() == 0
         assert f"<prompts {[PROMPT]!a} >" in pty.text

@@ -62,6 +62,7 @@ async def test_a_picture_opens_wherever_it_is_dropped(
     assert driver.state.picture is not None
     assert (driver.state.picture.width, driver.state.picture.height) == (32, 48)
     assert (driver.mode, driver.prompt) == ("edit", "")
+    assert driver.focuses(screen.composer.prompt)
     assert driver.notices() == []
     await drop(driver, "/no/such/file.png")
     await drop(driver, f"{picture.parent}")
@@ -122,3 +123,12 @@ async def test_a_quoted_path_in_the_dialog(driver: Driver, picture: Path) -> Non
     await driver.press("enter")
     await driver.settle_screen()
     assert len(opened(driver)) == 1
+
+
+@pytest.mark.parametrize("text", ["word " * 20_000, "/" + "x" * 100_000])
+async def test_a_text_without_end_is_refused(driver: Driver, text: str) -> None:
+    for widget in (driver.screen.composer.prompt, driver.screen.workspace.gallery):
+        widget.focus()
+        await drop(driver, text)
+        assert driver.prompt == ""
+        assert f"{len(text):,} characters" in driver.notices()[-1]

@@ -176,7 +176,7 @@ async def test_what_was_running_is_offered_again(
 
     async with running_app(tmp_path) as driver:
         await driver.until(lambda: isinstance(driver.app.screen, QuestionDialog))
-        assert "1 job did not end last time" in driver.text()
+        assert "1 job did not finish last time" in driver.text()
         assert "a star" in driver.text()
         await driver.press(*presses)
         await driver.settle()
@@ -286,7 +286,7 @@ async def test_branching_off_from_an_unfinished_job(tmp_path: Path) -> None:
         assert driver.state.picture.job.seed == 77
         await driver.press("b")
         await driver.settle_screen()
-        assert any("Nothing is kept" in said for said in driver.notices())
+        assert any("no snapshot of that job" in said for said in driver.notices())
 
 
 async def test_the_queue_can_be_put_in_order(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import os
 import sys
 
 from unipic_tui import paths
@@ -42,8 +43,15 @@ def open_app(args: argparse.Namespace, context: Context) -> int:
             "The app needs a terminal: in scripts and pipes use a command, such as "
             'unipic-tui generate "a red circle".'
         )
-    from unipic_tui.terminal.capabilities import prepare_terminal
+    from unipic_tui.terminal.capabilities import is_dumb, prepare_terminal
 
+    if is_dumb():
+        term = os.environ.get("TERM", "")
+        raise InputError(
+            f"The app needs a terminal that can place text and colours, and TERM={term} promises "
+            "neither: set TERM to your terminal's type, such as xterm-256color, or use a command, "
+            'such as unipic-tui generate "a red circle".'
+        )
     prepare_terminal()  # before Textual is imported, which reads the environment then
     from unipic_tui.ui.app import run_app
 

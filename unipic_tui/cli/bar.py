@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from unipic_tui.terminal.capabilities import is_dumb
 from unipic_tui.text import printable
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Bar:
         if self._quiet:
             return
         self._line = f"{label}: {detail}." if detail else f"{label}."
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and not is_dumb():
             self._move(label, fraction, detail)
         elif self._talker is None:
             self._talker = threading.Thread(target=self._talk, daemon=True)

@@ -21,7 +21,8 @@ DEFAULT_CELL = (10, 20)
 
 _LOG_NAME = "terminal.log"
 # Terminals that print the question for kitty's graphics instead of ignoring it.
-_PLAIN_TERMINALS = {"dumb", "linux", "unknown", ""}
+_DUMB_TERMINALS = {"dumb", "unknown", ""}
+_PLAIN_TERMINALS = {"linux", *_DUMB_TERMINALS}
 
 
 class _Terminal:
@@ -55,7 +56,8 @@ def detect_protocol(requested: str) -> Protocol:
 
     Args:
         requested: ``auto`` takes the best the terminal said it can, blocks inside a terminal
-            multiplexer; anything in `PROTOCOLS` is taken at its word.
+            multiplexer, nothing where it can only show text; anything in `PROTOCOLS` is taken at
+            its word.
 
     Raises:
         InputError: the name is unknown.
@@ -67,6 +69,15 @@ def detect_protocol(requested: str) -> Protocol:
             return protocol
     raise InputError(
         f"Pictures cannot be shown as {requested!r}: use one of auto, {', '.join(PROTOCOLS)}."
+    )
+
+
+def is_dumb() -> bool:
+    """Whether ``TERM`` promises no more than lines of text: it is ``dumb``, or not set."""
+    term = os.environ.get("TERM", "").strip().lower()
+    # Windows has no TERM, nor has what textual-serve runs in a browser.
+    return (
+        term in _DUMB_TERMINALS and sys.platform != "win32" and not os.environ.get("TEXTUAL_DRIVER")
     )
 
 
@@ -98,6 +109,8 @@ def _in_multiplexer() -> bool:
 
 def _best_protocol() -> Protocol:
     """Sixel before kitty: who offers both (WezTerm, Konsole) lacks what kitty's needs here."""
+    if is_dumb():
+        return "none"
     if _in_multiplexer():
         return "blocks"
     answers = terminal_answers()
@@ -110,7 +123,7 @@ def _ask() -> Answers:
     screen = _tty()
     term = os.environ.get("TERM", "")
     keyboard = _descriptor(sys.__stdin__)
-    if screen is None or keyboard is None or not os.isatty(keyboard) or term == "dumb":
+    if screen is None or keyboard is None or not os.isatty(keyboard) or is_dumb():
         return Answers()
     try:
         return ask_terminal(

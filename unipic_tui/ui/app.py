@@ -207,12 +207,12 @@ class UnipicApp(App[int]):
         more = f"\n· and {len(interrupted) - 5} more" if len(interrupted) > 5 else ""
         answer = await self.push_screen_wait(
             QuestionDialog(
-                f"{amount(len(interrupted), 'job')} did not end last time",
+                f"{amount(len(interrupted), 'job')} did not finish last time",
                 f"{titles}{more}",
                 [
                     Answer("run", "Run again", "main"),
                     Answer("hold", "Leave paused"),
-                    Answer("drop", "Drop"),
+                    Answer("drop", "Discard"),
                     Answer("later", "Ask me next time"),
                 ],
             )
@@ -233,7 +233,7 @@ class UnipicApp(App[int]):
         try:
             await self.controller.look_for_changes()
         except UnipicError as error:
-            _log.warning("The library could not be looked at: %s", error.message)
+            _log.warning("The library could not be read: %s", error.message)
 
     # Telling
 
@@ -254,7 +254,7 @@ class UnipicApp(App[int]):
         answers = [Answer("again", "Try again", "main"), Answer("other", "Load another")]
         good = self._good_options
         if good is not None and good != failure.options:
-            answers.insert(0, Answer("back", "Back to the one before"))
+            answers.insert(0, Answer("back", "Back to the previous one"))
         elif failure.options.checkpoint is not None:
             answers.append(Answer("small", "Use the small model"))
         answers.append(Answer("later", "Later"))
@@ -280,7 +280,7 @@ class UnipicApp(App[int]):
         complain(self, message.title, message.message)
 
     def on_viewer_screen_action(self, event: ViewerScreen.Action) -> None:
-        """Something shall be done with a picture that is seen full screen."""
+        """A command of the full-screen viewer."""
         main, picture = self._main, event.picture
         if main is None:
             return
@@ -339,11 +339,11 @@ class UnipicApp(App[int]):
 
     async def _ask_to_leave(self) -> None:
         waiting = amount(self.state.waiting, "job")
-        behind = f" What waits ({waiting}) is kept too." if self.state.waiting else ""
+        behind = f" The queue ({waiting}) is kept too." if self.state.waiting else ""
         answer = await self.push_screen_wait(
             QuestionDialog(
                 "Leave while a job runs?",
-                f"It is stopped, and offered again at the next start.{behind}",
+                f"It is stopped, and you can run it again at the next start.{behind}",
                 [Answer("leave", "Leave", "main"), Answer("stay", "Stay")],
             )
         )

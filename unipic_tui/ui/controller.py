@@ -13,6 +13,7 @@ from unipic_tui.ui.job_queue import JobQueue
 from unipic_tui.ui.library_access import LibraryAccess, Recorder
 from unipic_tui.ui.session_browser import SessionBrowser
 from unipic_tui.ui.state import AppState, Change
+from unipic_tui.ui.wording import amount
 
 _MOST_COMPLAINTS = 3
 
@@ -91,7 +92,10 @@ class Controller:
             complain("The picture cannot be opened", message)
         if len(wrong) > _MOST_COMPLAINTS:
             more = len(wrong) - _MOST_COMPLAINTS
-            complain("Pictures cannot be opened", f"So it is with {more} more of the files.")
+            complain(
+                "Pictures cannot be opened",
+                f"{amount(more, 'more file')} could not be opened either.",
+            )
         if len(opened) > 1:
             self.state.choose_picture(opened[0].id)
         return opened

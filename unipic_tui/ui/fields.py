@@ -1,4 +1,4 @@
-"""The fields beside the prompt, made from the settings of the jobs.
+"""The fields below the prompt, made from the settings of the jobs.
 
 A field holds text, as typed. `read` turns it into the values it stands for: one, or several where
 the text is a sweep such as ``2,3,4`` or ``1..8``; an empty field leaves the choice to the

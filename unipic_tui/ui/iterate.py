@@ -10,7 +10,7 @@ import itertools
 import math
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
@@ -149,7 +149,7 @@ def remix(job: DrawingJob, generator: random.Random) -> DrawingJob:
 
 # Contact sheets
 
-_PROMPT, _SIZE = "Prompt", "Size"
+_PROMPT, _SIZE, _SEED = "Prompt", "Size", "Seed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,20 +168,28 @@ class Sheet:
     labels: tuple[str, ...]
 
 
-def contact_sheet(jobs: Sequence[DrawingJob], wrap: int = 4) -> Sheet:
+def contact_sheet(
+    jobs: Sequence[DrawingJob], wrap: int = 4, unknown_seeds: Container[int] = ()
+) -> Sheet:
     """Arrange pictures by what differs between their jobs.
 
     With one difference they run on in ``wrap`` columns; with more, the last of prompt, size, …,
     guidance, seed makes the columns and the others together the rows.
+
+    Args:
+        unknown_seeds: indices of jobs whose seed is only a stand-in.
     """
     texts = [_settings_text(job) for job in jobs]
+    for index, text in enumerate(texts):
+        if index in unknown_seeds:
+            text.pop(_SEED, None)
     names = dict.fromkeys(name for text in texts for name in text)
     fields = [name for name in names if len({text.get(name) for text in texts}) > 1]
     if _PROMPT in fields:
         parts = distinct([text[_PROMPT] for text in texts])
         for text, part in zip(texts, parts, strict=True):
             text[_PROMPT] = part
-    labels = tuple(_label(text, fields or ["Seed"]) for text in texts)
+    labels = tuple(_label(text, fields or [_SEED]) for text in texts)
     table = _table(texts, fields) if len(fields) > 1 else None
     return table_or_flow(table, labels, wrap)
 

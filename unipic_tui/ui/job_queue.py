@@ -125,8 +125,8 @@ class JobQueue:
         )
         if state is None:
             raise InputError(
-                "Nothing is kept of that job to go on from: choose one that is being drawn or was "
-                "stopped after a few seconds."
+                "There is no snapshot of that job to resume from: choose one that is being drawn, "
+                "or that was stopped after a few seconds."
             )
         # The state is of picture `drawn` of the job, whose seed is that much higher.
         branched = dataclasses.replace(

@@ -46,6 +46,7 @@ from unipic_tui.ui.widgets.gallery import Gallery
 from unipic_tui.ui.widgets.greeting import Greeting, Starters
 from unipic_tui.ui.widgets.history import HistoryTree, SearchInput, Sidebar
 from unipic_tui.ui.widgets.picture_view import PictureView
+from unipic_tui.ui.widgets.prompt_area import MOST_PASTED
 from unipic_tui.ui.widgets.workspace import Workspace
 
 ACTIONS: tuple[type[Actions], ...] = (
@@ -365,13 +366,22 @@ class MainScreen(Screen[None]):
         if may_name_files(text):
             self.soon(self._open_named(text))
         else:
+            self._type_pasted(text)
+
+    def _type_pasted(self, text: str) -> None:
+        if len(text) <= MOST_PASTED:
             self.composer.prompt.type_in(printable(text, newlines=True))
+        else:
+            words = f"Its {len(text):,} characters are more than the {MOST_PASTED:,} allowed here."
+            complain(self, "The text is too long", words)
 
     async def _open_named(self, text: str) -> None:
         paths = await asyncio.to_thread(named_files, text)
         if paths is None:
-            self.composer.prompt.type_in(printable(text, newlines=True))
+            self._type_pasted(text)
             return
         opened = await self.controller.open_files(paths, partial(complain, self))
-        if opened and self.composer.mode == GenerateJob.mode:
-            self.composer.mode = EditJob.mode
+        if opened:
+            if self.composer.mode == GenerateJob.mode:
+                self.composer.mode = EditJob.mode
+            self.composer.prompt.focus()

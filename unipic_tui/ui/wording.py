@@ -12,7 +12,7 @@ from unipic_tui.library.records import Entry, State, StoredPicture
 from unipic_tui.text import printable
 
 MUTED = "$foreground 60%"
-"""Style of what is said beside the point."""
+"""Style of secondary text."""
 FAINT = "$foreground 40%"
 """Style of what is seldom looked for."""
 
@@ -106,6 +106,19 @@ def settings(job: Job) -> list[tuple[str, str]]:
             continue
         pairs.append((each.label, f"{each.shown(value)} {each.unit}".rstrip()))
     return pairs
+
+
+def picture_settings(picture: StoredPicture) -> list[tuple[str, str]]:
+    """A picture's size and settings; of one from elsewhere, those that its file tells."""
+    pairs = settings(picture.job)
+    size = ("Size", f"{picture.width}×{picture.height}")
+    if picture.origin:
+        job = picture.job
+        told = {each.label for each in settings_of(type(job)) if not each.is_usual(each.of(job))}
+        told = told - {"Seed"} if picture.seed is None else told | {"Seed"}
+        pairs = [size, *(pair for pair in pairs if pair[0] in told and pair[0] != "Size")]
+        return [("From", printable(picture.origin)), *pairs]
+    return pairs if any(name == "Size" for name, _ in pairs) else [size, *pairs]
 
 
 def entry_title(entry: Entry) -> str:

@@ -46,7 +46,7 @@ class PictureActions(Actions):
     def _job(self) -> DrawingJob:
         picture = self._picture
         if picture.origin or not isinstance(picture.job, DrawingJob):
-            raise InputError("That picture was not drawn here, so it cannot be drawn again.")
+            raise InputError("That picture was imported, so it cannot be drawn again.")
         job = picture.job
         if job.source is not None:
             # The source may have been moved since; the entry knows where it lies now.
@@ -59,7 +59,7 @@ class PictureActions(Actions):
 
     @PICTURE.command("picture.view", "enter", "View full screen", hint="View", needs="picture")
     async def view(self) -> None:
-        """Look at the picture alone: zoom, compare, flip, difference."""
+        """Show the picture alone: zoom, compare, flip, difference."""
         await self._open_viewer(compare=False)
 
     @PICTURE.command("picture.compare", "c", "Compare")
@@ -116,7 +116,7 @@ class PictureActions(Actions):
 
     @PICTURE.command("picture.region", "g", "Redraw a region", hint="Region", needs="picture")
     async def region(self) -> None:
-        """Select a rectangle of the picture; all outside it stays as it is."""
+        """Select a rectangle of the picture; the rest stays as it is."""
         picture = self._picture
         if self._workspace.text_first:
             raise InputError("A region is chosen on the picture: switch pictures on (Ctrl+P).")
@@ -128,7 +128,7 @@ class PictureActions(Actions):
 
     @PICTURE.command("picture.variations", "v", "Draw variations", hint="Vary", needs="picture")
     async def variations(self) -> None:
-        """Four more with the same prompt and settings and the seeds that follow."""
+        """Draw four more with the same prompt and settings and the next seeds."""
         await self._draw_again(iterate.variations(self._job, VARIATIONS))
 
     @PICTURE.command("picture.remix", "r", "Remix", hint="Remix", needs="picture")
@@ -178,7 +178,7 @@ class PictureActions(Actions):
         """Put the last answer about the picture into the editor, to draw it."""
         answer = self._state.answer()
         if not answer:
-            raise InputError("Nothing was said about this picture yet: describe it first (d).")
+            raise InputError("This picture has no description yet: describe it first (d).")
         self._composer.mode = GenerateJob.mode
         self._into_editor(answer.strip())
 
@@ -195,7 +195,7 @@ class PictureActions(Actions):
 
     @PICTURE.command("picture.tags", "t", "Tags")
     async def tags(self) -> None:
-        """Give the picture tags, to find it by."""
+        """Give the picture tags to search for."""
         picture = self._picture
         line = await self._ask(
             TextDialog("Tags", ", ".join(picture.tags), "Words with commas between them.")

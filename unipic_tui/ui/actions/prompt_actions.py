@@ -36,7 +36,7 @@ class PromptActions(Actions):
 
     @RUN.command("run", "ctrl+r,ctrl+j,ctrl+enter", "Run", hint="Run")
     async def run(self) -> None:
-        """Draw, change or describe, as the prompt says."""
+        """Draw, edit or describe, as the prompt says."""
         await self._typed()
         composer = self._composer
         draft = composer.draft()
@@ -72,12 +72,12 @@ class PromptActions(Actions):
 
     @RUN.command("mode.draw", "", "Draw from a prompt")
     async def draw(self) -> None:
-        """Make pictures from words."""
+        """Generate pictures from a prompt."""
         self._composer.mode = GenerateJob.mode
 
     @RUN.command("mode.edit", "", "Edit the chosen picture")
     async def edit(self) -> None:
-        """Change the chosen picture as the prompt says."""
+        """Edit the chosen picture as the prompt says."""
         self._composer.mode = EditJob.mode
 
     @RUN.command("mode.describe", "", "Ask about the chosen picture")
@@ -117,7 +117,7 @@ class PromptActions(Actions):
         else:
             self._composer.prompt.focus()
 
-    @RUN.command("settings.seed", "ctrl+g", "Lock or free the seed")
+    @RUN.command("settings.seed", "ctrl+g", "Lock or unlock the seed")
     async def seed(self) -> None:
         """Keep the chosen picture's seed for what is drawn next, or draw new ones."""
         composer = self._composer
@@ -127,28 +127,31 @@ class PromptActions(Actions):
             self._say("Each picture gets a new seed.")
             return
         picture = self._state.picture
-        job = picture.job if picture else None
-        seed = job.seed if job is not None and job.draws else 0
+        seed = (picture.seed if picture else None) or 0
         composer.settings.put({"seed": str(seed)})
         self._say(f"The seed is locked at {seed}.")
 
     @RUN.command("settings.reset", "", "Reset the settings")
     async def reset(self) -> None:
-        """Empty all fields, so that the checkpoint's own values apply."""
+        """Clear all fields, so that the checkpoint's defaults apply."""
         texts = {field.key: field.empty for field in all_fields()}
         self._composer.settings.put(texts)
 
     @QUEUE.command("queue", "f8", "Show the queue", hint="Queue")
     async def queue(self) -> None:
-        """See what waits; change its order, hold, cancel or retry it."""
+        """See the waiting jobs; reorder, hold, cancel or retry them."""
         self._screen.app.push_screen(QueueScreen(self._controller))
 
     @QUEUE.command("queue.pause", "f9", "Pause or resume the queue")
     async def pause(self) -> None:
-        """Start no further job, or go on."""
+        """Start no further jobs, or resume."""
         self._controller.queue.pause()
         paused = self._state.thread.paused
-        words = "The queue is paused: no further job starts." if paused else "The queue goes on."
+        words = (
+            "The queue is paused: no further job starts."
+            if paused
+            else "The queue is running again."
+        )
         self._say(words)
 
     @QUEUE.command("retry", "R", "Retry the chosen job", place="browser")
@@ -160,9 +163,9 @@ class PromptActions(Actions):
             return
         await self._controller.queue.retry(entry)
 
-    @PICTURE.command("branch", "b", "Branch off from here")
+    @PICTURE.command("branch", "b", "Branch off this job")
     async def branch(self) -> None:
-        """Continue a stopped or running job from where it is, with the prompt in the editor."""
+        """Continue a stopped or running job from its current step with the editor's prompt."""
         entry = self._state.entry
         if entry is None:
             raise InputError("Choose a job first: one that is being drawn or was stopped.")

@@ -46,7 +46,7 @@ class ScreenActions(Actions):
 
     @SCREEN.command("view.tokens", "ctrl+t", "Show or hide the tokens")
     async def tokens(self) -> None:
-        """Lay the grid of tokens over the picture; known ones are clear."""
+        """Overlay the grid of tokens on the picture; decoded ones are clear."""
         view = self._workspace.view
         view.overlay = not view.overlay
 

@@ -29,10 +29,10 @@ class SessionActions(Actions):
 
     @FILES.command("session.rename", "", "Rename the session")
     async def rename(self) -> None:
-        """Give the session another name."""
+        """Change the name of the session."""
         session = self._state.current.session
         if session is None:
-            raise InputError("The new session has nothing in it yet: draw something first.")
+            raise InputError("The new session is empty: draw something first.")
         name = await self._ask(TextDialog("Name of the session", session.name, check=_name_problem))
         if name is not None:
             await self._controller.sessions.rename(name.strip())
@@ -42,7 +42,7 @@ class SessionActions(Actions):
         """Remove the session with all its pictures; undo brings it back."""
         session = self._state.current.session
         if session is None:
-            raise InputError("The new session has nothing in it yet.")
+            raise InputError("The new session is empty.")
         answer = await self._ask(
             QuestionDialog(
                 "Move the session to the trash?",
@@ -56,7 +56,7 @@ class SessionActions(Actions):
 
     @FILES.command("search", "ctrl+f,slash", "Search the history", hint="Search")
     async def search(self) -> None:
-        """Find prompts, answers, tags and notes; mode:edit fav: seed:42 narrow it down."""
+        """Find prompts, answers, tags and notes; mode:edit fav: seed:42 narrow the search."""
         self._screen.add_class("-history")
         self._sidebar.search.focus()
 
@@ -83,7 +83,7 @@ class SessionActions(Actions):
         if words:
             self._say(f"{words} Press z to bring it back.")
 
-    @PICTURE.command("undo", "z,ctrl+z", "Undo the last removal")
+    @PICTURE.command("undo", "z,ctrl+z", "Undo the last deletion")
     async def undo(self) -> None:
         """Bring back what was moved to the trash last."""
         words = await self._controller.undo()

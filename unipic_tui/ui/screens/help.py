@@ -22,9 +22,10 @@ LOG_NAME = "unipic-tui.log"
 _KEYS, _TITLE = 15, 30
 
 _NOTES = (
-    "The keys of “The chosen picture” act in the history and on the pictures, not while you type. "
-    "To use other keys, name the command in the [keys] part of the settings file, "
-    'for example: run = "f7". The name of each command stands behind it in grey.'
+    "The keys of “The chosen picture” work in the history and on the pictures, not while you type. "
+    "To open pictures, drop their files on the window or paste their paths. To change a key, add "
+    'the command to [keys] in the settings file, for example: run = "f7". The name of each command '
+    "is shown in grey."
 )
 
 

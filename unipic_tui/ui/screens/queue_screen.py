@@ -111,7 +111,7 @@ class QueueScreen(ModalScreen[None]):
     @QUEUE_LIST.command("jobs.earlier", "shift+up,K", "Earlier", args=(-1,), hint="order")
     @QUEUE_LIST.command("jobs.later", "shift+down,J", "Later", args=(1,), hint="order")
     def action_shift(self, places: int) -> None:
-        """Let the job run earlier or later."""
+        """Move the job up or down in the queue."""
         self._do(lambda entry: self._controller.queue.move(entry, places), ["queued", "paused"])
 
     @QUEUE_LIST.command("jobs.up", "k", "Up")
@@ -144,7 +144,7 @@ class QueueScreen(ModalScreen[None]):
 
     @QUEUE_LIST.command("jobs.pause", "p,f9", "Pause or resume", hint="pause")
     def action_pause(self) -> None:
-        """Start no further job, or go on."""
+        """Start no further jobs, or resume."""
         self._controller.queue.pause()
 
     @QUEUE_LIST.command("jobs.close", "escape,ctrl+c,q,f8", "Close", hint="close")

@@ -55,7 +55,7 @@ class ViewerScreen(Screen[int | None]):
     zoom: reactive[Zoom] = reactive(FITTED, init=False)
 
     class Action(Message):
-        """Something shall be done with a picture; the viewer itself only marks and moves on.
+        """A command for a picture; the viewer itself only marks pictures and moves on.
 
         Attributes:
             name: ``remix``, ``seed``, ``prompt``, ``all`` (recall settings), ``favourite`` (mark,
@@ -117,7 +117,7 @@ class ViewerScreen(Screen[int | None]):
     # one after another
 
     @VIEWER.command("viewer.back", "left,h,up,k", "Previous picture", args=(-1,), hint="Back")
-    @VIEWER.command("viewer.on", "right,l,down,j", "Next picture", args=(1,), hint="On")
+    @VIEWER.command("viewer.on", "right,l,down,j", "Next picture", args=(1,), hint="Next")
     @VIEWER.command("viewer.previous", "pageup,N,backspace", "Previous picture", args=(-1,))
     @VIEWER.command("viewer.next", "pagedown,n", "Next picture", args=(1,))
     @VIEWER.command("viewer.first", "home", "First", args=(-_FAR,))
@@ -156,7 +156,7 @@ class ViewerScreen(Screen[int | None]):
 
     @VIEWER.command("viewer.flip", "space,f", "Flip", hint="Flip")
     def action_flip(self) -> None:
-        """Show the two in the same place, in turns."""
+        """Show the two in the same place, one after the other."""
         self._flipped = not self._flipped if self.comparison == "flip" else True
         if self.comparison == "flip":
             self._draw()
@@ -175,7 +175,7 @@ class ViewerScreen(Screen[int | None]):
     @VIEWER.command("viewer.amplify", "right_square_bracket", "Amplify", args=(1,), hint="Amplify")
     @VIEWER.command("viewer.weaken", "left_square_bracket", "Weaken", args=(-1,))
     def action_gain(self, steps: int) -> None:
-        """Show smaller differences, or only larger ones."""
+        """Amplify small differences, or show only large ones."""
         at = min(max(0, _GAINS.index(self._gain) + steps), len(_GAINS) - 1)
         self._gain = _GAINS[at]
         self._draw()
@@ -205,10 +205,10 @@ class ViewerScreen(Screen[int | None]):
 
     # close up
 
-    @VIEWER.command("viewer.closer", "plus,equals_sign", "Zoom in", args=(1,), hint="Closer")
-    @VIEWER.command("viewer.away", "minus", "Zoom out", args=(-1,), hint="Away")
+    @VIEWER.command("viewer.closer", "plus,equals_sign", "Zoom in", args=(1,), hint="Zoom in")
+    @VIEWER.command("viewer.away", "minus", "Zoom out", args=(-1,), hint="Zoom out")
     def action_zoom(self, steps: int) -> None:
-        """See a smaller part of the picture larger, or more of it."""
+        """Zoom in on the picture, or out."""
         self.zoom = self.zoom.scaled(_ZOOM_STEP**steps)
 
     @CLOSE_UP.command("viewer.pan-left", "left,h", "Left", args=(-1, 0))
@@ -216,7 +216,7 @@ class ViewerScreen(Screen[int | None]):
     @CLOSE_UP.command("viewer.pan-up", "up,k", "Up", args=(0, -1))
     @CLOSE_UP.command("viewer.pan-down", "down,j", "Down", args=(0, 1))
     def action_pan(self, right: int, down: int) -> None:
-        """Move over the enlarged picture."""
+        """Pan over the enlarged picture."""
         self.zoom = self.zoom.moved(right * _PAN_STEP, down * _PAN_STEP)
 
     def on_key(self, event: events.Key) -> None:

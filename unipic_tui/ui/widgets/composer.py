@@ -1,4 +1,4 @@
-"""The lower part of the screen: mode, prompt and settings of what is asked for next."""
+"""The lower part of the screen: mode, prompt and settings of the next job."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ class Composer(Vertical):
         return self.query_one(SettingsRow)
 
     def draft(self) -> Draft:
-        """What is asked for now."""
+        """The job as it is filled in now."""
         region = self.chosen_region if self.mode == GenerateJob.mode else None
         prompt = self.prompt.text
         source = self.region_source if region else self.source

@@ -20,6 +20,7 @@ from unipic_tui.ui.wording import (
     entry_title,
     mode_word,
     moment,
+    picture_settings,
     picture_title,
     progress,
     settings,
@@ -82,12 +83,7 @@ def _picture(picture: StoredPicture, text_first: bool) -> list[Span]:
     parts.append((f"\n{made}{by} {moment(picture.created, datetime.now(UTC))}\n", MUTED))
     if text_first:
         parts.append((f"\n{picture.path}\n", MUTED))
-    rows = settings(picture.job)
-    if not any(name == "Size" for name, _ in rows):
-        rows.insert(0, ("Size", f"{picture.width}×{picture.height}"))
-    if picture.origin:
-        rows = [("From", printable(picture.origin)), *rows[:1]]
-    parts += _table(rows)
+    parts += _table(picture_settings(picture))
     if picture.tags:
         parts += _table([("Tags", ", ".join(printable(tag) for tag in picture.tags))])
     if picture.note:

@@ -54,7 +54,7 @@ class Greeting(Vertical):
 
     def compose(self) -> ComposeResult:
         """A heading, the prompts, the model."""
-        yield Static("What shall it be?", id="greeting-title", markup=False)
+        yield Static("What should it draw?", id="greeting-title", markup=False)
         yield Starters(*(Option(prompt) for prompt in PROMPTS), id="starters", markup=False)
         yield Static(id="greeting-model", markup=False)
 

@@ -11,6 +11,10 @@ from unipic_tui.terminal.dropped import may_name_files
 from unipic_tui.text import printable
 from unipic_tui.ui.widgets.line import CHARACTER_KEYS
 
+MOST_PASTED = 50_000
+"""Characters that may be pasted at once; many more would hold up the screen, and no model reads
+them."""
+
 
 class PromptArea(TextArea):
     """Where the prompt is typed."""
@@ -62,7 +66,8 @@ class PromptArea(TextArea):
 
     async def _on_paste(self, event: events.Paste) -> None:
         event.prevent_default()
-        if not may_name_files(event.text):  # otherwise the screen looks for the files
+        # Otherwise the screen looks for the files, or says that it is too much.
+        if len(event.text) <= MOST_PASTED and not may_name_files(event.text):
             event.stop()
             self.type_in(printable(event.text, newlines=True))
 

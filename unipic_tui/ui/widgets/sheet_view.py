@@ -60,7 +60,9 @@ class SheetView(ScrollView, can_focus=True):
         self._jobs = [job for picture in pictures if (job := _drawn(picture)) is not None]
         self._load = load
         self._strips: dict[int, list[Strip]] = {}
-        self._sheet = contact_sheet(self._jobs)
+        drawn = enumerate(self._pictures)
+        self._unknown = frozenset(index for index, each in drawn if each.seed is None)
+        self._sheet = contact_sheet(self._jobs, unknown_seeds=self._unknown)
         self._across = USUAL
         self._chosen = chosen
 
@@ -88,13 +90,17 @@ class SheetView(ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         """Make the pictures as large as all of them can be, if they can all be in sight."""
-        sheets = [contact_sheet(self._jobs, wrap) for wrap in range(1, len(self._jobs) + 1)]
+        sheets = [
+            contact_sheet(self._jobs, wrap, self._unknown) for wrap in range(1, len(self._jobs) + 1)
+        ]
         self._across, self._sheet = max(
             ((self._room(sheet), sheet) for sheet in sheets), key=lambda fitted: fitted[0]
         )
         if self._across < SMALLEST:
             self._across = USUAL
-            self._sheet = contact_sheet(self._jobs, max(1, (self.size.width - 1) // (USUAL + _GAP)))
+            self._sheet = contact_sheet(
+                self._jobs, max(1, (self.size.width - 1) // (USUAL + _GAP)), self._unknown
+            )
         columns, rows = len(self._sheet.columns), len(self._sheet.rows)
         self.virtual_size = Size(
             self._left + columns * (self._across + _GAP), self._top + rows * (self._lines + 1)
