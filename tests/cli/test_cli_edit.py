@@ -19,7 +19,9 @@ def test_the_picture_and_what_to_change(cli: Cli, photo: Path) -> None:
     result = cli("edit", str(photo), "make", "it", "blue", "-s", "2")
     assert result.code == 0
     assert result.lines == ["make-it-blue-s2.png"]
-    assert cli.job == EditJob(prompt="make it blue", source=str(photo.absolute()), seed=2)
+    assert cli.job == EditJob(
+        prompt="make it blue", source=str(photo.absolute()), seed=2, quality="balanced"
+    )
     assert pixels("make-it-blue-s2.png") == gradient(48, 32, "make it blue 2").tobytes()
     found = read_metadata("make-it-blue-s2.png")
     assert found is not None

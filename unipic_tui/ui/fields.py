@@ -19,6 +19,8 @@ EVERY, ONE = "every", "one"
 """What to do with wildcards: draw every combination, or one at random."""
 _RANDOM = "random"
 _WIDEST = 11
+_SEED = 10
+"""Cells of a size, and of a new seed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +46,8 @@ class Field:
     def width(self) -> int:
         """Cells its text usually takes."""
         widest = max((len(choice) + 2 for choice in self.choices), default=0)
-        number = (
-            _WIDEST if self.setting.kind in {"size", "side"} or self.setting.name == "seed" else 0
-        )
+        size = _WIDEST if self.setting.kind in {"size", "side"} else 0
+        number = max(size, _SEED if self.setting.name == "seed" else 0)
         text = 2 * _WIDEST if self.setting.kind == "text" else 0
         return max(len(self.setting.label), widest, number, text)
 
