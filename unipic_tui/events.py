@@ -30,6 +30,13 @@ class Loading:
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of the job begins whose length is not known, such as ``Reading the prompt``."""
+
+    doing: str
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """One MAR iteration of one picture is done.
 
@@ -157,7 +164,9 @@ class Failed:
 
 
 Final = Finished | Cancelled | Failed
-Event = Loading | Progress | Preview | SnapshotTaken | Judged | Picture | Text | Notice | Final
+Event = (
+    Loading | Stage | Progress | Preview | SnapshotTaken | Judged | Picture | Text | Notice | Final
+)
 
 
 @dataclass(frozen=True, slots=True)

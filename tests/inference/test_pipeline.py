@@ -20,6 +20,7 @@ from unipic_tui.events import (
     Picture,
     Preview,
     Progress,
+    Stage,
     Text,
 )
 from unipic_tui.inference.engine import choose_device, choose_dtype
@@ -193,7 +194,7 @@ def test_sampled_answers_depend_on_their_seed(pipeline: Pipeline, photo: Path) -
 
 def test_stopping_cancels_and_the_next_job_works(pipeline: Pipeline) -> None:
     running = pipeline.run(GenerateJob(prompt="a ring", count=4))
-    assert isinstance(next(running), Progress)
+    assert isinstance(next(event for event in running if not isinstance(event, Stage)), Progress)
     running.close()
     assert not torch.is_inference_mode_enabled()
     assert len(pictures_of(pipeline, GenerateJob(prompt="a ring"))) == 1
@@ -302,3 +303,11 @@ def test_a_square_fit_edits_the_central_square(pipeline: Pipeline, tmp_path: Pat
     (middle,) = pictures_of(pipeline, job.replace(source=str(tmp_path / "middle.png")))
     assert np.array_equal(image, middle)
     assert pictures_of(pipeline, job.replace(fit="keep"))[0].shape == (32, 96, 3)
+
+
+def test_stages_name_what_takes_its_time(pipeline: Pipeline, tmp_path: Path) -> None:
+    source = tmp_path / "a.png"
+    gradient(32, 32, "a").save(source)
+    job = EditJob(prompt="bluer", source=str(source), iterations=2, head_steps=2)
+    told = [event.doing for event in pipeline.run(job) if isinstance(event, Stage)]
+    assert told == ["Encoding the picture", "Reading the prompt", "First iteration", "Decoding"]

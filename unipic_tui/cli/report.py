@@ -27,6 +27,7 @@ from unipic_tui.events import (
     Notice,
     Picture,
     Progress,
+    Stage,
     Text,
 )
 from unipic_tui.job_json import job_to_dict
@@ -130,6 +131,8 @@ def _json_event(event: Event) -> dict[str, Any] | None:  # noqa: PLR0911 (one a 
     match event:
         case Loading(stage, fraction):
             return {"event": "loading", "stage": stage, "fraction": round(fraction, 4)}
+        case Stage(doing):
+            return {"event": "stage", "doing": doing}
         case Progress():
             return {
                 "event": "progress",
@@ -202,7 +205,9 @@ class HumanReporter:
             case Loading(stage, fraction) if fraction < 1 and " is " not in stage:
                 self.bar.show(_doing(stage), fraction, self._remaining(fraction))
             case Loading():
-                self.bar.show("Preparing", None)  # the first iteration or token takes a while
+                self.bar.show("Preparing", None)
+            case Stage(doing) if doing != "Decoding" or self._pictures == 1:
+                self.bar.show(doing, None)
             case Progress():
                 self._pictures = event.pictures
                 self._drawing(event)

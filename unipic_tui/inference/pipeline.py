@@ -27,6 +27,7 @@ from unipic_tui.events import (
     Preview,
     Progress,
     SnapshotTaken,
+    Stage,
     Text,
 )
 from unipic_tui.inference.describe import DECODING_SETTINGS, decode_stream, generate_tokens
@@ -161,6 +162,7 @@ class Pipeline:
 
     def _draw(self, job: DrawingJob, resume: bytes | None) -> Generator[Event, None, None]:
         began = time.monotonic()
+        yield Stage("Reading the prompt" if job.source is None else "Encoding the picture")
         with torch.inference_mode():
             prepared = prepare_drawing(self.engine, job)
         snapshot = (
@@ -188,8 +190,11 @@ class Pipeline:
         own = dataclasses.replace(prepared.job, seed=prepared.job.seed + index, count=1)
         shown_at = snapshot_at = began
         # A generator must not hold inference mode over a yield: it would leak into the caller.
+        if own.source is not None:
+            yield Stage("Reading the prompt")
         with torch.inference_mode():
             run, steps = start_drawing(engine, prepared, own, snapshot)
+        yield Stage("First iteration")
         while True:
             with torch.inference_mode():
                 step = next(steps, None)
@@ -209,6 +214,7 @@ class Pipeline:
                 )
                 snapshot_at = time.monotonic()
             clock.resume()
+        yield Stage("Decoding")
         with torch.inference_mode():
             image = at_output_size(engine.decode(run.tokens, grid), prepared.output)
         clock.resume()
@@ -233,8 +239,11 @@ class Pipeline:
         began = time.monotonic()
         engine = self.engine
         stop = engine.codec.stop
+        yield Stage("Encoding the picture")
         with torch.inference_mode():
             embeddings = look_at(engine, job)
+        yield Stage("Reading the question")
+        with torch.inference_mode():
             tokens = generate_tokens(
                 engine.model,
                 embeddings,

@@ -21,6 +21,7 @@ TOGETHER = timedelta(seconds=1)
 class Live:
     """What is known of a job that runs."""
 
+    stage: str = ""
     progress: Progress | None = None
     preview: Image | None = None
     text: str = ""

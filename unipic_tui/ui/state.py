@@ -17,6 +17,7 @@ from unipic_tui.events import (
     Notice,
     Preview,
     Progress,
+    Stage,
     Text,
 )
 from unipic_tui.library.records import Entry, Session, StoredPicture
@@ -208,7 +209,10 @@ class AppState:
         match message.event:
             case Started():
                 change |= Change.QUEUE
+            case Stage(doing):
+                live.stage = doing
             case Progress() as step:
+                live.stage = ""
                 if live.progress is not None and live.progress.picture != step.picture:
                     live.preview = None
                 live.progress = step

@@ -40,9 +40,9 @@ def _running(state: AppState, running: int, facts: tuple[str, ...]) -> Status:
     entry = next(filter(None, entries), None)
     job = entry.job if entry else None
     if job is not None and not job.draws:
-        words = f"Answering, {len(live.text.split())} words" if live and live.text else "Looking"
-        return Status("busy", words, facts=facts)
-    doing = job.wording.doing if job else "Drawing"
+        said = f"Answering, {len(live.text.split())} words" if live and live.text else ""
+        return Status("busy", said or (live.stage if live else "") or "Looking", facts=facts)
+    doing = (live.stage if live else "") or (job.wording.doing if job else "Drawing")
     return Status("busy", doing, progress=live.progress if live else None, facts=facts)
 
 
