@@ -116,10 +116,10 @@ async def test_letters_are_letters_while_text_is_typed(tmp_path: Path) -> None:
 async def test_the_palette_finds_and_runs_commands(tmp_path: Path) -> None:
     async with running_app(tmp_path) as driver:
         await driver.press("ctrl+p")
-        await driver.until(lambda: "Draw, change or describe" in driver.text())
+        await driver.until(lambda: "Draw, edit or describe, as" in driver.text())
         await driver.type("light or dark")
         await driver.until(lambda: "Switch between the light" in driver.text())
-        assert "Draw, change or describe" not in driver.text()
+        assert "Draw, edit or describe, as" not in driver.text()
         await driver.press("enter")
         await driver.until(lambda: driver.on_main)
         await driver.until(lambda: driver.app.theme == "unipic-light")

@@ -91,7 +91,7 @@ class _Tree:
 
 def _figure(picture: StoredPicture) -> str:
     about = [picture.path.name, f"{picture.width}×{picture.height}"]
-    about += facts(picture.job, seed_known=picture.seed is not None)
+    about += facts(picture.job, seed_known=picture.seed_known)
     about += [picture.model] * bool(picture.model) + ["★"] * picture.favourite
     about += [f"#{tag}" for tag in picture.tags]
     caption = _text(", ".join(about))

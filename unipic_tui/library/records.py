@@ -108,6 +108,11 @@ class StoredPicture:
     origin: str = ""
     seed: int | None = None
 
+    @property
+    def seed_known(self) -> bool:
+        """Whether the job's seed is the one it was drawn with, and no stand-in."""
+        return self.seed is not None or not self.origin
+
 
 @dataclass(frozen=True, slots=True)
 class Trashed:

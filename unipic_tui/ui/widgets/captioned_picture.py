@@ -44,7 +44,7 @@ def caption(picture: StoredPicture) -> str:
     """The caption: prompt, size and settings on one line."""
     job = picture.job
     facts = [one_line(job.prompt, _PROMPT_CELLS), f"{picture.width}×{picture.height}"]
-    facts += settings_in_words(job, seed_known=picture.seed is not None)
+    facts += settings_in_words(job, seed_known=picture.seed_known)
     if picture.model:
         facts.append(one_line(picture.model, 40))
     return " · ".join(facts)

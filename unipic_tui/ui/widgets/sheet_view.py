@@ -61,7 +61,7 @@ class SheetView(ScrollView, can_focus=True):
         self._load = load
         self._strips: dict[int, list[Strip]] = {}
         drawn = enumerate(self._pictures)
-        self._unknown = frozenset(index for index, each in drawn if each.seed is None)
+        self._unknown = frozenset(index for index, each in drawn if not each.seed_known)
         self._sheet = contact_sheet(self._jobs, unknown_seeds=self._unknown)
         self._across = USUAL
         self._chosen = chosen
