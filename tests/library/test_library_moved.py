@@ -153,3 +153,26 @@ def test_moving_everything_into_one_folder_keeps_the_sessions(
     same = str(session.folder), str(other.folder)
     assert repr(everything(found)).replace(*same) == repr(shown).replace(*same)
     found.close()
+
+
+def test_a_renamed_folder_whose_session_is_deleted_is_found_by_what_it_still_holds(
+    tmp_path: Path,
+) -> None:
+    library = Library.open(tmp_path)
+    first, other = library.sessions.create("First"), library.sessions.create("Other")
+    entry, (picture,) = draw(library, first.id)
+    library.pictures.move(picture.id, other.id)
+    library.trash.put_session(first.id)
+    library.trash.empty()
+    library.close()
+    assert not (first.folder / "session.json").exists()
+    first.folder.rename(first.folder.with_name("by-hand"))
+    library = Library.open(tmp_path)
+    try:
+        found = library.pictures.get(picture.id)
+        assert found.path.parent.name == "by-hand"
+        assert found.path.is_file()
+        assert list(library.health.check(deep=True)) == []
+    finally:
+        library.close()
+    assert entry.id

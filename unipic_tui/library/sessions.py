@@ -107,16 +107,42 @@ class Sessions:
         by_uid = {row["uid"]: row for row in rows}
         for name in sorted(self._there() - {row["folder"] for row in rows}):
             with contextlib.suppress(StorageError):
-                file = self._storage.path(f"{SESSIONS}/{name}/{SESSION_FILE}")
-                found = by_uid.get(sidecars.read_session(file).uid)
+                file = f"{SESSIONS}/{name}/{SESSION_FILE}"
+                if not self._is_there(file):
+                    self._find_leftovers(name)
+                    continue
+                found = by_uid.get(sidecars.read_session(self._storage.path(file)).uid)
                 if found is not None:
-                    self._follow(found["id"], found["folder"], name)
+                    self._follow(found["folder"], name, found["id"])
 
-    def _follow(self, session: int, before: str, after: str) -> None:
-        """Change the rows of what lies in another folder of a session now; a copy changes none."""
+    def _find_leftovers(self, name: str) -> None:
+        """Find what a folder holds whose session is deleted: pictures moved to other sessions.
+
+        Only their names tell that it is the folder that is missing under another name.
+        """
+        for file in sorted(self._storage.path(f"{SESSIONS}/{name}").rglob("*")):
+            table, column = (
+                ("entries", "file") if file.parent.name == ENTRIES else ("pictures", "path")
+            )
+            tail = f"/{ENTRIES}/{file.name}" if table == "entries" else f"/{file.name}"
+            for row in self._database.rows(
+                f"SELECT {column} AS path FROM {table} WHERE substr({column}, -?) = ?",
+                (len(tail), tail),
+            ):
+                before = str(row["path"]).removeprefix(f"{SESSIONS}/").removesuffix(tail)
+                if not self._is_there(f"{SESSIONS}/{before}"):
+                    self._follow(before, name)
+
+    def _follow(self, before: str, after: str, session: int | None = None) -> None:
+        """Change the rows of what lies in another folder now; a copy changes none.
+
+        Args:
+            before, after: the folder's names.
+            session: whose folder it is; ``None`` where that is deleted.
+        """
         old, new = f"{SESSIONS}/{before}/", f"{SESSIONS}/{after}/"
         with self._database.write() as transaction:
-            if not self._is_there(old + SESSION_FILE):
+            if session is not None and not self._is_there(old + SESSION_FILE):
                 transaction.execute("UPDATE sessions SET folder = ? WHERE id = ?", (after, session))
                 transaction.execute("INSERT OR IGNORE INTO names VALUES (?)", (before,))
             for table, column in (("pictures", "path"), ("entries", "file")):
