@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from unipic_tui.terminal.capabilities import is_dumb
 from unipic_tui.text import printable
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ class Bar:
         if self._quiet:
             return
         self._line = f"{label}: {detail}." if detail else f"{label}."
-        if sys.stderr.isatty() and not is_dumb():
+        if sys.stderr.isatty() and not _is_dumb():
             self._move(label, fraction, detail)
         elif self._talker is None:
             self._talker = threading.Thread(target=self._talk, daemon=True)
@@ -158,3 +157,9 @@ class Remaining:
         if fraction - before < 0.01 or now - began < 1:
             return ""
         return duration((now - began) * (1 - fraction) / (fraction - before))
+
+
+def _is_dumb() -> bool:
+    from unipic_tui.terminal.capabilities import is_dumb
+
+    return is_dumb()

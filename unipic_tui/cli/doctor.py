@@ -10,7 +10,6 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -146,6 +145,8 @@ def check_python() -> Check:
 
 def check_packages() -> Iterator[Check]:
     """The packages the program needs, in the versions it needs."""
+    from importlib import metadata
+
     found: list[str] = []
     for name, least in _requirements():
         try:
@@ -168,6 +169,8 @@ def check_packages() -> Iterator[Check]:
 
 def _requirements() -> list[tuple[str, str]]:
     """Name and least version of what the installed program needs, or of the core in a checkout."""
+    from importlib import metadata
+
     try:
         lines = metadata.requires("unipic-tui") or []
     except metadata.PackageNotFoundError:

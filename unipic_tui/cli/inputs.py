@@ -24,6 +24,10 @@ MakeJob = Callable[[Defaults, Notify], Job]
 _STDIN_LIMIT = 1_000_000
 
 
+def say_nothing(_: str) -> None:
+    """A `Notify`: remarks wait until the checkpoint's own defaults are known."""
+
+
 def seed_of(text: str | None) -> int | None:
     """The given seed; ``None`` for a random one. Raises `InputError`."""
     if text is None or text.strip().lower() in {"random", "-1"}:
@@ -130,7 +134,7 @@ def job_maker(kind: type[Job], args: argparse.Namespace, settings: Settings) -> 
     def make(defaults: Defaults, notify: Notify) -> Job:
         sizes: dict[str, Any] = {}
         for each in settings_of(kind):
-            if each.kind in {"size", "side"} and args.size is not None:
+            if each.is_size and args.size is not None:
                 value, notice = each.read(args.size, defaults.side)
                 sizes |= each.fill(value)
                 if notice:

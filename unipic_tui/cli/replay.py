@@ -5,22 +5,23 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-
-from PIL import Image, ImageChops
+from typing import TYPE_CHECKING
 
 from unipic_tui.cli.arguments import Commands, add_command, add_model, add_output
 from unipic_tui.cli.bar import say
 from unipic_tui.cli.context import Context
 from unipic_tui.cli.inputs import Notify
 from unipic_tui.cli.report import write_json
-from unipic_tui.cli.run import draw
 from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
 from unipic_tui.files import shown_path
 from unipic_tui.job_json import job_to_dict
 from unipic_tui.jobs import DrawingJob
-from unipic_tui.metadata import PictureMetadata, read_metadata
-from unipic_tui.pictures import load_image
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from unipic_tui.metadata import PictureMetadata
 
 
 def add_arguments(commands: Commands) -> None:
@@ -38,6 +39,10 @@ def add_arguments(commands: Commands) -> None:
 
 def replay(args: argparse.Namespace, context: Context) -> int:
     """Draw the picture again from the job it carries, and compare; returns the exit code."""
+    from unipic_tui.cli.draw_job import draw
+    from unipic_tui.metadata import read_metadata
+    from unipic_tui.pictures import load_image
+
     saved = read_metadata(args.image)
     job = saved.job if saved else None
     if saved is None or job is None:
@@ -72,6 +77,8 @@ def _compare(
 ) -> None:
     if Path(args.image).suffix.lower() != ".png":
         return  # what was saved with loss cannot be equal
+    from PIL import ImageChops
+
     same = original.size == again.size and not ImageChops.difference(original, again).getbbox()
     if args.json:
         write_json({"event": "compared", "identical": same, "model_then": before, "model_now": now})
