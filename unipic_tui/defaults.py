@@ -47,10 +47,7 @@ class Defaults:
     def value(self, kind: type[Job], name: str) -> Value:
         """What fills a setting of a kind; ``None`` where nothing does."""
         each = next(each for each in settings_of(kind) if each.name == name)
-        values = [self.of(kind, field) for field in each.fields]
-        if len(values) == 1:
-            return values[0]  # type: ignore[no-any-return]
-        return None if None in values else tuple(values)
+        return each.joined([self.of(kind, field) for field in each.fields])
 
     def fill(self, job: _Drawing) -> _Drawing:
         """The job with every setting filled in that the checkpoint has a value for.

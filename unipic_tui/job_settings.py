@@ -7,7 +7,7 @@ of batches, fields of the app, sweeps, labels and the texts in pictures are all 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
@@ -89,6 +89,11 @@ class Setting:
         return f"{_digits(self.low)} to {_digits(self.high)}"
 
     @property
+    def is_size(self) -> bool:
+        """Whether it is a size, which a checkpoint may round."""
+        return self.kind in {"size", "side"}
+
+    @property
     def types(self) -> tuple[type, ...]:
         """The types that a value may have in JSON."""
         return {
@@ -100,10 +105,13 @@ class Setting:
 
     def of(self, job: object) -> Value:
         """Its value in a job."""
-        values = [getattr(job, field) for field in self.fields]
+        return self.joined([getattr(job, field) for field in self.fields])
+
+    def joined(self, values: Sequence[Any]) -> Value:
+        """Its value from those of its fields."""
         if len(values) == 1:
             return values[0]  # type: ignore[no-any-return]
-        return None if None in values else tuple(values)
+        return None if None in values else (values[0], values[1])
 
     def fill(self, value: Value) -> dict[str, Any]:
         """The job's fields that hold a value."""
@@ -261,7 +269,7 @@ def caption(job: object, *, seed_known: bool = True) -> list[str]:
     return [
         f"{each.label.lower()} {each.shown(each.of(job))}"
         for each in settings_of(type(job))
-        if each.sweeps and not each.advanced and each.kind not in {"size", "side"}
+        if each.sweeps and not each.advanced and not each.is_size
         if (seed_known if each.name == "seed" else not each.is_usual(each.of(job)))
     ]
 

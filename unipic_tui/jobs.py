@@ -94,6 +94,11 @@ class Job:
         return cast("Self", dataclasses.replace(cast("Any", self), **fields))
 
     @property
+    def chooses(self) -> bool:
+        """Whether the model chooses among its pictures, which then come all at once."""
+        return False
+
+    @property
     def done(self) -> str:
         """What became of it, in a word or two."""
         return self.wording.done
@@ -147,7 +152,6 @@ class SamplingSettings:
         high=1000, noun="number of head steps", aliases=("steps",), parameter="Head steps",
         sweeps=True, advanced=True,
     )  # fmt: skip
-
     solver: Solver | None = setting(
         None, "choice", "Solver",
         "of the diffusion head: ddpm, as published, or DPM-Solver++ (2M) as an ODE or SDE",
@@ -242,6 +246,11 @@ class GenerateJob(DrawingJob):
             raise InputError(
                 f"The seed {self.seed} is too large for {self.best_of} pictures in a row."
             )
+
+    @property
+    def chooses(self) -> bool:
+        """Whether the model chooses among its pictures."""
+        return self.best_of is not None
 
     @property
     def instruction(self) -> str:

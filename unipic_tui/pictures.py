@@ -11,12 +11,13 @@ from pathlib import Path
 from PIL import Image, ImageChops, ImageOps, JpegImagePlugin, UnidentifiedImageError
 
 from unipic_tui.colours import to_srgb
-from unipic_tui.errors import InputError
+from unipic_tui.errors import InputError, UnipicError
 from unipic_tui.files import open_ordinary, shown_path
 from unipic_tui.picturefiles import (
     HEAD,
     ended_jpeg,
     is_heic,
+    is_picture,
     quiet_libtiff,
     read_heic,
     without_excess,
@@ -28,6 +29,11 @@ MAX_EDGE = 20_000
 """Longest side, in pixels, that is decoded."""
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF", "JPEG2000")
 """What is read. Left out on purpose: formats without a signature, and those that run programs."""
+SUFFIXES = frozenset({
+    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm",
+    ".avif", ".heic", ".heif", ".jp2",
+})  # fmt: skip
+"""Endings that mean a picture, readable or not; others are seen by content (`is_picture_file`)."""
 
 _MAX_JPEG = 256 << 20
 
@@ -40,6 +46,15 @@ _HEIC = (
     "(pip install pillow-heif) to open it, or save it as a JPEG"
 )
 _WHITE = (255, 255, 255)
+
+
+def is_picture_file(path: Path) -> bool:
+    """Whether a file is there and begins as a picture does, whatever its name."""
+    try:
+        with open_ordinary(path) as file:
+            return is_picture(file.read(HEAD))
+    except (OSError, UnipicError):
+        return False
 
 
 def load_image(path: str | Path, max_side: int | None = None) -> Image.Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 import zipfile
 from pathlib import Path
@@ -11,10 +12,10 @@ import pytest
 
 from tests.library.samples import png
 from unipic_tui.errors import StorageError
+from unipic_tui.job_json import job_to_dict
 from unipic_tui.jobs import GenerateJob
 from unipic_tui.library import Library, schema
 from unipic_tui.library.rebuild import rebuild
-from unipic_tui.library.records import job_text
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -24,7 +25,7 @@ def first_version(folder: Path) -> None:
     place = folder / "sessions" / "2024-01-02-old"
     png(place / "0001-a-fox-s7.png")
     (place / "entries").mkdir()
-    job = job_text(GenerateJob(prompt="a fox", seed=7))
+    job = json.dumps(job_to_dict(GenerateJob(prompt="a fox", seed=7)))
     with contextlib.closing(sqlite3.connect(folder / "library.db", isolation_level=None)) as db:
         schema.migrate(db, "old", to=1)
         db.execute("PRAGMA journal_mode = WAL")

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from unipic_tui.events import Event, Finished, Picture
+from unipic_tui.inference.ranking import choose_best
 from unipic_tui.jobs import DescribeJob, GenerateJob, Job
 from unipic_tui.nano import score as scoring
 from unipic_tui.nano.score import Scorer
@@ -41,6 +42,9 @@ class SecondBest:
             yield Finished(text=describe(seen) if "Describe" in job.prompt else "yes")
             return
         assert isinstance(job, GenerateJob)
+        if job.chooses:
+            yield from choose_best(self, job)  # type: ignore[arg-type]
+            return
         pictures = tuple(
             Picture(index, Image.fromarray(render(scene)), job, "", 0.0)
             for index, scene in enumerate((self.wrong or self.scene, self.scene)[: job.count])

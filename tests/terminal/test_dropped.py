@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from unipic_tui.terminal.dropped import is_picture_file, may_name_files, named_files
+from unipic_tui.pictures import is_picture_file
+from unipic_tui.terminal.dropped import may_name_files, named_files
 
 NAMES = ("A (1) it's.png", "b c.png", "no ending", "100% grün.jfif", "d;e&f.png", "g\u202fh.png")
 

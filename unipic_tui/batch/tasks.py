@@ -228,7 +228,7 @@ def _size(
     kind: type[Job], fields: dict[str, Any], common: Common, defaults: Defaults
 ) -> dict[str, Any]:
     """The job's fields for a size, from ``size``, or ``width`` and ``height``."""
-    sizes = (each for each in settings_of(kind) if each.kind in {"size", "side"})
+    sizes = (each for each in settings_of(kind) if each.is_size)
     setting = next(sizes, None)
     if setting is None:
         return {}

@@ -11,8 +11,8 @@ from pathlib import Path
 from PIL.Image import Image
 from PIL.PngImagePlugin import PngInfo
 
-from unipic_tui.errors import StorageError, UnipicError
-from unipic_tui.files import open_ordinary, read_bytes
+from unipic_tui.errors import UnipicError
+from unipic_tui.files import read_bytes
 from unipic_tui.job_json import job_to_dict
 from unipic_tui.library.entries import Entries
 from unipic_tui.library.pictures import Pictures
@@ -22,21 +22,10 @@ from unipic_tui.library.records import StoredPicture, now
 from unipic_tui.library.sidecars import EntrySidecar, PictureSidecar
 from unipic_tui.library.storage import Storage
 from unipic_tui.metadata import encode_png
-from unipic_tui.picturefiles import HEAD, is_picture
-from unipic_tui.pictures import load_image, open_image
+from unipic_tui.pictures import SUFFIXES, is_picture_file, load_image, open_image
 
 MAX_BYTES = 256 << 20
 """Largest picture file that is imported."""
-SUFFIXES = frozenset(
-    {
-        ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".ppm",
-        ".avif", ".heic", ".heif", ".jp2",
-    }
-)  # fmt: skip
-"""Endings of the files in a folder that are looked at, and named when they cannot be read.
-
-Files with other endings, or none, are looked at where their content is a picture's.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,15 +146,12 @@ def _files(path: Path, left_out: list[Path]) -> Iterator[Path]:
 
 
 def _is_picture(file: Path) -> bool:
+    """Whether a file is imported, or named where it cannot be read."""
     try:
-        if not file.is_file():
-            return False
-        if file.suffix.lower() in SUFFIXES:
-            return True
-        with open_ordinary(file) as opened:
-            return is_picture(opened.read(HEAD))
-    except (OSError, StorageError):
+        named = file.suffix.lower() in SUFFIXES and file.is_file()
+    except OSError:
         return False
+    return named or is_picture_file(file)
 
 
 def _png(path: Path, image: Image, making: Making) -> bytes:

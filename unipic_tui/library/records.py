@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from unipic_tui.errors import InputError
-from unipic_tui.job_json import job_from_dict, job_to_dict
+from unipic_tui.job_json import job_from_dict
 from unipic_tui.jobs import KINDS, GenerateJob, Job
 from unipic_tui.library.layout import SESSIONS, inside
 
@@ -177,11 +177,6 @@ def seed_to_row(seed: int | None) -> int | None:
 def seed_of_row(value: int | None) -> int | None:
     """The seed that a row keeps; `None` where it is not known."""
     return None if value is None else value % (1 << 64)
-
-
-def job_text(job: Job) -> str:
-    """The job as the database keeps it."""
-    return json.dumps(job_to_dict(job))
 
 
 @lru_cache(maxsize=8192)

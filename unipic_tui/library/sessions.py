@@ -118,20 +118,17 @@ class Sessions:
     def _find_leftovers(self, name: str) -> None:
         """Find what a folder holds whose session is deleted: pictures moved to other sessions.
 
-        Only their names tell that it is the folder that is missing under another name.
+        Only the names of the files tell that it is a missing folder under another name.
         """
-        for file in sorted(self._storage.path(f"{SESSIONS}/{name}").rglob("*")):
-            table, column = (
-                ("entries", "file") if file.parent.name == ENTRIES else ("pictures", "path")
-            )
-            tail = f"/{ENTRIES}/{file.name}" if table == "entries" else f"/{file.name}"
-            for row in self._database.rows(
-                f"SELECT {column} AS path FROM {table} WHERE substr({column}, -?) = ?",
-                (len(tail), tail),
-            ):
-                before = str(row["path"]).removeprefix(f"{SESSIONS}/").removesuffix(tail)
-                if not self._is_there(f"{SESSIONS}/{before}"):
-                    self._follow(before, name)
+        homes: dict[str, list[str]] = {}
+        for row in self._database.rows("SELECT path FROM pictures UNION SELECT file FROM entries"):
+            root, _, place = row["path"].partition("/")
+            home, _, file = place.partition("/")
+            if root == SESSIONS:
+                homes.setdefault(home, []).append(file)
+        for before in homes.keys() - self._there():
+            if any(self._is_there(f"{SESSIONS}/{name}/{file}") for file in homes[before]):
+                self._follow(before, name)
 
     def _follow(self, before: str, after: str, session: int | None = None) -> None:
         """Change the rows of what lies in another folder now; a copy changes none.

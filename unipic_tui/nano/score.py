@@ -21,7 +21,6 @@ from PIL import Image
 from unipic_tui.errors import UnipicError
 from unipic_tui.events import BackendOptions, Failed, Finished
 from unipic_tui.inference.pipeline import Pipeline
-from unipic_tui.inference.ranking import best_first, judge
 from unipic_tui.jobs import (
     QUALITIES,
     USUAL_QUALITY,
@@ -135,15 +134,11 @@ class Scorer:
 
     def _picture(self, job: GenerateJob | EditJob) -> np.ndarray:
         began = time.monotonic()
-        images = [picture.image for picture in self._finish(job).pictures]
-        chosen = 0
-        if len(images) > 1:
-            verdicts = [judge(self.pipeline, image, job.prompt) for image in images]
-            chosen = best_first(verdicts)[0]
+        best, *_ = self._finish(job).pictures
         spent = time.monotonic() - began
         self.drawn += 1
         self.score.seconds += (spent - self.score.seconds) / self.drawn
-        return np.asarray(images[chosen])
+        return np.asarray(best.image)
 
     def _source(self, scene: Scene) -> str:
         path = self.folder / "source.png"
@@ -157,7 +152,7 @@ class Scorer:
             sample = draw_sample(self.rng, kind=kind, unseen=True)
             job = GenerateJob(
                 prompt=sample.prompt,
-                count=self.best_of,
+                best_of=self.best_of if self.best_of > 1 else None,
                 seed=index,
                 quality=self.quality,
                 guidance=guidance,

@@ -8,16 +8,9 @@ import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
-from unipic_tui.errors import UnipicError
-from unipic_tui.files import open_ordinary
 from unipic_tui.paths import absolute
-from unipic_tui.picturefiles import HEAD, is_picture
+from unipic_tui.pictures import SUFFIXES, is_picture_file
 
-PICTURE_SUFFIXES = frozenset({
-    ".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif",
-    ".heic", ".heif", ".jp2", ".ppm",
-})  # fmt: skip
-"""Endings by which a file that is not there is still seen to be meant as a picture."""
 _LONGEST = 200_000
 _START = r"(?:file:/|~?/|\.{1,2}/|[A-Za-z]:[\\/])"
 _BARE = re.compile(r"[^\n]{1,200}\.\w{1,5}['\"]?")
@@ -75,7 +68,7 @@ def _readings(line: str) -> Iterator[list[str]]:
 
 def _is_meant(name: str) -> bool:
     """Whether a name that begins as a path does can hardly be anything else."""
-    if re.match("file:/", name, re.IGNORECASE) or Path(name).suffix.lower() in PICTURE_SUFFIXES:
+    if re.match("file:/", name, re.IGNORECASE) or Path(name).suffix.lower() in SUFFIXES:
         return True
     return not re.search(r"\s", name) and (name.count("/") > 1 or name[0] in "~.")
 
@@ -84,13 +77,4 @@ def _exists(path: Path) -> bool:
     try:
         return path.exists()
     except (OSError, ValueError):  # a name too long, or one that no file can have
-        return False
-
-
-def is_picture_file(path: Path) -> bool:
-    """Whether a file is there and begins as a picture does, whatever its name."""
-    try:
-        with open_ordinary(path) as file:
-            return is_picture(file.read(HEAD))
-    except (OSError, UnipicError):
         return False

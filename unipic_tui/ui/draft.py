@@ -22,7 +22,6 @@ from unipic_tui.ui.iterate import (
     pick,
     random_seed,
     split_settings,
-    wildcards,
 )
 
 
@@ -108,7 +107,7 @@ def plan_jobs(draft: Draft, defaults: Defaults | None, generator: random.Random)
     notices = (
         rounding(field, text, defaults)
         for field, text in texts.items()
-        if field.setting.kind in {"size", "side"} and field in values
+        if field.setting.is_size and field in values
     )
     return PlannedJobs(jobs, parent, tuple(notice for notice in notices if notice))
 
@@ -124,11 +123,6 @@ def outlook(draft: Draft, defaults: Defaults | None) -> str:
     if planned.pictures > 1:
         return f"{planned.pictures} pictures"
     return " ".join(planned.notes)
-
-
-def has_wildcards(draft: Draft) -> bool:
-    """Whether the prompt holds a choice such as ``{red|green}``."""
-    return bool(wildcards(draft.prompt))
 
 
 def _texts(draft: Draft, assigned: Mapping[str, str]) -> dict[Field, str]:
@@ -158,7 +152,7 @@ def _job(draft: Draft, prompt: str, chosen: Mapping[Field, Value]) -> Job:
         fields["source"] = _source(draft)
     if draft.region is not None:
         fields["region"] = draft.region
-    if draft.turns and "turns" in draft.kind.__annotations__:
+    if draft.turns and hasattr(draft.kind, "turns"):
         fields["turns"] = draft.turns
     return draft.kind(**fields)
 

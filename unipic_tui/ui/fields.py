@@ -8,6 +8,8 @@ checkpoint.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError, UnipicError
@@ -23,9 +25,9 @@ _SEED = 10
 """Cells of a size, and of a new seed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Field:
-    """A setting, where the app shows it.
+    """A setting, where the app shows it; each is there once, and equal to itself alone.
 
     Attributes:
         key: its name, with the mode before it where another mode has another setting of that name.
@@ -46,7 +48,7 @@ class Field:
     def width(self) -> int:
         """Cells its text usually takes."""
         widest = max((len(choice) + 2 for choice in self.choices), default=0)
-        size = _WIDEST if self.setting.kind in {"size", "side"} else 0
+        size = _WIDEST if self.setting.is_size else 0
         number = max(size, _SEED if self.setting.name == "seed" else 0)
         text = 2 * _WIDEST if self.setting.kind == "text" else 0
         return max(len(self.setting.label), widest, number, text)
@@ -75,8 +77,14 @@ WILDCARDS = Field(
 
 def all_fields() -> tuple[Field, ...]:
     """Every field of every mode, in the order they are shown."""
+    return _collect(tuple(KINDS.items()))
+
+
+@cache
+def _collect(kinds: Any) -> tuple[Field, ...]:
+    """Worked out once: what a prompt makes is looked at after every key."""
     found: dict[str, Field] = {}
-    for mode, kind in KINDS.items():
+    for mode, kind in kinds:
         for each in settings_of(kind):
             key, known = each.name, found.get(each.name)
             if known is not None and known.setting != each:

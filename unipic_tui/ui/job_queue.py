@@ -112,15 +112,12 @@ class JobQueue:
         job = entry.job
         if not isinstance(job, DrawingJob):
             raise InputError("Only a drawing can be branched off.")
-        if getattr(job, "best_of", None) is not None:
+        if job.chooses:
             raise InputError("A drawing with a choice cannot be branched off: leave Best of empty.")
         state, drawn = await self._library.write(
             lambda library: (
                 library.snapshots.load(entry.id),
-                sum(
-                    picture.entry == entry.id
-                    for picture in library.pictures.of_session(entry.session)
-                ),
+                len(library.pictures.of_entry(entry.id)),
             )
         )
         if state is None:
@@ -181,14 +178,11 @@ def _begun(library: Library, entry: Entry) -> tuple[bytes | None, int]:
     state = library.snapshots.load(entry.id)
     if state is not None or not isinstance(entry.job, DrawingJob) or entry.job.count == 1:
         return state, 0
-    return None, sum(
-        picture.entry == entry.id for picture in library.pictures.of_session(entry.session)
-    )
+    return None, len(library.pictures.of_entry(entry.id))
 
 
 def remaining(job: Job, drawn: int) -> Job:
     """What is left of a job after ``drawn`` of its pictures; picture k has the k-th seed."""
-    chosen = getattr(job, "best_of", None) is not None  # their pictures come all at once
-    if not isinstance(job, DrawingJob) or chosen or not 0 < drawn < job.count:
+    if not isinstance(job, DrawingJob) or job.chooses or not 0 < drawn < job.count:
         return job
     return dataclasses.replace(job, count=job.count - drawn, seed=job.seed + drawn)

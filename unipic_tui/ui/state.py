@@ -133,7 +133,7 @@ class AppState:
         chosen = self.current.entries.get(entry)
         pictures = self.current.pictures_of(entry)
         if pictures:
-            best_first = chosen is not None and getattr(chosen.job, "best_of", None) is not None
+            best_first = chosen is not None and chosen.job.chooses
             self.picture_id = pictures[0 if best_first else -1].id
         elif chosen is not None and chosen.parent in self.current.pictures:
             self.picture_id = chosen.parent

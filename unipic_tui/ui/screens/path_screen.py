@@ -18,7 +18,8 @@ from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from unipic_tui import paths
-from unipic_tui.terminal.dropped import PICTURE_SUFFIXES, is_picture_file, named_files
+from unipic_tui.pictures import SUFFIXES, is_picture_file
+from unipic_tui.terminal.dropped import named_files
 from unipic_tui.text import printable
 from unipic_tui.ui.widgets.line import Line
 
@@ -56,7 +57,7 @@ def complete(text: str, kind: Kind) -> list[Candidate]:
 
 
 def _fits(file: Path, kind: Kind) -> bool:
-    by_name = file.suffix.lower() in PICTURE_SUFFIXES
+    by_name = file.suffix.lower() in SUFFIXES
     return kind == "any" or (kind == "picture" and (by_name or is_picture_file(file)))
 
 
