@@ -38,7 +38,9 @@ ORDERS: tuple[Order, ...] = get_args(Order)
 QUALITIES: tuple[Quality, ...] = get_args(Quality)
 SOLVERS: tuple[Solver, ...] = get_args(Solver)
 USUAL_QUALITY: Quality = "balanced"
-"""Of single jobs, where neither they nor the settings file name one; many jobs take ``full``."""
+"""Of single jobs, where neither they nor the settings file name one."""
+BATCH_QUALITY: Quality = "full"
+"""The same of batches and benchmarks, whose pictures may be scored."""
 VISIONS: tuple[Vision, ...] = get_args(Vision)
 TEMPLATES: tuple[Template, ...] = get_args(Template)
 FITS: tuple[Fit, ...] = get_args(Fit)

@@ -137,3 +137,9 @@ def test_doctor_looks_at_the_named_library(cli: Cli) -> None:
         (check,) = [e for e in cli(*argv, "--json").events if e.get("name") == "Library"]
         assert check["state"] == "fails"
         assert "file" in check["text"]
+
+
+@pytest.mark.parametrize(("command", "quality"), [("generate", "balanced"), ("batch", "full")])
+def test_the_help_names_the_quality_that_is_used(command: str, quality: str) -> None:
+    shown = " ".join(COMMANDS[(command,)].format_help().split())
+    assert f"(default: the settings file's, or {quality})" in shown

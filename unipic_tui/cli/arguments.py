@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeAlias
 from unipic_tui.cli.context import Context
 from unipic_tui.errors import InputError
 from unipic_tui.job_settings import Setting, settings_of
-from unipic_tui.jobs import Job
+from unipic_tui.jobs import BATCH_QUALITY, USUAL_QUALITY, Job
 from unipic_tui.settings import DTYPES, IMAGES
 from unipic_tui.text import one_line
 
@@ -264,7 +264,7 @@ def add_settings(parser: Parser, *kinds: type[Job], many: bool = False, grid: bo
 
 
 def _add_setting(group: Group, each: Setting, *, many: bool) -> None:
-    flag = f"--{each.name.replace('_', '-')}"
+    flag = flag_of(each.name)
     names = [f"-{each.letter}", flag] if each.letter else [flag]
     options: dict[str, Any] = {}
     if each.name == "seed":
@@ -274,7 +274,7 @@ def _add_setting(group: Group, each: Setting, *, many: bool) -> None:
         default = each.unset if each.default is None else each.shown(each.default)
         limits = f", {each.range}" if each.range else ""
         if each.name == "quality":
-            default = f"{_SETTINGS} {default}"
+            default = f"{_SETTINGS} {BATCH_QUALITY if many else USUAL_QUALITY}"
         words = f"{each.help}{limits} ({default})"
         if each.kind == "choice":
             options = {"choices": each.choices}
@@ -285,7 +285,7 @@ def _add_setting(group: Group, each: Setting, *, many: bool) -> None:
     others = [
         spelt
         for name in (each.name, *each.aliases)
-        for spelt in dict.fromkeys((f"--{name}", f"--{name.replace('_', '-')}"))
+        for spelt in dict.fromkeys((f"--{name}", flag_of(name)))
         if spelt != flag
     ]
     if others:

@@ -13,7 +13,7 @@ from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
 from unipic_tui.job_parts import Region
 from unipic_tui.job_settings import settings_of
-from unipic_tui.jobs import MAX_COUNT, USUAL_QUALITY, Job, Quality, random_seed
+from unipic_tui.jobs import BATCH_QUALITY, MAX_COUNT, USUAL_QUALITY, Job, random_seed
 from unipic_tui.settings import Settings
 from unipic_tui.text import one_line
 
@@ -158,11 +158,11 @@ def given_settings(
 ) -> dict[str, Any]:
     """The settings that flags give, by name; size, count and seed are read elsewhere.
 
-    Published unconditional prompts, which are the defaults, count as not given. ``many`` jobs are
-    drawn in full quality where nothing else is said: their pictures may be scored.
+    Published unconditional prompts, which are the defaults, count as not given. ``many`` jobs have
+    another quality where none is given.
     """
     given: dict[str, Any] = {}
-    usual: Quality = "full" if many else USUAL_QUALITY
+    usual = BATCH_QUALITY if many else USUAL_QUALITY
     for kind in kinds:
         for each in settings_of(kind):
             value = getattr(args, each.name, None)
