@@ -15,7 +15,7 @@ from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
 from unipic_tui.job_json import job_from_dict
 from unipic_tui.job_settings import caption, named, setting, settings_of
-from unipic_tui.jobs import KINDS, DrawingJob, EditJob, GenerateJob
+from unipic_tui.jobs import KINDS, QUALITIES, DrawingJob, EditJob, GenerateJob
 from unipic_tui.metadata import encode_png
 from unipic_tui.parameters import describe_job
 from unipic_tui.ui import iterate, wording
@@ -121,3 +121,5 @@ def test_a_checkpoints_defaults_fill_what_is_open() -> None:
     edited = defaults.fill(EditJob(prompt="a", source="x.png"))
     assert (edited.size, edited.guidance) == (96, 1.5)
     assert defaults.fill(EditJob(prompt="a", source="x.png", guidance=0.0)).guidance == 0.0
+    few = [defaults.fill(GenerateJob(prompt="a", quality=each)).head_steps for each in QUALITIES]
+    assert few == [100, 100, 16, 12]

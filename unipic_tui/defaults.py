@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from unipic_tui.job_settings import Value, settings_of
-from unipic_tui.jobs import DrawingJob, Job, Order, Template
+from unipic_tui.jobs import EVALUATIONS, DrawingJob, Job, Order, Template
 
 _Drawing = TypeVar("_Drawing", bound=DrawingJob)
 
@@ -52,7 +52,8 @@ class Defaults:
     def fill(self, job: _Drawing) -> _Drawing:
         """The job with every setting filled in that the checkpoint has a value for.
 
-        A redrawn region keeps its source's size, so that stays open.
+        A redrawn region keeps its source's size, so that stays open. Head steps are those that
+        the job's quality takes.
         """
         filled = {
             field: value
@@ -61,4 +62,6 @@ class Defaults:
             for field in each.fields
             if getattr(job, field) is None and (value := self.of(type(job), field)) is not None
         }
-        return dataclasses.replace(job, **filled)
+        job = dataclasses.replace(job, **filled)
+        steps = job.head_steps or self.head_steps
+        return dataclasses.replace(job, head_steps=min(steps, EVALUATIONS.get(job.quality, steps)))

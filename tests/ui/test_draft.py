@@ -12,7 +12,7 @@ import pytest
 from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
 from unipic_tui.job_parts import Region, Turn
-from unipic_tui.jobs import DescribeJob, EditJob, GenerateJob, Job
+from unipic_tui.jobs import DescribeJob, EditJob, GenerateJob, Job, Quality
 from unipic_tui.library.records import StoredPicture
 from unipic_tui.ui.draft import Draft, outlook, plan_jobs, texts_of
 from unipic_tui.ui.iterate import wildcards
@@ -203,3 +203,23 @@ def test_what_cannot_be_run_says_why(draft: Draft, part: str) -> None:
 def test_recalling_a_job_makes_it_again(job: Job) -> None:
     draft = Draft(job.mode, job.prompt, texts_of(job), source=PICTURE)
     assert jobs(draft) == (job,)
+
+
+@pytest.mark.parametrize(
+    ("quality", "steps", "recalled"),
+    [
+        ("balanced", 16, None),
+        ("balanced", 5, 5),
+        ("full", 100, 100),
+    ],
+)
+def test_head_steps_that_the_quality_chose_are_left_to_the_next(
+    quality: Quality, steps: int, recalled: int | None
+) -> None:
+    job = DEFAULTS.fill(
+        GenerateJob(prompt="a", head_steps=None if recalled is None else steps, quality=quality)
+    )
+    assert job.head_steps == steps
+    (again,) = jobs(Draft("generate", "a", texts_of(job)))
+    assert isinstance(again, GenerateJob)
+    assert again.head_steps == recalled

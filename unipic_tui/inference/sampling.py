@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from unipic_tui.inference.state import SamplerState
-from unipic_tui.jobs import Quality, SamplingSettings, Schedule, Solver
+from unipic_tui.jobs import EVALUATIONS, SamplingSettings, Schedule, Solver
 from unipic_tui.model.cache import PrefixCache
 from unipic_tui.model.diffusion import FIRST_STEP, SAFE_FIRST_STEP, draw_noise, noise_steps
 from unipic_tui.model.unipic import UniPicModel
@@ -25,9 +25,6 @@ __all__ = ["SamplingSettings", "sample"]
 
 _Number = TypeVar("_Number", int, float)
 
-EVALUATIONS: dict[Quality, int] = {"balanced": 16, "fast": 12}
-"""Most evaluations of the head for a token: `benchmarks/solvers.py` measured 16 of the stochastic
-solver as indistinguishable from 1,000 ancestral steps."""
 FAST_REFRESH = 9
 """Iterations from one full unconditional pass to the next in ``fast`` quality."""
 
