@@ -17,7 +17,7 @@ from unipic_tui.errors import CheckpointError, DeviceError
 from unipic_tui.events import BackendInfo, BackendOptions, Loading, Memory
 from unipic_tui.inference.processor import free_memory, processors, product_rate
 from unipic_tui.inference.prompts import Prompt, PromptCodec
-from unipic_tui.model.checkpoint import Checkpoint, load_model, open_checkpoint
+from unipic_tui.model.checkpoint import load_model, open_checkpoint
 from unipic_tui.model.generation import GenerationConfig
 from unipic_tui.model.unipic import UniPicModel
 from unipic_tui.model.vae import to_bytes
@@ -199,7 +199,8 @@ def load_engine(options: BackendOptions) -> Iterator[Loading | Engine]:
             if isinstance(event, Loading):
                 yield event
             else:
-                yield Engine(event, codec, _info(event, checkpoint, options), generation)
+                info = info_of(event, embedded=options.checkpoint is None)
+                yield Engine(event, codec, info, generation)
     except MEMORY_ERRORS as error:
         if not is_out_of_memory(error):
             raise
@@ -209,13 +210,14 @@ def load_engine(options: BackendOptions) -> Iterator[Loading | Engine]:
         ) from None
 
 
-def _info(model: UniPicModel, checkpoint: Checkpoint, options: BackendOptions) -> BackendInfo:
+def info_of(model: UniPicModel, *, embedded: bool) -> BackendInfo:
+    """What the app says about a model."""
     return BackendInfo(
-        model=checkpoint.config.name,
+        model=model.config.name,
         device=str(model.device),
         parameters=sum(value.numel() for value in model.parameters()),
-        defaults=checkpoint.config.defaults,
-        embedded=options.checkpoint is None,
+        defaults=model.config.defaults,
+        embedded=embedded,
         siglip2=model.siglip2 is not None,
         weights=_checksum(model),
     )
