@@ -23,8 +23,10 @@ from unipic_tui.events import (
     Stage,
     Text,
 )
-from unipic_tui.inference.engine import choose_device, choose_dtype
+from unipic_tui.inference import engine, processor
+from unipic_tui.inference.engine import choose_device, choose_dtype, choose_threads
 from unipic_tui.inference.pipeline import Pipeline
+from unipic_tui.inference.processor import free_memory, processors
 from unipic_tui.job_parts import Region, Turn
 from unipic_tui.jobs import DescribeJob, EditJob, GenerateJob, Job
 
@@ -239,10 +241,70 @@ def test_devices_and_types() -> None:
             choose_device(name)
     cpu = torch.device("cpu")
     assert choose_dtype("auto", cpu, 10_000_000) == torch.float32
-    assert choose_dtype("auto", cpu, 4_000_000_000) == torch.bfloat16
     assert choose_dtype("auto", torch.device("cuda"), 10) == torch.bfloat16
     with pytest.raises(DeviceError, match="is unknown"):
         choose_dtype("int8", cpu, 10)
+
+
+@pytest.mark.parametrize(
+    ("narrow_rate", "free", "chosen"),
+    [
+        (400e9, 64e9, torch.bfloat16),
+        (150e9, 64e9, torch.float32),  # close: float32 rounds less
+        (40e9, 64e9, torch.float32),
+        (40e9, 17e9, torch.bfloat16),  # 16 GB of weights in float32 leave no room to draw
+    ],
+)
+def test_large_models_take_what_the_processor_multiplies_faster(
+    monkeypatch: pytest.MonkeyPatch, narrow_rate: float, free: float, chosen: torch.dtype
+) -> None:
+    rates = {torch.bfloat16: narrow_rate, torch.float32: 150e9}
+    monkeypatch.setattr(engine, "product_rate", rates.__getitem__)
+    monkeypatch.setattr(engine, "free_memory", lambda: int(free))
+    assert choose_dtype("auto", torch.device("cpu"), 4_000_000_000) == chosen
+    assert choose_dtype("bfloat16", torch.device("cpu"), 4_000_000_000) == torch.bfloat16
+
+
+@pytest.mark.parametrize(
+    ("parameters", "granted", "threads"),
+    [(10_000_000, 4, 1), (4_000_000_000, 2, 2), (4_000_000_000, 9, 3), (4_000_000_000, None, 3)],
+)
+def test_threads_are_no_more_than_help(
+    monkeypatch: pytest.MonkeyPatch, parameters: int, granted: int | None, threads: int
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(engine, "processors", lambda: granted)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        choose_threads(torch.device("cuda"), parameters)
+        assert torch.get_num_threads() == 3
+        choose_threads(torch.device("cpu"), parameters)
+        assert torch.get_num_threads() == threads
+        torch.set_num_threads(3)
+        monkeypatch.setenv("OMP_NUM_THREADS", "3")
+        choose_threads(torch.device("cpu"), parameters)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_container_limits_processors_and_memory(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(processor, "_CONTROL_GROUP", tmp_path)
+    assert processors() is None
+    machine = free_memory()
+    assert machine > 1_000_000
+    for name, text in (("cpu.max", "150000 100000\n"), ("memory.max", "1000\n")):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "memory.current").write_text("300\n")
+    assert processors() == 2
+    assert free_memory() == 700
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    (tmp_path / "memory.max").write_text("max\n")
+    assert processors() is None
+    assert free_memory() > 1_000_000
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])

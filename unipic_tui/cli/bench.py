@@ -8,6 +8,7 @@ import re
 
 from unipic_tui import paths
 from unipic_tui.cli.arguments import Commands, add_command, add_family, add_model, add_shared
+from unipic_tui.cli.bench_engine import add_engine
 from unipic_tui.cli.context import Context
 from unipic_tui.cli.report import write_json
 from unipic_tui.errors import InputError
@@ -41,6 +42,7 @@ def add_arguments(commands: Commands) -> None:
         help="limit the terminal to so many bytes a second",
     )
     add_shared(parser, "json", help="print one JSON object a line")
+    add_engine(things)
 
 
 def _library(args: argparse.Namespace, _: Context) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import torch
@@ -11,6 +12,8 @@ from torch.nn import functional as F
 from unipic_tui.model.config import VaeConfig
 
 GROUP_NORM_EPS = 1e-6
+_BAND_BYTES = 1 << 23
+"""Activations that a convolution of a large picture reads at once on a CPU."""
 
 
 def _norm(channels: int, groups: int) -> nn.GroupNorm:
@@ -31,6 +34,63 @@ def _laid_out(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last if on_cpu else torch.contiguous_format)
 
 
+def _band(x: Tensor) -> int:
+    """Rows of ``x`` (batch, channels, h, w) to compute at once; all where that takes little memory.
+
+    A convolution that is computed in bands reads one row above and below them, and norms take
+    their statistics from all rows, so the result is the same within rounding.
+    """
+    rows = max(1, _BAND_BYTES * x.shape[2] // (x.numel() * x.element_size()))
+    few = torch.is_grad_enabled() or x.device.type != "cpu" or rows * 2 > x.shape[2]
+    return x.shape[2] if few else rows
+
+
+def _activation(x: Tensor, norm: nn.GroupNorm, rows: int) -> Callable[[Tensor], Tensor]:
+    """What applies ``norm``, by the statistics of all of ``x``, and swish to some rows of it.
+
+    The sums are a band's and a channel's, which is quicker than the variance of a whole group.
+    """
+    sums: list[tuple[Tensor, Tensor]] = []
+    for band in x.split(rows, dim=2):
+        values = band.float()
+        sums.append((values.sum((2, 3)), values.square().sum((2, 3))))
+    added = (torch.stack(part).double().sum(0) for part in zip(*sums, strict=True))
+    grouped = (part.unflatten(1, (norm.num_groups, -1)).sum(2) for part in added)
+    mean, square = (part * (norm.num_groups / x[0].numel()) for part in grouped)
+    deviation = ((square - mean**2).clamp(min=0) + norm.eps).sqrt()
+    each = norm.num_channels // norm.num_groups
+    scale = norm.weight / deviation.repeat_interleave(each, 1)
+    shift = norm.bias - mean.repeat_interleave(each, 1) * scale
+    scale, shift = scale.float()[..., None, None], shift.float()[..., None, None]
+
+    def apply(band: Tensor) -> Tensor:
+        return F.silu((band.float() * scale).add_(shift), inplace=True).to(x.dtype)
+
+    return apply
+
+
+def _convolved(
+    x: Tensor, conv: nn.Conv2d, prepare: Callable[[Tensor], Tensor], rows: int
+) -> Iterator[tuple[slice, Tensor]]:
+    """Bands of a convolution of 3×3 over what ``prepare`` makes of ``x``, and their rows.
+
+    Args:
+        prepare: keeps the size, or doubles it.
+        rows: of ``x``, a band.
+    """
+    height = x.shape[2]
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        above, below = min(1, top), min(1, height - bottom)
+        part = prepare(x[:, :, top - above : bottom + below])
+        scale = part.shape[2] // (bottom + below - top + above)
+        # Of the neighbouring rows one counts, even where they were doubled.
+        cut = part[:, :, above * (scale - 1) : part.shape[2] - below * (scale - 1)]
+        padded = F.pad(cut, (0, 0, 1 - above, 1 - below))
+        values = F.conv2d(padded, conv.weight, conv.bias, padding=(0, 1))
+        yield slice(top * scale, bottom * scale), values
+
+
 class ResidualBlock(nn.Module):
     """Norm, swish, convolution, twice, around a skip that changes the width if need be."""
 
@@ -43,11 +103,33 @@ class ResidualBlock(nn.Module):
         self.nin_shortcut = nn.Conv2d(inner, outer, 1) if inner != outer else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """(batch, inner, h, w) to (batch, outer, h, w)."""
+        """(batch, inner, h, w) to (batch, outer, h, w); may write over ``x`` if it is large."""
+        if (rows := _band(x)) < x.shape[2]:
+            return self._in_bands(x, rows)
         hidden = self.conv1(_swish(self.norm1(x)))
         hidden = self.conv2(_swish(self.norm2(hidden)))
         out: Tensor = hidden + (x if self.nin_shortcut is None else self.nin_shortcut(x))
         return out
+
+
+    def _in_bands(self, x: Tensor, rows: int) -> Tensor:
+        """`forward` with two tensors of the picture's size instead of five."""
+        skip, outer = self.nin_shortcut, self.conv1.out_channels
+        hidden = _like(x, outer)
+        for where, band in _convolved(x, self.conv1, _activation(x, self.norm1, rows), rows):
+            hidden[:, :, where] = band
+        out = x if skip is None else _like(x, outer)
+        activate = _activation(hidden, self.norm2, rows)
+        for where, band in _convolved(hidden, self.conv2, activate, rows):
+            kept = x[:, :, where]
+            out[:, :, where] = band.add_(kept if skip is None else skip(kept))
+        return out
+
+
+def _like(x: Tensor, channels: int, scale: int = 1) -> Tensor:
+    """Room for ``channels`` where ``x`` has its own, ``scale`` times as high and wide."""
+    shape = (x.shape[0], channels, x.shape[2] * scale, x.shape[3] * scale)
+    return torch.empty(shape, dtype=x.dtype, memory_format=torch.channels_last)
 
 
 class AttentionBlock(nn.Module):
@@ -84,6 +166,10 @@ class Downsample(nn.Module):
         return self.conv(F.pad(x, (0, 1, 0, 1)))  # type: ignore[no-any-return]
 
 
+def _doubled(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2.0)
+
+
 class Upsample(nn.Module):
     """Double both sides: nearest neighbour, then a convolution."""
 
@@ -93,7 +179,12 @@ class Upsample(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, channels, h, w) to (batch, channels, 2h, 2w)."""
-        return self.conv(F.interpolate(x, scale_factor=2.0))  # type: ignore[no-any-return]
+        if (rows := _band(x)) < x.shape[2]:
+            doubled = _like(x, x.shape[1], 2)
+            for where, band in _convolved(x, self.conv, _doubled, rows):
+                doubled[:, :, where] = band
+            return doubled
+        return self.conv(_doubled(x))  # type: ignore[no-any-return]
 
 
 class Middle(nn.Module):
@@ -203,6 +294,9 @@ class Decoder(nn.Module):
         x = self.mid(self.conv_in(z))
         for level in reversed(self.up):
             x = level(x)
+        if (rows := _band(x)) < x.shape[2]:
+            activate = _activation(x, self.norm_out, rows)
+            return torch.cat([v for _, v in _convolved(x, self.conv_out, activate, rows)], dim=2)
         return self.conv_out(_swish(self.norm_out(x)))  # type: ignore[no-any-return]
 
 
