@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import cast
 
 import torch
 from torch import Tensor
-from transformers.generation.logits_process import (
-    LogitsProcessorList,
-    RepetitionPenaltyLogitsProcessor,
-    TemperatureLogitsWarper,
-    TopKLogitsWarper,
-    TopPLogitsWarper,
-)
 
 from unipic_tui.model.cache import PrefixCache
 from unipic_tui.model.generation import GenerationConfig
@@ -59,15 +52,8 @@ def generate_tokens(
         repetition_penalty = config.repetition_penalty
     temperature = config.temperature if temperature is None else temperature
     sampled = temperature >= _GREEDY_BELOW
-    process = LogitsProcessorList()
-    if repetition_penalty != 1:
-        process.append(RepetitionPenaltyLogitsProcessor(float(repetition_penalty)))
-    if sampled:
-        process += _warpers(
-            temperature,
-            config.top_k if top_k is None else top_k,
-            config.top_p if top_p is None else top_p,
-        )
+    top_k = config.top_k if top_k is None else top_k
+    top_p = config.top_p if top_p is None else top_p
     device, length = embeddings.device, embeddings.shape[1]
     cache = PrefixCache(model.config.llm, 1, length + limit, device, embeddings.dtype)
     generator = torch.Generator().manual_seed(seed)
@@ -76,8 +62,9 @@ def generate_tokens(
         hidden = model.read(embeddings, cache=cache)
         cache.keep(embeddings.shape[1])
         logits = model.logits(hidden[:, -1]).float()
-        scores = process(cast("torch.LongTensor", ids), cast("torch.FloatTensor", logits))
+        scores = _penalised(logits, ids, repetition_penalty)
         if sampled:
+            scores = _warped(scores, temperature, top_k, top_p)
             token = torch.multinomial(scores.softmax(-1).cpu(), 1, generator=generator).to(device)
         else:
             token = scores.argmax(-1, keepdim=True)
@@ -89,16 +76,26 @@ def generate_tokens(
         embeddings = model.embed(token)
 
 
-def _warpers(temperature: float, top_k: int, top_p: float) -> LogitsProcessorList:
-    """What sampling does to logits, in the order of ``transformers``."""
-    made = LogitsProcessorList()
-    if temperature != 1:
-        made.append(TemperatureLogitsWarper(float(temperature)))
-    if top_k > 0:
-        made.append(TopKLogitsWarper(top_k))
+def _penalised(logits: Tensor, ids: Tensor, penalty: float) -> Tensor:
+    """Logits (1, vocabulary) of the ids (1, count) made less likely (Keskar et al. 2019)."""
+    if penalty == 1:
+        return logits
+    found = logits.gather(1, ids)
+    return logits.scatter(1, ids, torch.where(found < 0, found * penalty, found / penalty))
+
+
+def _warped(logits: Tensor, temperature: float, top_k: int, top_p: float) -> Tensor:
+    """What sampling does to logits (1, vocabulary), in the order of ``transformers``."""
+    logits = logits / temperature
+    if 0 < top_k < logits.shape[1]:
+        least = logits.topk(top_k).values[:, -1:]
+        logits = logits.masked_fill(logits < least, -math.inf)
     if top_p < 1:
-        made.append(TopPLogitsWarper(float(top_p)))
-    return made
+        ascending, places = logits.sort()
+        unlikely = ascending.softmax(-1).cumsum(-1) <= 1 - top_p
+        unlikely[:, -1] = False
+        logits = logits.masked_fill(unlikely.scatter(1, places, unlikely), -math.inf)
+    return logits
 
 
 def decode_stream(

@@ -305,7 +305,10 @@ def load_model(
     state[TIED] = state[_EMBEDDING]
     model.load_state_dict(state, strict=True, assign=True)
     model.llm.tie_weights()
-    _restore_buffers(model, torch.device(device))
+    # No checkpoint holds the rotary frequencies, and the meta device had no values. They stay
+    # float32 whatever the weights are: rounded, far positions would differ.
+    rotary = model.llm.model.rotary_emb
+    rotary.inv_freq = rotary.frequencies().to(device)
     yield Loading(f"{config.name} is loaded", 1.0)
     yield model.requires_grad_(False)
 
@@ -328,19 +331,3 @@ def check_keys(model: nn.Module, shapes: Shapes, checkpoint: Checkpoint) -> None
 def _shorten(keys: list[str]) -> str:
     more = f" and {len(keys) - _LISTED} more" if len(keys) > _LISTED else ""
     return ", ".join(keys[:_LISTED]) + more
-
-
-def _restore_buffers(model: UniPicModel, device: torch.device) -> None:
-    """Compute what no checkpoint holds and the meta device could not: positions' tables.
-
-    Rotary frequencies stay float32 whatever the weights are: rounded, far positions would differ.
-    """
-    rotary = model.llm.model.rotary_emb
-    with torch.device(device):
-        fresh = type(rotary)(config=model.llm.config)
-    rotary.inv_freq, rotary.original_inv_freq = fresh.inv_freq, fresh.original_inv_freq
-    for name, buffer in list(model.named_buffers()):
-        if buffer.is_meta:
-            owner = model.get_submodule(name.rpartition(".")[0])
-            places = torch.arange(buffer.shape[-1], device=device).expand(buffer.shape)
-            owner.register_buffer(name.rpartition(".")[2], places, persistent=False)

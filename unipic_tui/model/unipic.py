@@ -7,63 +7,18 @@ decoder turns into conditions for the diffusion head (Harmon, Wu et al. 2025, se
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
-from transformers.models.qwen2.configuration_qwen2 import Qwen2Config
-from transformers.models.qwen2.modeling_qwen2 import Qwen2ForCausalLM
-from transformers.models.siglip.configuration_siglip import SiglipVisionConfig
-from transformers.models.siglip.modeling_siglip import SiglipVisionModel
 
 from unipic_tui.model.cache import PrefixCache
-from unipic_tui.model.config import LlmConfig, SiglipConfig, UniPicConfig
+from unipic_tui.model.config import UniPicConfig
 from unipic_tui.model.layers import projection
 from unipic_tui.model.mar import Mar, Positions
+from unipic_tui.model.qwen2 import Qwen2
+from unipic_tui.model.siglip import SiglipTower
 from unipic_tui.model.vae import Vae
-
-# Not in the configs' signatures, so not in the keywords a type checker sees.
-_SDPA: dict[str, Any] = {"attn_implementation": "sdpa"}
-
-
-def _qwen2(config: LlmConfig) -> Qwen2ForCausalLM:
-    return Qwen2ForCausalLM(
-        Qwen2Config(
-            vocab_size=config.vocab_size,
-            hidden_size=config.hidden_size,
-            intermediate_size=config.intermediate_size,
-            num_hidden_layers=config.num_hidden_layers,
-            num_attention_heads=config.num_attention_heads,
-            num_key_value_heads=config.num_key_value_heads,
-            max_position_embeddings=config.max_position_embeddings,
-            rms_norm_eps=config.rms_norm_eps,
-            rope_parameters={"rope_type": "default", "rope_theta": config.rope_theta},
-            tie_word_embeddings=True,
-            **_SDPA,
-        )
-    )
-
-
-class SiglipTower(nn.Module):
-    """The vision tower under the name that published weights give it."""
-
-    def __init__(self, config: SiglipConfig) -> None:
-        super().__init__()
-        self.vision_model = SiglipVisionModel(
-            SiglipVisionConfig(
-                hidden_size=config.hidden_size,
-                intermediate_size=config.intermediate_size,
-                num_hidden_layers=config.num_hidden_layers,
-                num_attention_heads=config.num_attention_heads,
-                image_size=config.image_size,
-                patch_size=config.patch_size,
-                **_SDPA,
-            )
-        )
-
-    def forward(self, images: Tensor) -> Tensor:
-        """(batch, 3, h, w) in [-1, 1] to the last hidden state (batch, patches, width)."""
-        return cast("Tensor", self.vision_model(pixel_values=images).last_hidden_state)
 
 
 class UniPicModel(nn.Module):
@@ -73,7 +28,7 @@ class UniPicModel(nn.Module):
         super().__init__()
         self.config = config
         self.vae = Vae(config.vae)
-        self.llm = _qwen2(config.llm)
+        self.llm = Qwen2(config.llm)
         self.mar = Mar(config.mar)
         width, inner = config.llm.hidden_size, config.mar.encoder_width
         self.proj_in = projection(inner, width, width)
@@ -132,15 +87,7 @@ class UniPicModel(nn.Module):
             positions = torch.arange(before, before + length, device=embeddings.device)[None]
         if mask is None and before and length > 1:
             mask = causal_mask(length, before, embeddings.device)
-        out = self.llm.model(
-            inputs_embeds=embeddings,
-            position_ids=positions,
-            # A dict is taken as it is; a bare mask would be analysed, which synchronises.
-            attention_mask=cast("Any", {"full_attention": mask}),
-            cache=cast("Any", cache),
-            use_cache=cache is not None,
-        )
-        return cast("Tensor", out.last_hidden_state)
+        return cast("Tensor", self.llm.model(embeddings, positions, mask, cache))
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(…, width) to (…, vocabulary)."""

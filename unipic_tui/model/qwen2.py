@@ -1,0 +1,159 @@
+"""Qwen2, the language model (Yang et al. 2024), under the names of its published weights.
+
+It is written in torch alone because importing that of ``transformers`` takes longer than drawing a
+picture with the embedded model.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from unipic_tui.model.cache import PrefixCache
+from unipic_tui.model.config import LlmConfig
+
+Rotation = tuple[Tensor, Tensor]
+
+
+class Rotary(nn.Module):
+    """Angles of rotary position embeddings (Su et al. 2021): θ^(−2i/width) a position."""
+
+    inv_freq: Tensor
+
+    def __init__(self, config: LlmConfig) -> None:
+        super().__init__()
+        self._theta = config.rope_theta
+        self._width = config.hidden_size // config.num_attention_heads
+        self.register_buffer("inv_freq", self.frequencies(), persistent=False)
+
+    def frequencies(self) -> Tensor:
+        """(width / 2,), float32: no checkpoint holds them, and the meta device has no values."""
+        powers = torch.arange(0, self._width, 2, dtype=torch.float32) / self._width
+        return 1.0 / (self._theta**powers)
+
+    def forward(self, positions: Tensor, dtype: torch.dtype) -> Rotation:
+        """Positions (batch, length) to what `_rotate` takes, each (batch, 1, length, width)."""
+        angles = positions[:, None, :, None].float() * self.inv_freq.float()
+        cosines = torch.cat([angles, angles], dim=-1).cos()
+        return cosines.to(dtype), torch.cat([-angles, angles], dim=-1).sin().to(dtype)
+
+
+def _rotate(x: Tensor, rotation: Rotation) -> Tensor:
+    """Turn the pairs (i, i + width / 2) of the last dimension; the first sines are negated."""
+    cosines, sines = rotation
+    return torch.addcmul(x * cosines, x.roll(x.shape[-1] // 2, -1), sines)
+
+
+class Attention(nn.Module):
+    """Causal self-attention in which several heads share their keys and values."""
+
+    def __init__(self, config: LlmConfig) -> None:
+        super().__init__()
+        width, self._head = config.hidden_size, config.hidden_size // config.num_attention_heads
+        self._sharing = config.num_attention_heads // config.num_key_value_heads
+        self.q_proj = nn.Linear(width, width)
+        self.k_proj = nn.Linear(width, config.num_key_value_heads * self._head)
+        self.v_proj = nn.Linear(width, config.num_key_value_heads * self._head)
+        self.o_proj = nn.Linear(width, width, bias=False)
+
+    def forward(
+        self, x: Tensor, rotation: Rotation, mask: Tensor | None, cache: PrefixCache | None, at: int
+    ) -> Tensor:
+        """(batch, length, width) to the same; see `Qwen2Model`. ``at`` is the layer's number."""
+        queries, keys, values = (
+            part(x).unflatten(-1, (-1, self._head)).transpose(1, 2)
+            for part in (self.q_proj, self.k_proj, self.v_proj)
+        )
+        queries, keys = _rotate(queries, rotation), _rotate(keys, rotation)
+        if cache is not None:
+            keys, values = cache.update(keys, values, at)
+        if masked := mask is not None:  # kernels that take masks do not share keys
+            keys, values = (part.repeat_interleave(self._sharing, 1) for part in (keys, values))
+        mixed = F.scaled_dot_product_attention(
+            queries,
+            keys,
+            values,
+            attn_mask=mask,
+            is_causal=not masked and x.shape[1] > 1,
+            enable_gqa=not masked,
+        )
+        return self.o_proj(mixed.transpose(1, 2).flatten(2))  # type: ignore[no-any-return]
+
+
+class GatedMlp(nn.Module):
+    """SwiGLU (Shazeer 2020)."""
+
+    def __init__(self, config: LlmConfig) -> None:
+        super().__init__()
+        self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
+        self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(…, width) to the same."""
+        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))  # type: ignore[no-any-return]
+
+
+class Layer(nn.Module):
+    """Attention and MLP, each behind a norm and beside a skip."""
+
+    def __init__(self, config: LlmConfig) -> None:
+        super().__init__()
+        self.self_attn = Attention(config)
+        self.mlp = GatedMlp(config)
+        self.input_layernorm = nn.RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.post_attention_layernorm = nn.RMSNorm(config.hidden_size, config.rms_norm_eps)
+
+    def forward(
+        self, x: Tensor, rotation: Rotation, mask: Tensor | None, cache: PrefixCache | None, at: int
+    ) -> Tensor:
+        """(batch, length, width) to the same; see `Attention`."""
+        x = x + self.self_attn(self.input_layernorm(x), rotation, mask, cache, at)
+        return x + self.mlp(self.post_attention_layernorm(x))  # type: ignore[no-any-return]
+
+
+class Qwen2Model(nn.Module):
+    """The language model up to its last hidden state."""
+
+    def __init__(self, config: LlmConfig) -> None:
+        super().__init__()
+        self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
+        self.norm = nn.RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.rotary_emb = Rotary(config)
+
+    def forward(
+        self,
+        embeddings: Tensor,
+        positions: Tensor,
+        mask: Tensor | None = None,
+        cache: PrefixCache | None = None,
+    ) -> Tensor:
+        """The last hidden state, normed, (batch, length, width).
+
+        Args:
+            embeddings: (batch, length, width).
+            positions: (batch or 1, length).
+            mask: (batch or 1, 1, length, prefix + length), True where attention is allowed; causal
+                by default, or over everything where there is one position.
+            cache: holds the prefix, and is written to.
+        """
+        rotation, x = self.rotary_emb(positions, embeddings.dtype), embeddings
+        for at, layer in enumerate(self.layers):
+            x = layer(x, rotation, mask, cache, at)
+        return self.norm(x)  # type: ignore[no-any-return]
+
+
+class Qwen2(nn.Module):
+    """The language model with its output layer, which is the embedding once more."""
+
+    def __init__(self, config: LlmConfig) -> None:
+        super().__init__()
+        self.model = Qwen2Model(config)
+        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.tie_weights()
+
+    def tie_weights(self) -> None:
+        """Let both share one tensor, as after weights were assigned."""
+        self.lm_head.weight = self.model.embed_tokens.weight
