@@ -47,6 +47,27 @@ def test_the_program_starts_light() -> None:
     assert loaded_by("import unipic_tui, unipic_tui.__main__") == set()
 
 
+def test_drawing_loads_no_compiler() -> None:
+    code = (
+        "from unipic_tui.events import BackendOptions\n"
+        "from unipic_tui.inference.pipeline import create_backend\n"
+        "from unipic_tui.jobs import GenerateJob\n"
+        "job = GenerateJob(prompt='a', iterations=1, quality='fast')\n"
+        "events = list(create_backend(BackendOptions()).run(job))\n"
+        "print(type(events[-1]).__name__)\n"
+        "import sys\n"
+        "print(*({'transformers', 'sympy', 'torch._dynamo', 'torch._inductor'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=True,
+    )
+    assert done.stdout.split() == ["Finished"]
+
+
 def test_idle_threads_sleep_wherever_torch_is_loaded_after_us() -> None:
     code = "import os, unipic_tui; print(os.environ['OMP_WAIT_POLICY'])"
     environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}

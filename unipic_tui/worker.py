@@ -281,7 +281,7 @@ class ModelThread:
     def _spare_collections(self) -> None:
         """Leave what was loaded out of further garbage collections.
 
-        Each of those holds all threads up; over the objects of torch and transformers it made the
+        Each of those holds all threads up; over the objects of torch it made the
         screen stutter for a quarter of a second.
         """
         if len(sys.modules) - self._modules > MANY_MODULES:

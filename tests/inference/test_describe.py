@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.references import qwen2_of_transformers
 from tests.tiny import make_model, make_tokenizer
 from unipic_tui.inference.describe import decode_stream, generate_tokens
 from unipic_tui.inference.prompts import PromptCodec
@@ -32,7 +33,7 @@ def theirs(model: UniPicModel, embeddings: Tensor, **options: Any) -> list[int]:
     """Called as the published script does, with a generation config's values by name."""
     with torch.inference_mode(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        made = model.llm.generate(
+        made = qwen2_of_transformers(model).generate(
             inputs_embeds=embeddings, use_cache=True, max_new_tokens=LENGTH, **options
         )
     ids: list[int] = made[0].tolist()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor
 
@@ -16,8 +14,6 @@ class PrefixCache:
     The language model writes new keys and values behind the prefix and attends to both. `keep`
     moves the mark over what was just written; without it the next call writes over it. So the
     prompt's part is computed once and never copied, however many iterations follow.
-
-    It stands where ``transformers`` expects a cache: the attention layers only call `update`.
 
     Args:
         config: the language model's sizes.
@@ -40,7 +36,7 @@ class PrefixCache:
         self.length = 0
         """Positions in the prefix."""
 
-    def update(self, keys: Tensor, values: Tensor, layer: int, **_: Any) -> tuple[Tensor, Tensor]:
+    def update(self, keys: Tensor, values: Tensor, layer: int) -> tuple[Tensor, Tensor]:
         """Write a layer's new keys and values behind the prefix; all of the layer's so far.
 
         Args:

@@ -16,9 +16,11 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from unipic_tui.checkpoint_folder import CONFIG_FILE, PUBLISHED, WEIGHTS_FILE, check_folder
 from unipic_tui.errors import CheckpointError
@@ -217,9 +219,21 @@ def _find_tokenizer(folder: Path) -> Path:
     return folder / "Qwen2.5-1.5B-Instruct" / TOKENIZER_FILE
 
 
+class _NoInitialisation(TorchFunctionMode):
+    """Leaves new weights as they are: on the meta device torch would load its compiler for them."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
 def build_on_meta(config: UniPicConfig) -> UniPicModel:
     """The model without memory for its weights."""
-    with torch.device("meta"):
+    with torch.device("meta"), _NoInitialisation():
         return UniPicModel(config).eval()
 
 
@@ -305,10 +319,9 @@ def load_model(
     state[TIED] = state[_EMBEDDING]
     model.load_state_dict(state, strict=True, assign=True)
     model.llm.tie_weights()
-    # No checkpoint holds the rotary frequencies, and the meta device had no values. They stay
-    # float32 whatever the weights are: rounded, far positions would differ.
+    # Float32 whatever the weights are: rounded, far positions would differ.
     rotary = model.llm.model.rotary_emb
-    rotary.inv_freq = rotary.frequencies().to(device)
+    rotary.inv_freq = rotary.inv_freq.to(device)
     yield Loading(f"{config.name} is loaded", 1.0)
     yield model.requires_grad_(False)
 

@@ -23,14 +23,10 @@ class Rotary(nn.Module):
 
     def __init__(self, config: LlmConfig) -> None:
         super().__init__()
-        self._theta = config.rope_theta
-        self._width = config.hidden_size // config.num_attention_heads
-        self.register_buffer("inv_freq", self.frequencies(), persistent=False)
-
-    def frequencies(self) -> Tensor:
-        """(width / 2,), float32: no checkpoint holds them, and the meta device has no values."""
-        powers = torch.arange(0, self._width, 2, dtype=torch.float32) / self._width
-        return 1.0 / (self._theta**powers)
+        width = config.hidden_size // config.num_attention_heads
+        # No checkpoint holds them, so they have values even where the weights are on "meta".
+        powers = torch.arange(0, width, 2, dtype=torch.float32, device="cpu") / width
+        self.register_buffer("inv_freq", config.rope_theta**-powers, persistent=False)
 
     def forward(self, positions: Tensor, dtype: torch.dtype) -> Rotation:
         """Positions (batch, length) to what `_rotate` takes, each (batch, 1, length, width)."""

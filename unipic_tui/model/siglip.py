@@ -83,7 +83,7 @@ class _PoolingHead(nn.Module):
     def __init__(self, config: SiglipConfig) -> None:
         super().__init__()
         width = config.hidden_size
-        self.probe = nn.Parameter(torch.randn(1, 1, width))
+        self.probe = nn.Parameter(torch.zeros(1, 1, width))
         self.attention = nn.MultiheadAttention(width, config.num_attention_heads, batch_first=True)
         self.layernorm = nn.LayerNorm(width, eps=_EPS)
         self.mlp = Mlp(config)
