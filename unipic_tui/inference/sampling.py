@@ -92,18 +92,13 @@ class Prefix:
 
     Attributes:
         cache: holds the prompt's keys and values for every row, and room for the visual sequence.
-        mask: (rows, length) True where a position is a real token and not padding.
+        pictures: that are drawn at once.
         guided: whether the second half of the rows is unconditional.
     """
 
     cache: PrefixCache
-    mask: Tensor
+    pictures: int
     guided: bool
-
-    @property
-    def pictures(self) -> int:
-        """Pictures that are drawn at once."""
-        return self.mask.shape[0] // (2 if self.guided else 1)
 
 
 def read_prefix(
@@ -117,13 +112,18 @@ def read_prefix(
         tokens: image tokens that will follow at the most (buffer not counted).
         guided: whether the second half of the rows is unconditional.
     """
-    rows, length = mask.shape
-    room = length + tokens + model.config.mar.buffer
-    cache = PrefixCache(model.config.llm, rows, room, embeddings.device, embeddings.dtype)
-    # Causality alone keeps real tokens from seeing padding, which is on the right.
-    model.read(embeddings, cache=cache)
-    cache.keep(length)
-    return Prefix(cache, mask.bool(), guided)
+    rows = len(mask)
+    lengths: list[int] = mask.sum(dim=1).tolist()
+    room = max(lengths) + tokens + model.config.mar.buffer
+    cache = PrefixCache(
+        model.config.llm, rows, room, embeddings.device, embeddings.dtype, lengths
+    )
+    for span in cache.spans:
+        own = cache.select(span.rows)
+        own.keep(span.start)
+        model.read(embeddings[span.rows, : max(lengths) - span.start], cache=own)
+    cache.keep(max(lengths))
+    return Prefix(cache, rows // 2 if guided else rows, guided)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,20 +162,23 @@ def sample(
     pictures, total, channels = state.tokens.shape
     counts = masked_counts(state.orders.shape[1], filled(settings.iterations))
     scale, solver, steps = filled(settings.guidance), solver_of(settings), evaluations(settings)
-    positions = model.positions(*grid)
+    positions, head, first = model.positions(*grid), model.mar.diffloss, first_step(settings)
+    times = head.embed_times(steps, first, solver)
     device, dtype = model.device, model.dtype
     everything = torch.arange(total).expand(pictures, -1)
+    every = to_device(everything, device)
     # Orders stay on the CPU, where choosing tokens makes nothing wait for the device.
     for iteration in range(state.iteration, len(counts)):
         before = counts[iteration - 1] if iteration else state.orders.shape[1]
         after = counts[iteration]
-        visible = everything[state.drawn(before)].view(pictures, total - before).to(device)
-        targets = state.orders[:, after:before].sort(dim=1).values.to(device)
+        drawn = everything[state.drawn(before)].view(pictures, total - before)
+        chosen = torch.cat([drawn, state.orders[:, after:before].sort(dim=1).values], dim=1)
+        visible, targets = to_device(chosen, device).split([total - before, before - after], dim=1)
         guidance = guidance_at(scale, settings.schedule, state.orders.shape[1], after)
 
         reuse = settings.quality == "fast" and prefix.guided
         refresh = not reuse or state.difference is None or iteration % FAST_REFRESH == 0
-        wanted = everything.to(device) if reuse and refresh else targets
+        wanted = every if reuse and refresh else targets
         both = prefix.guided and refresh
         encoded = model.mar.encode(state.tokens.to(dtype), visible, positions)
         informed = model.inform(*_converse(model, prefix, encoded, both=both))
@@ -192,26 +195,32 @@ def sample(
         if noises is not None:
             noise = next(noises)
         else:
-            drawn = [
-                draw_noise(own, before - after, channels, noise_steps(solver, steps))
-                for own in state.generators
-            ]
-            noise = torch.cat(drawn, dim=1)
-        noise = noise.to(device)
-        latents = model.mar.diffloss.sample(
+            count = noise_steps(solver, steps)
+            own = [draw_noise(each, before - after, channels, count) for each in state.generators]
+            noise = torch.cat(own, dim=1)
+        noise = to_device(noise, device)
+        latents = head.sample(
             z.flatten(0, 1),
             noise[0],
             noise[1:],
             steps,
-            first=first_step(settings),
+            first=first,
             guidance=guidance,
             temperature=settings.temperature,
             solver=solver,
+            times=times,
         )
         index = targets.unsqueeze(-1).expand(-1, -1, channels)
         state.tokens.scatter_(1, index, latents.view(pictures, before - after, channels))
         state.iteration = iteration + 1
         yield Step(iteration + 1, len(counts), after)
+
+
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """A CPU tensor on the device, without waiting for what the device does now."""
+    if device.type == "cuda":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
 
 
 def _converse(
@@ -222,20 +231,12 @@ def _converse(
     Returns:
         The encoding repeated for every row, and the language model's hidden states.
     """
-    seen = model.look(encoded)
-    cache, mask = prefix.cache, prefix.mask
+    seen, cache = model.look(encoded), prefix.cache
     if both:
-        encoded, seen = torch.cat([encoded, encoded]), torch.cat([seen, seen])
+        encoded, seen = encoded.repeat(2, 1, 1), seen.repeat(2, 1, 1)
     elif prefix.guided:
-        cache, mask = cache.select(slice(prefix.pictures)), mask[: prefix.pictures]
-    rows, length = seen.shape[:2]
-    start = mask.sum(dim=1, keepdim=True)
-    places = start + torch.arange(length, device=seen.device)
-    suffix = torch.ones(length, length, dtype=torch.bool, device=seen.device).tril()
-    allowed = torch.cat(
-        [mask[:, None, :].expand(rows, length, -1), suffix.expand(rows, -1, -1)], dim=2
-    )
-    return encoded, model.read(seen, places, allowed.unsqueeze(1), cache)
+        cache = cache.select(slice(prefix.pictures))
+    return encoded, model.read(seen, cache=cache)
 
 
 def _reuse(

@@ -322,6 +322,7 @@ def load_model(
     # Float32 whatever the weights are: rounded, far positions would differ.
     rotary = model.llm.model.rotary_emb
     rotary.inv_freq = rotary.inv_freq.to(device)
+    model.pack()
     yield Loading(f"{config.name} is loaded", 1.0)
     yield model.requires_grad_(False)
 
