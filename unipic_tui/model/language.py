@@ -61,12 +61,11 @@ def read_behind(model: Qwen2Model, embeddings: Tensor, cache: PrefixCache) -> Te
                 values[at, :, start:],
                 is_causal=length > 1,
                 enable_gqa=True,
-            )[:, :, -length:]
+            )[:, :, -length:].transpose(1, 2)
             for at, start in cache.spans
         ]
         joined = attended[0] if len(attended) == 1 else torch.cat(attended)
-        joined = joined.transpose(1, 2).reshape(rows * length, -1)
-        hidden = _add_product(hidden, joined, attention.o_proj)
+        hidden = _add_product(hidden, joined.reshape(rows * length, -1), attention.o_proj)
         normed = layer.post_attention_layernorm(hidden)
         gate, up = products(normed, [mlp.gate_proj, mlp.up_proj])
         hidden = _add_product(hidden, F.silu(gate) * up, mlp.down_proj)
