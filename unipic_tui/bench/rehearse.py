@@ -33,11 +33,11 @@ from unipic_tui.sizes import TOKEN_PIXELS
 
 PROMPTS = (40, 11)
 """Tokens of a usual prompt and of the unconditional one."""
-_FREE = frozenset(
-    "alias as_strided detach empty empty_like empty_strided expand lift_fresh new_empty permute "
-    "select slice split split_with_sizes squeeze t transpose unbind unsafe_split unsqueeze view "
-    "_reshape_alias _unsafe_view".split()
-)
+_FREE = frozenset({"alias", "as_strided", "detach", "empty", "empty_like", "empty_strided"}) | {
+    *("expand", "lift_fresh", "new_empty", "permute", "select", "slice", "split"),
+    *("split_with_sizes", "squeeze", "t", "transpose", "unbind", "unsqueeze", "view"),
+    *("_reshape_alias", "_unsafe_view"),
+}
 """Operations that only allocate, or look at the same memory in another way."""
 _COPIES = ("_to_copy", "copy_")
 
@@ -47,7 +47,7 @@ class Rehearsed:
     """What a drawing asks of a GPU.
 
     Attributes:
-        kernels: operations on the device, an iteration each. A few are two launches, some none.
+        kernels: operations on the device that are no views, an iteration each.
         stages: the same by part of the model, all iterations together.
         copies: from the host, an iteration each.
         copied: their bytes in all.
@@ -71,7 +71,7 @@ class Watch(TorchDispatchMode):
     """Counts operations on meta tensors and refuses those that mix devices."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.stages: Counter[str] = Counter()
         self.stage = "other"
         self.copies = self.copied = self.flops = self.live = self.peak = 0
@@ -186,22 +186,20 @@ class Fused(TorchFunctionMode):
         rows, heads, length, width = queries.shape
         made = queries.new_empty(rows, length, heads, values.shape[-1])
         flops = 4 * rows * heads * length * keys.shape[2] * width
-        return self.watch.count(made, flops // (2 if kwargs.get("is_causal") else 1)).transpose(1, 2)
+        return self.watch.count(made, flops // (2 if kwargs.get("is_causal") else 1)).transpose(
+            1, 2
+        )
 
 
 def rehearse(
-    config: UniPicConfig,
-    side: int,
-    settings: SamplingSettings,
-    *,
-    iterations: range | None = None,
+    config: UniPicConfig, side: int, settings: SamplingSettings, *, only: range | None = None
 ) -> Rehearsed:
     """Draw one square picture from a text on the meta device in bfloat16.
 
     Args:
         side: pixels along a side.
         settings: with none left open.
-        iterations: which to rehearse; all by default.
+        only: iterations to rehearse, counted from 0; all by default.
     """
     grid = (side // TOKEN_PIXELS, side // TOKEN_PIXELS)
     tokens, channels = grid[0] * grid[1], config.mar.latent_channels
@@ -209,8 +207,8 @@ def rehearse(
     rows = 1 if settings.guidance == 1 else 2
     mask = torch.arange(PROMPTS[0]) < torch.tensor(PROMPTS[:rows])[:, None]
     state = SamplerState.start([0], torch.zeros(1, tokens, channels, device="meta"))
-    if iterations is not None:
-        state.iteration = iterations.start
+    if only is not None:
+        state.iteration = only.start
     watch = Watch()
     kernels: list[int] = []
     copies: list[int] = []
@@ -229,7 +227,7 @@ def rehearse(
         for step in sample(model, prefix, state, grid, settings):
             kernels.append(watch.kernels - sum(kernels))
             copies.append(watch.copies - sum(copies))
-            if iterations is not None and step.iteration >= iterations.stop:
+            if only is not None and step.iteration >= only.stop:
                 break
         del prefix
         model.vae.decode(state.tokens.bfloat16().unflatten(1, grid))

@@ -10,15 +10,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from unipic_tui.inference.state import SamplerState
 from unipic_tui.jobs import EVALUATIONS, SamplingSettings, Schedule, Solver
 from unipic_tui.model.cache import PrefixCache
 from unipic_tui.model.diffusion import FIRST_STEP, SAFE_FIRST_STEP, draw_noise, noise_steps
+from unipic_tui.model.graphs import ROWS
+from unipic_tui.model.mar import Positions
 from unipic_tui.model.unipic import UniPicModel
 
 __all__ = ["SamplingSettings", "sample"]
@@ -115,9 +118,7 @@ def read_prefix(
     rows = len(mask)
     lengths: list[int] = mask.sum(dim=1).tolist()
     room = max(lengths) + tokens + model.config.mar.buffer
-    cache = PrefixCache(
-        model.config.llm, rows, room, embeddings.device, embeddings.dtype, lengths
-    )
+    cache = PrefixCache(model.config.llm, rows, room, embeddings.device, embeddings.dtype, lengths)
     for span in cache.spans:
         own = cache.select(span.rows)
         own.keep(span.start)
@@ -162,9 +163,8 @@ def sample(
     pictures, total, channels = state.tokens.shape
     counts = masked_counts(state.orders.shape[1], filled(settings.iterations))
     scale, solver, steps = filled(settings.guidance), solver_of(settings), evaluations(settings)
-    positions, head, first = model.positions(*grid), model.mar.diffloss, first_step(settings)
-    times = head.embed_times(steps, first, solver)
-    device, dtype = model.device, model.dtype
+    positions, device = model.positions(*grid), model.device
+    times = model.mar.diffloss.embed_times(steps, first_step(settings), solver)
     everything = torch.arange(total).expand(pictures, -1)
     every = to_device(everything, device)
     # Orders stay on the CPU, where choosing tokens makes nothing wait for the device.
@@ -180,16 +180,7 @@ def sample(
         refresh = not reuse or state.difference is None or iteration % FAST_REFRESH == 0
         wanted = every if reuse and refresh else targets
         both = prefix.guided and refresh
-        encoded = model.mar.encode(state.tokens.to(dtype), visible, positions)
-        informed = model.inform(*_converse(model, prefix, encoded, both=both))
-        rows = 2 if both else 1
-        z = model.mar.decode(
-            informed,
-            visible.repeat(rows, 1),
-            positions,
-            wanted.repeat(rows, 1),
-            None if canvas is None else canvas.repeat(rows, 1, 1),
-        )
+        z = _conditions(model, prefix, positions, state.tokens, visible, wanted, canvas, both=both)
         if reuse:
             z, state.difference = _reuse(z, state.difference, targets, refresh=refresh)
         if noises is not None:
@@ -198,17 +189,16 @@ def sample(
             count = noise_steps(solver, steps)
             own = [draw_noise(each, before - after, channels, count) for each in state.generators]
             noise = torch.cat(own, dim=1)
-        noise = to_device(noise, device)
-        latents = head.sample(
+        latents = _latents(
+            model,
             z.flatten(0, 1),
-            noise[0],
-            noise[1:],
-            steps,
-            first=first,
+            to_device(noise, device),
+            times,
+            steps=steps,
+            first=first_step(settings),
             guidance=guidance,
             temperature=settings.temperature,
             solver=solver,
-            times=times,
         )
         index = targets.unsqueeze(-1).expand(-1, -1, channels)
         state.tokens.scatter_(1, index, latents.view(pictures, before - after, channels))
@@ -223,20 +213,63 @@ def to_device(tensor: Tensor, device: torch.device) -> Tensor:
     return tensor.to(device, non_blocking=True)
 
 
-def _converse(
-    model: UniPicModel, prefix: Prefix, encoded: Tensor, *, both: bool
-) -> tuple[Tensor, Tensor]:
-    """Let the language model read the visual sequence behind each row's prompt.
+def _conditions(
+    model: UniPicModel,
+    prefix: Prefix,
+    positions: Positions,
+    tokens: Tensor,
+    visible: Tensor,
+    wanted: Tensor,
+    canvas: Tensor | None,
+    *,
+    both: bool,
+) -> Tensor:
+    """What the head is conditioned on: encoder, language model and decoder, in one stretch.
+
+    Args:
+        both: whether to compute unconditional rows too, which come last.
 
     Returns:
-        The encoding repeated for every row, and the language model's hidden states.
+        (pictures or 2 · pictures, wanted, decoder width).
     """
-    seen, cache = model.look(encoded), prefix.cache
-    if both:
-        encoded, seen = encoded.repeat(2, 1, 1), seen.repeat(2, 1, 1)
-    elif prefix.guided:
+    rows = 2 if both else 1
+    cache = prefix.cache
+    if prefix.guided and not both:
         cache = cache.select(slice(prefix.pictures))
-    return encoded, model.read(seen, cache=cache)
+
+    def stretch(tokens: Tensor, visible: Tensor, wanted: Tensor, *rest: Tensor) -> Tensor:
+        places = Positions(*rest[:3])
+        encoded = model.mar.encode(tokens.to(model.dtype), visible, places)
+        hidden = model.read(model.look(encoded).repeat(rows, 1, 1), cache=cache)
+        return model.mar.decode(
+            model.inform(encoded.repeat(rows, 1, 1), hidden),
+            visible.repeat(rows, 1),
+            places,
+            wanted.repeat(rows, 1),
+            rest[3].repeat(rows, 1, 1) if rest[3:] else None,
+        )
+
+    tensors = (tokens, visible, wanted, *positions, *(() if canvas is None else (canvas,)))
+    return model.graphs.run(stretch, tensors, "conditions", rows, cache.place)
+
+
+def _latents(model: UniPicModel, z: Tensor, noise: Tensor, times: Tensor, **options: Any) -> Tensor:
+    """The head's latents, (rows, channels), drawn in one stretch.
+
+    Args:
+        z: (rows, decoder width), or twice the rows; see `DiffusionHead.sample`.
+        noise: (1 + head steps, rows, channels).
+        options: of `DiffusionHead.sample`.
+    """
+    rows = noise.shape[1]
+    if model.graphs.active and (missing := -rows % ROWS):
+        z = F.pad(z.unflatten(0, (-1, rows)), (0, 0, 0, missing)).flatten(0, 1)
+        noise = F.pad(noise, (0, 0, 0, missing))
+
+    def stretch(z: Tensor, noise: Tensor, times: Tensor) -> Tensor:
+        return model.mar.diffloss.sample(z, noise[0], noise[1:], times=times, **options)
+
+    return model.graphs.run(stretch, (z, noise, times), "head", *options.values())[:rows]
 
 
 def _reuse(

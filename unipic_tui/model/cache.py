@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
@@ -15,8 +15,14 @@ from unipic_tui.model.config import LlmConfig
 class Span(NamedTuple):
     """Rows one behind the other whose first position that counts is ``start``."""
 
-    rows: slice
+    first: int
+    behind: int
     start: int
+
+    @property
+    def rows(self) -> slice:
+        """Which these are."""
+        return slice(self.first, self.behind)
 
 
 class PrefixCache:
@@ -58,7 +64,7 @@ class PrefixCache:
         row, longest = 0, max(prefixes)
         for prefix, group in groupby(prefixes):
             end = row + len(list(group))
-            self.spans += (Span(slice(row, end), longest - prefix),)
+            self.spans += (Span(row, end, longest - prefix),)
             row = end
 
     def rotations(self, count: int) -> tuple[Tensor, Tensor]:
@@ -67,11 +73,11 @@ class PrefixCache:
         See `unipic_tui.model.qwen2.rotate`. A row's positions are counted from its `Span.start`.
         """
         tables = (self._cosines, self._sines)
-        begin = [self.length - span.start for span in self.spans]
-        if len(begin) == 1:
-            cosines, sines = (table[begin[0] : begin[0] + count][None] for table in tables)
+        if len(self.spans) == 1:
+            at = self.length - self.spans[0].start
+            cosines, sines = (table[at : at + count][None] for table in tables)
         else:
-            rows = [at for at, span in zip(begin, self.spans, strict=True) for _ in _count(span)]
+            rows = [self.length - span.start for span in self.spans for _ in range(*span[:2])]
             cosines, sines = (
                 torch.stack([table[at : at + count] for at in rows]) for table in tables
             )
@@ -100,15 +106,17 @@ class PrefixCache:
         part._cosines, part._sines = self._cosines, self._sines
         part.length = self.length
         cut = (
-            Span(slice(max(span.rows.start, begin) - begin, min(span.rows.stop, end) - begin), at)
-            for span, at in ((span, span.start) for span in self.spans)
+            Span(max(span.first, begin) - begin, min(span.behind, end) - begin, span.start)
+            for span in self.spans
         )
-        part.spans = tuple(span for span in cut if span.rows.start < span.rows.stop)
+        part.spans = tuple(span for span in cut if span.first < span.behind)
         return part
 
-
-def _count(span: Span) -> range:
-    return range(span.rows.start, span.rows.stop)
+    @property
+    def place(self) -> tuple[Hashable, ...]:
+        """Where in memory it is and what of it counts: all that a recording depends on."""
+        parts = (self._keys, self._values, self._cosines, self._sines)
+        return (*(part.data_ptr() for part in parts), self._keys.shape, self.length, self.spans)
 
 
 def _rotations(

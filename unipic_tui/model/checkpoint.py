@@ -28,6 +28,7 @@ from unipic_tui.events import Loading
 from unipic_tui.files import shown_path
 from unipic_tui.model.config import PRESETS, UniPicConfig
 from unipic_tui.model.generation import GENERATION_FILE
+from unipic_tui.model.graphs import graphs_for
 from unipic_tui.model.unipic import UniPicModel
 from unipic_tui.model.weights import Shapes, WeightFiles, find_weights, read_json
 
@@ -323,6 +324,7 @@ def load_model(
     rotary = model.llm.model.rotary_emb
     rotary.inv_freq = rotary.inv_freq.to(device)
     model.pack()
+    model.graphs = graphs_for(torch.device(device))
     yield Loading(f"{config.name} is loaded", 1.0)
     yield model.requires_grad_(False)
 

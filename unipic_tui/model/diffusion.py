@@ -288,7 +288,9 @@ class DiffusionHead(nn.Module):
         condition = self.net.cond_embed(z.to(times.dtype))
         rows = condition.shape[:-1]
         for chunk in times.split(max(1, _MODULATED_ROWS // math.prod(rows))):
-            layers = self.net.modulations(condition + chunk.view(-1, *[1] * len(rows), chunk.shape[1]))
+            layers = self.net.modulations(
+                condition + chunk.view(-1, *[1] * len(rows), chunk.shape[1])
+            )
             by_step = [zip(*(part.unbind() for part in layer), strict=True) for layer in layers]
             yield from map(list, zip(*by_step, strict=True))
 

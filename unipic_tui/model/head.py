@@ -103,7 +103,9 @@ class HeadNet(nn.Module):
         activated, layers = F.silu(y), self.modulating
         whole = joined(layers)
         if whole is None:
-            made = [layer(activated).chunk(layer.out_features // y.shape[-1], -1) for layer in layers]
+            made = [
+                layer(activated).chunk(layer.out_features // y.shape[-1], -1) for layer in layers
+            ]
             return [(shift, 1 + scale, *gate) for shift, scale, *gate in made]
         parts = F.linear(activated, *whole).unflatten(-1, (-1, y.shape[-1]))
         parts[..., 1::3, :].add_(1)  # every layer's scale
@@ -114,7 +116,7 @@ class HeadNet(nn.Module):
     def modulating(self) -> list[nn.Linear]:
         """The layers that turn a condition into modulations, the output's last."""
         owners = [*self.res_blocks, self.final_layer]
-        return [cast("nn.Linear", owner.adaLN_modulation[1]) for owner in owners]  # type: ignore[index]
+        return [cast("nn.Linear", owner.adaLN_modulation[1]) for owner in owners]
 
     def denoise(self, hidden: Tensor, modulations: list[Modulation]) -> Tensor:
         """The blocks and the output layer.

@@ -56,13 +56,13 @@ def read_behind(model: Qwen2Model, embeddings: Tensor, cache: PrefixCache) -> Te
         queries = room[:, :, :-shared].transpose(1, 2)
         attended = [
             F.scaled_dot_product_attention(
-                queries[at, :, start if before else 0 :],
-                keys[at, :, start:],
-                values[at, :, start:],
+                queries[span.rows, :, span.start if before else 0 :],
+                keys[span.rows, :, span.start :],
+                values[span.rows, :, span.start :],
                 is_causal=length > 1,
                 enable_gqa=True,
             )[:, :, -length:].transpose(1, 2)
-            for at, start in cache.spans
+            for span in cache.spans
         ]
         joined = attended[0] if len(attended) == 1 else torch.cat(attended)
         hidden = _add_product(hidden, joined.reshape(rows * length, -1), attention.o_proj)

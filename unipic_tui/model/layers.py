@@ -137,7 +137,8 @@ def products(x: Tensor, layers: Sequence[nn.Linear]) -> Sequence[Tensor]:
     whole = joined(layers)
     if whole is None:
         return [layer(x) for layer in layers]
-    return F.linear(x, *whole).split([layer.out_features for layer in layers], dim=-1)
+    result: Tensor = F.linear(x, *whole)
+    return result.split([layer.out_features for layer in layers], dim=-1)  # type: ignore[no-any-return]
 
 
 def product(x: Tensor, layers: Sequence[nn.Linear]) -> Tensor:

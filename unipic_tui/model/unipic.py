@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from unipic_tui.model.cache import PrefixCache
 from unipic_tui.model.config import UniPicConfig
+from unipic_tui.model.graphs import Graphs
 from unipic_tui.model.language import pack_language_model, read_behind
 from unipic_tui.model.layers import pack, projection
 from unipic_tui.model.mar import Mar, Positions
@@ -28,6 +29,8 @@ class UniPicModel(nn.Module):
     def __init__(self, config: UniPicConfig) -> None:
         super().__init__()
         self.config = config
+        self.graphs = Graphs()
+        """How the sampler runs its stretches."""
         self.vae = Vae(config.vae)
         self.llm = Qwen2(config.llm)
         self.mar = Mar(config.mar)
