@@ -16,19 +16,19 @@ from unipic_tui.model.config import PRESETS
 
 ITERATIONS = 32
 SETTINGS = SamplingSettings(guidance=3.0, iterations=ITERATIONS, head_steps=100)
+LATE = range(27, 29)
+"""With many tokens, and the first of them reads the unconditional rows in fast quality too."""
 SMALL = dataclasses.replace(SETTINGS, iterations=4, head_steps=5)
 
 
 @pytest.mark.parametrize(
-    ("quality", "budget"), [("full", 300_000), ("balanced", 73_000), ("fast", 61_000)]
+    ("quality", "budget"), [("full", 300_000), ("balanced", 74_000), ("fast", 61_000)]
 )
 def test_a_large_drawing_keeps_to_its_kernels_and_copies(quality: Quality, budget: int) -> None:
     settings = dataclasses.replace(SETTINGS, quality=quality)
-    late = 27  # the first that reads the unconditional row anew in fast quality
-    found = rehearse(PRESETS["unipic-1.5b"], 1024, settings, only=range(late, late + 2))
+    first, usual = (found := rehearse(PRESETS["unipic-1.5b"], 1024, settings, only=LATE)).kernels
     once = found.prompt + found.decoding
-    assert len(found.kernels) == 2
-    assert once + ITERATIONS * max(found.kernels) <= budget
+    assert once + first + (ITERATIONS - 1) * usual <= budget
     assert found.copies[1] <= 2
     assert found.copied < 8_000_000
     assert found.weights < found.peak < 8e9
@@ -38,8 +38,8 @@ def test_every_iteration_is_counted() -> None:
     whole = rehearse(CONFIG, 64, SMALL)
     assert len(whole.kernels) == len(whole.copies) == 4
     assert sum(whole.stages.values()) == sum(whole.kernels) + whole.decoding
-    part = rehearse(CONFIG, 64, SMALL, only=range(2, 3))
-    assert part.kernels[0] == whole.kernels[2]
+    part = rehearse(CONFIG, 64, SMALL, only=range(1, 3))
+    assert part.kernels[1] == whole.kernels[2]
     more = rehearse(CONFIG, 64, dataclasses.replace(SMALL, head_steps=10))
     assert more.stages["head"] > 1.8 * whole.stages["head"]
     assert more.stages["decoder"] == whole.stages["decoder"]
@@ -79,13 +79,8 @@ def test_the_command_prints_what_was_counted(
     command = ["bench", "rehearse", "--size", "64", "--iterations", "4", "--quality", "fast"]
     assert main(command) == 0
     shown = capsys.readouterr().out
-    found = module.rehearse(
-        CONFIG,
-        64,
-        CONFIG.defaults.fill(
-            dataclasses.replace(SMALL, quality="fast", guidance=None, head_steps=None)
-        ),
-    )
+    settings = SamplingSettings(guidance=2.0, iterations=4, head_steps=4, quality="fast")
+    found = module.rehearse(CONFIG, 64, settings)
     total = found.prompt + sum(found.kernels) + found.decoding
     assert "64×64, fast, 4 iterations" in shown
     assert f"{total:,}" in shown

@@ -120,15 +120,15 @@ class Watch(TorchDispatchMode):
         name = func.__name__.split(".")[0]
         leaves = tree_leaves((args, kwargs))
         given = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
-        out = self._run(func, args, kwargs, leaves) if given else func(*args, **kwargs)
-        made = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor) and leaf.is_meta]
         # Numbers are tensors without dimensions, which every device takes.
         mixed = {each.is_meta for each in given if each.ndim} == {True, False}
+        if mixed and name not in _COPIES:
+            raise RuntimeError(f"{name} mixes tensors of two devices")
+        out = self._run(func, args, kwargs, leaves) if given else func(*args, **kwargs)
+        made = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor) and leaf.is_meta]
         if name in _COPIES and (mixed or (made and not given[-1].is_meta)):
             self.copies += 1
             self.copied += sum(each.nbytes for each in made)
-        elif mixed:
-            raise RuntimeError(f"{name} mixes tensors of two devices")
         elif made and name not in _FREE:
             self.stages[self.stage] += 1
             formula = flop_registry.get(func.overloadpacket)
