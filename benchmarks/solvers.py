@@ -89,9 +89,9 @@ def share_modulations(head: DiffusionHead) -> None:
     """Let latents be (n, draws, channels), whose draws share their condition's modulations."""
     modulations = head._modulations
 
-    def shared(z: Tensor, timesteps: Tensor) -> Iterator[list[Modulation]]:
-        for layers in modulations(z, timesteps):
-            yield [tuple(part.unsqueeze(1) for part in layer) for layer in layers]
+    def shared(z: Tensor, times: Tensor) -> Iterator[list[Modulation]]:
+        for layers in modulations(z, times):
+            yield [tuple(part.unsqueeze(-2) for part in layer) for layer in layers]
 
     head._modulations = shared  # type: ignore[method-assign]
 

@@ -5,7 +5,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -96,8 +96,12 @@ class GaussianHead(DiffusionHead):
         super().__init__(CONFIG.mar)
         self.asked: list[int] = []
 
-    def _modulations(self, z: Tensor, timesteps: Tensor) -> Iterator[Any]:
-        yield from timesteps.flip(0).tolist()
+    def embed_times(self, steps: int, first: int, solver: Solver) -> Tensor:
+        spacing: Literal["even", "snr"] = "even" if solver == "ddpm" else "snr"
+        return process(steps, first, spacing=spacing).timesteps.flip(0)
+
+    def _modulations(self, z: Tensor, times: Tensor) -> Iterator[Any]:
+        yield from times.tolist()
 
     def _predict(self, x: Tensor, modulations: Any, guidance: float) -> tuple[Tensor, Tensor]:
         self.asked.append(modulations)

@@ -9,6 +9,7 @@ import re
 from unipic_tui import paths
 from unipic_tui.cli.arguments import Commands, add_command, add_family, add_model, add_shared
 from unipic_tui.cli.bench_engine import add_engine
+from unipic_tui.cli.bench_rehearse import add_rehearse
 from unipic_tui.cli.context import Context
 from unipic_tui.cli.report import write_json
 from unipic_tui.errors import InputError
@@ -26,6 +27,7 @@ def add_arguments(commands: Commands) -> None:
         "--folder", metavar="DIR", help="a new folder to use and keep (default: a temporary one)"
     )
     add_shared(parser, "json", help="print one JSON object a line")
+    add_rehearse(things)
     parser = add_command(things, "ui", "measure how responsive the app stays while it draws", _ui)
     add_model(parser)
     add_shared(parser, "images")

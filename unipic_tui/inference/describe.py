@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor
@@ -11,6 +11,9 @@ from torch import Tensor
 from unipic_tui.model.cache import PrefixCache
 from unipic_tui.model.generation import GenerationConfig
 from unipic_tui.model.unipic import UniPicModel
+
+if TYPE_CHECKING:
+    from transformers.generation.logits_process import LogitsProcessorList
 
 _GREEDY_BELOW = 1e-3
 """Temperatures below are greedy: dividing logits by much less overflows."""
@@ -52,8 +55,14 @@ def generate_tokens(
         repetition_penalty = config.repetition_penalty
     temperature = config.temperature if temperature is None else temperature
     sampled = temperature >= _GREEDY_BELOW
-    top_k = config.top_k if top_k is None else top_k
-    top_p = config.top_p if top_p is None else top_p
+    process: LogitsProcessorList | None = None
+    if sampled or repetition_penalty != 1:
+        process = _processors(
+            repetition_penalty,
+            temperature if sampled else 1,
+            (config.top_k if top_k is None else top_k) if sampled else 0,
+            (config.top_p if top_p is None else top_p) if sampled else 1,
+        )
     device, length = embeddings.device, embeddings.shape[1]
     cache = PrefixCache(model.config.llm, 1, length + limit, device, embeddings.dtype)
     generator = torch.Generator().manual_seed(seed)
@@ -62,9 +71,10 @@ def generate_tokens(
         hidden = model.read(embeddings, cache=cache)
         cache.keep(embeddings.shape[1])
         logits = model.logits(hidden[:, -1]).float()
-        scores = _penalised(logits, ids, repetition_penalty)
+        scores: Tensor = logits
+        if process is not None:
+            scores = process(cast("torch.LongTensor", ids), cast("torch.FloatTensor", logits))
         if sampled:
-            scores = _warped(scores, temperature, top_k, top_p)
             token = torch.multinomial(scores.softmax(-1).cpu(), 1, generator=generator).to(device)
         else:
             token = scores.argmax(-1, keepdim=True)
@@ -76,26 +86,23 @@ def generate_tokens(
         embeddings = model.embed(token)
 
 
-def _penalised(logits: Tensor, ids: Tensor, penalty: float) -> Tensor:
-    """Logits (1, vocabulary) of the ids (1, count) made less likely (Keskar et al. 2019)."""
-    if penalty == 1:
-        return logits
-    found = logits.gather(1, ids)
-    return logits.scatter(1, ids, torch.where(found < 0, found * penalty, found / penalty))
+def _processors(
+    repetition_penalty: float, temperature: float, top_k: int, top_p: float
+) -> LogitsProcessorList:
+    """What is done to logits, in the order of ``transformers``."""
+    # Greedy answers without a penalty need none, and importing them takes seconds.
+    from transformers.generation import logits_process as library
 
-
-def _warped(logits: Tensor, temperature: float, top_k: int, top_p: float) -> Tensor:
-    """What sampling does to logits (1, vocabulary), in the order of ``transformers``."""
-    logits = logits / temperature
-    if 0 < top_k < logits.shape[1]:
-        least = logits.topk(top_k).values[:, -1:]
-        logits = logits.masked_fill(logits < least, -math.inf)
+    made = library.LogitsProcessorList()
+    if repetition_penalty != 1:
+        made.append(library.RepetitionPenaltyLogitsProcessor(float(repetition_penalty)))
+    if temperature != 1:
+        made.append(library.TemperatureLogitsWarper(float(temperature)))
+    if top_k > 0:
+        made.append(library.TopKLogitsWarper(top_k))
     if top_p < 1:
-        ascending, places = logits.sort()
-        unlikely = ascending.softmax(-1).cumsum(-1) <= 1 - top_p
-        unlikely[:, -1] = False
-        logits = logits.masked_fill(unlikely.scatter(1, places, unlikely), -math.inf)
-    return logits
+        made.append(library.TopPLogitsWarper(float(top_p)))
+    return made
 
 
 def decode_stream(

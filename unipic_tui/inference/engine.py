@@ -64,7 +64,8 @@ class Engine:
                 between the pieces of every prompt that has two.
 
         Returns:
-            (rows, length, width) and a mask (rows, length).
+            (rows, length, width) and a mask (rows, length) on the CPU, where reading lengths off it
+            waits for no device.
         """
         device = self.model.device
         rows: list[Tensor] = []
@@ -75,10 +76,9 @@ class Engine:
                     parts.append(images[0])
                 parts.append(self.model.embed(torch.tensor(piece, device=device)))
             rows.append(torch.cat(parts))
-        lengths = torch.tensor([len(row) for row in rows], device=device)
+        lengths = torch.tensor([len(row) for row in rows])
         padded = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
-        places = torch.arange(padded.shape[1], device=device)
-        return padded, places < lengths[:, None]
+        return padded, torch.arange(padded.shape[1]) < lengths[:, None]
 
     def to_pixels(self, image: Image.Image) -> Tensor:
         """An RGB picture as (1, 3, h, w) in [-1, 1] on the model's device."""

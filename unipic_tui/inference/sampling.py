@@ -10,15 +10,18 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from unipic_tui.inference.state import SamplerState
 from unipic_tui.jobs import EVALUATIONS, SamplingSettings, Schedule, Solver
 from unipic_tui.model.cache import PrefixCache
 from unipic_tui.model.diffusion import FIRST_STEP, SAFE_FIRST_STEP, draw_noise, noise_steps
+from unipic_tui.model.graphs import ROWS
+from unipic_tui.model.mar import Positions
 from unipic_tui.model.unipic import UniPicModel
 
 __all__ = ["SamplingSettings", "sample"]
@@ -92,18 +95,13 @@ class Prefix:
 
     Attributes:
         cache: holds the prompt's keys and values for every row, and room for the visual sequence.
-        mask: (rows, length) True where a position is a real token and not padding.
+        pictures: that are drawn at once.
         guided: whether the second half of the rows is unconditional.
     """
 
     cache: PrefixCache
-    mask: Tensor
+    pictures: int
     guided: bool
-
-    @property
-    def pictures(self) -> int:
-        """Pictures that are drawn at once."""
-        return self.mask.shape[0] // (2 if self.guided else 1)
 
 
 def read_prefix(
@@ -117,13 +115,16 @@ def read_prefix(
         tokens: image tokens that will follow at the most (buffer not counted).
         guided: whether the second half of the rows is unconditional.
     """
-    rows, length = mask.shape
-    room = length + tokens + model.config.mar.buffer
-    cache = PrefixCache(model.config.llm, rows, room, embeddings.device, embeddings.dtype)
-    # Causality alone keeps real tokens from seeing padding, which is on the right.
-    model.read(embeddings, cache=cache)
-    cache.keep(length)
-    return Prefix(cache, mask.bool(), guided)
+    rows = len(mask)
+    lengths: list[int] = mask.sum(dim=1).tolist()
+    room = max(lengths) + tokens + model.config.mar.buffer
+    cache = PrefixCache(model.config.llm, rows, room, embeddings.device, embeddings.dtype, lengths)
+    for span in cache.spans:
+        own = cache.select(span.rows)
+        own.keep(span.start)
+        model.read(embeddings[span.rows, : max(lengths) - span.start], cache=own)
+    cache.keep(max(lengths))
+    return Prefix(cache, rows // 2 if guided else rows, guided)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,47 +163,38 @@ def sample(
     pictures, total, channels = state.tokens.shape
     counts = masked_counts(state.orders.shape[1], filled(settings.iterations))
     scale, solver, steps = filled(settings.guidance), solver_of(settings), evaluations(settings)
-    positions = model.positions(*grid)
-    device, dtype = model.device, model.dtype
+    positions, device = model.positions(*grid), model.device
+    times = model.mar.diffloss.embed_times(steps, first_step(settings), solver)
     everything = torch.arange(total).expand(pictures, -1)
+    every = to_device(everything, device)
     # Orders stay on the CPU, where choosing tokens makes nothing wait for the device.
     for iteration in range(state.iteration, len(counts)):
         before = counts[iteration - 1] if iteration else state.orders.shape[1]
         after = counts[iteration]
-        visible = everything[state.drawn(before)].view(pictures, total - before).to(device)
-        targets = state.orders[:, after:before].sort(dim=1).values.to(device)
+        drawn = everything[state.drawn(before)].view(pictures, total - before)
+        chosen = torch.cat([drawn, state.orders[:, after:before].sort(dim=1).values], dim=1)
+        visible, targets = to_device(chosen, device).split([total - before, before - after], dim=1)
         guidance = guidance_at(scale, settings.schedule, state.orders.shape[1], after)
 
         reuse = settings.quality == "fast" and prefix.guided
         refresh = not reuse or state.difference is None or iteration % FAST_REFRESH == 0
-        wanted = everything.to(device) if reuse and refresh else targets
+        wanted = every if reuse and refresh else targets
         both = prefix.guided and refresh
-        encoded = model.mar.encode(state.tokens.to(dtype), visible, positions)
-        informed = model.inform(*_converse(model, prefix, encoded, both=both))
-        rows = 2 if both else 1
-        z = model.mar.decode(
-            informed,
-            visible.repeat(rows, 1),
-            positions,
-            wanted.repeat(rows, 1),
-            None if canvas is None else canvas.repeat(rows, 1, 1),
-        )
+        z = _conditions(model, prefix, positions, state.tokens, visible, wanted, canvas, both=both)
         if reuse:
             z, state.difference = _reuse(z, state.difference, targets, refresh=refresh)
         if noises is not None:
             noise = next(noises)
         else:
-            drawn = [
-                draw_noise(own, before - after, channels, noise_steps(solver, steps))
-                for own in state.generators
-            ]
-            noise = torch.cat(drawn, dim=1)
-        noise = noise.to(device)
-        latents = model.mar.diffloss.sample(
+            count = noise_steps(solver, steps)
+            own = [draw_noise(each, before - after, channels, count) for each in state.generators]
+            noise = torch.cat(own, dim=1)
+        latents = _latents(
+            model,
             z.flatten(0, 1),
-            noise[0],
-            noise[1:],
-            steps,
+            to_device(noise, device),
+            times,
+            steps=steps,
             first=first_step(settings),
             guidance=guidance,
             temperature=settings.temperature,
@@ -214,28 +206,70 @@ def sample(
         yield Step(iteration + 1, len(counts), after)
 
 
-def _converse(
-    model: UniPicModel, prefix: Prefix, encoded: Tensor, *, both: bool
-) -> tuple[Tensor, Tensor]:
-    """Let the language model read the visual sequence behind each row's prompt.
+def to_device(tensor: Tensor, device: torch.device) -> Tensor:
+    """A CPU tensor on the device, without waiting for what the device does now."""
+    if device.type == "cuda":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
+
+
+def _conditions(
+    model: UniPicModel,
+    prefix: Prefix,
+    positions: Positions,
+    tokens: Tensor,
+    visible: Tensor,
+    wanted: Tensor,
+    canvas: Tensor | None,
+    *,
+    both: bool,
+) -> Tensor:
+    """What the head is conditioned on: encoder, language model and decoder, in one stretch.
+
+    Args:
+        both: whether to compute unconditional rows too, which come last.
 
     Returns:
-        The encoding repeated for every row, and the language model's hidden states.
+        (pictures or 2 · pictures, wanted, decoder width).
     """
-    seen = model.look(encoded)
-    cache, mask = prefix.cache, prefix.mask
-    if both:
-        encoded, seen = torch.cat([encoded, encoded]), torch.cat([seen, seen])
-    elif prefix.guided:
-        cache, mask = cache.select(slice(prefix.pictures)), mask[: prefix.pictures]
-    rows, length = seen.shape[:2]
-    start = mask.sum(dim=1, keepdim=True)
-    places = start + torch.arange(length, device=seen.device)
-    suffix = torch.ones(length, length, dtype=torch.bool, device=seen.device).tril()
-    allowed = torch.cat(
-        [mask[:, None, :].expand(rows, length, -1), suffix.expand(rows, -1, -1)], dim=2
-    )
-    return encoded, model.read(seen, places, allowed.unsqueeze(1), cache)
+    rows = 2 if both else 1
+    cache = prefix.cache
+    if prefix.guided and not both:
+        cache = cache.select(slice(prefix.pictures))
+
+    def stretch(tokens: Tensor, visible: Tensor, wanted: Tensor, *rest: Tensor) -> Tensor:
+        places = Positions(*rest[:3])
+        encoded = model.mar.encode(tokens.to(model.dtype), visible, places)
+        hidden = model.read(model.look(encoded).repeat(rows, 1, 1), cache=cache)
+        return model.mar.decode(
+            model.inform(encoded.repeat(rows, 1, 1), hidden),
+            visible.repeat(rows, 1),
+            places,
+            wanted.repeat(rows, 1),
+            rest[3].repeat(rows, 1, 1) if rest[3:] else None,
+        )
+
+    tensors = (tokens, visible, wanted, *positions, *(() if canvas is None else (canvas,)))
+    return model.graphs.run(stretch, tensors, "conditions", rows, cache.place)
+
+
+def _latents(model: UniPicModel, z: Tensor, noise: Tensor, times: Tensor, **options: Any) -> Tensor:
+    """The head's latents, (rows, channels), drawn in one stretch.
+
+    Args:
+        z: (rows, decoder width), or twice the rows; see `DiffusionHead.sample`.
+        noise: (1 + head steps, rows, channels).
+        options: of `DiffusionHead.sample`.
+    """
+    rows = noise.shape[1]
+    if model.graphs.active and (missing := -rows % ROWS):
+        z = F.pad(z.unflatten(0, (-1, rows)), (0, 0, 0, missing)).flatten(0, 1)
+        noise = F.pad(noise, (0, 0, 0, missing))
+
+    def stretch(z: Tensor, noise: Tensor, times: Tensor) -> Tensor:
+        return model.mar.diffloss.sample(z, noise[0], noise[1:], times=times, **options)
+
+    return model.graphs.run(stretch, (z, noise, times), "head", *options.values())[:rows]
 
 
 def _reuse(

@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
 from unipic_tui.model.config import LlmConfig
+
+
+class Span(NamedTuple):
+    """Rows one behind the other whose first position that counts is ``start``."""
+
+    first: int
+    behind: int
+    start: int
+
+    @property
+    def rows(self) -> slice:
+        """Which these are."""
+        return slice(self.first, self.behind)
 
 
 class PrefixCache:
@@ -15,26 +32,56 @@ class PrefixCache:
     moves the mark over what was just written; without it the next call writes over it. So the
     prompt's part is computed once and never copied, however many iterations follow.
 
+    Prefixes end at the same mark, shorter ones begin later: what follows is written to all rows at
+    once, and rows of one length attend without a mask.
+
     Args:
         config: the language model's sizes.
         batch: rows.
         length: positions that fit, prefix and all.
+        prefixes: length of every row's prefix, which ends at the longest; all 0 by default.
     """
 
     def __init__(
-        self, config: LlmConfig, batch: int, length: int, device: torch.device, dtype: torch.dtype
+        self,
+        config: LlmConfig,
+        batch: int,
+        length: int,
+        device: torch.device,
+        dtype: torch.dtype,
+        prefixes: Sequence[int] | None = None,
     ) -> None:
-        shape = (
-            config.num_hidden_layers,
-            batch,
-            config.num_key_value_heads,
-            length,
-            config.hidden_size // config.num_attention_heads,
-        )
-        self._keys = torch.empty(shape, device=device, dtype=dtype)
-        self._values = torch.empty(shape, device=device, dtype=dtype)
+        width = config.hidden_size // config.num_attention_heads
+        layers, heads = config.num_hidden_layers, config.num_key_value_heads
+        self._keys = torch.empty(layers, batch, heads, length, width, device=device, dtype=dtype)
+        self._values = torch.empty_like(self._keys)
+        self._cosines, self._sines = _rotations(config.rope_theta, width, length, device, dtype)
         self.length = 0
-        """Positions in the prefix."""
+        """Positions up to the mark."""
+        prefixes = [0] * batch if prefixes is None else prefixes
+        self.spans: tuple[Span, ...] = ()
+        """Rows that attend together, in order."""
+        row, longest = 0, max(prefixes)
+        for prefix, group in groupby(prefixes):
+            end = row + len(list(group))
+            self.spans += (Span(row, end, longest - prefix),)
+            row = end
+
+    def rotations(self, count: int) -> tuple[Tensor, Tensor]:
+        """Cosines and signed sines of the next ``count`` positions, (rows or 1, count, 1, width).
+
+        See `unipic_tui.model.qwen2.rotate`. A row's positions are counted from its `Span.start`.
+        """
+        tables = (self._cosines, self._sines)
+        if len(self.spans) == 1:
+            at = self.length - self.spans[0].start
+            cosines, sines = (table[at : at + count][None] for table in tables)
+        else:
+            rows = [self.length - span.start for span in self.spans for _ in range(*span[:2])]
+            cosines, sines = (
+                torch.stack([table[at : at + count] for at in rows]) for table in tables
+            )
+        return cosines.unsqueeze(2), sines.unsqueeze(2)
 
     def update(self, keys: Tensor, values: Tensor, layer: int) -> tuple[Tensor, Tensor]:
         """Write a layer's new keys and values behind the prefix; all of the layer's so far.
@@ -53,7 +100,35 @@ class PrefixCache:
 
     def select(self, rows: slice) -> PrefixCache:
         """A view of some rows, sharing the memory."""
+        begin, end, _ = rows.indices(self._keys.shape[1])
         part = object.__new__(PrefixCache)
         part._keys, part._values = self._keys[:, rows], self._values[:, rows]
+        part._cosines, part._sines = self._cosines, self._sines
         part.length = self.length
+        cut = (
+            Span(max(span.first, begin) - begin, min(span.behind, end) - begin, span.start)
+            for span in self.spans
+        )
+        part.spans = tuple(span for span in cut if span.first < span.behind)
         return part
+
+    @property
+    def place(self) -> tuple[Hashable, ...]:
+        """Where in memory it is and what of it counts: all that a recording depends on."""
+        parts = (self._keys, self._values, self._cosines, self._sines)
+        return (*(part.data_ptr() for part in parts), self._keys.shape, self.length, self.spans)
+
+
+def _rotations(
+    theta: float, width: int, length: int, device: torch.device, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """Cosines and sines of every position, (length, width); sines of the first half negated.
+
+    Rotary embeddings (Su et al. 2021, equation 34), halves as in Qwen2. Computed in float32:
+    angles of far positions would be rounded to nothing in less.
+    """
+    powers = torch.arange(0, width, 2, dtype=torch.float32, device=device) / width
+    places = torch.arange(length, dtype=torch.float32, device=device)
+    angles = places[:, None] / theta**powers
+    cosines, sines = angles.cos(), angles.sin()
+    return torch.cat([cosines, cosines], 1).to(dtype), torch.cat([-sines, sines], 1).to(dtype)

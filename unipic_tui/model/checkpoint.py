@@ -28,6 +28,7 @@ from unipic_tui.events import Loading
 from unipic_tui.files import shown_path
 from unipic_tui.model.config import PRESETS, UniPicConfig
 from unipic_tui.model.generation import GENERATION_FILE
+from unipic_tui.model.graphs import graphs_for
 from unipic_tui.model.unipic import UniPicModel
 from unipic_tui.model.weights import Shapes, WeightFiles, find_weights, read_json
 
@@ -308,12 +309,14 @@ def load_model(
     relevant = _relevant(dataclasses.replace(checkpoint, config=config))
     check_keys(model, relevant, checkpoint)
     state: dict[str, Tensor] = {}
+    mapped = False
     total = len(relevant)
     for source in checkpoint.sources:
         for key, value in source.files.tensors():
             name = source.name(key)
             if name in relevant and name not in UNUSED and name not in state:
                 state[name] = value.to(device=device, dtype=dtype)
+                mapped = mapped or state[name] is value
                 if len(state) % 50 == 0:
                     yield Loading(f"reading {config.name}", 0.05 + 0.9 * len(state) / total)
     state[TIED] = state[_EMBEDDING]
@@ -322,6 +325,9 @@ def load_model(
     # Float32 whatever the weights are: rounded, far positions would differ.
     rotary = model.llm.model.rotary_emb
     rotary.inv_freq = rotary.inv_freq.to(device)
+    if not mapped:  # what lies in the file stays there, where memory runs short it costs none
+        model.pack()
+    model.graphs = graphs_for(torch.device(device))
     yield Loading(f"{config.name} is loaded", 1.0)
     yield model.requires_grad_(False)
 

@@ -227,6 +227,7 @@ class DiffusionHead(nn.Module):
         guidance: float = 1.0,
         temperature: float = 1.0,
         solver: Solver = "ddpm",
+        times: Tensor | None = None,
     ) -> Tensor:
         """Draw one latent a row.
 
@@ -242,41 +243,54 @@ class DiffusionHead(nn.Module):
             temperature: factor on the noises of the steps; in the ODE form, which draws none, on
                 the start, which scales the spread about a Gaussian's mean by the same factor.
             solver: ``ddpm`` over evenly spaced timesteps, the others evenly in log-SNR.
+            times: from `embed_times` with the same ``steps``, ``first`` and ``solver``.
 
         Returns:
             (n, channels), float32.
         """
-        ddpm, ode = solver == "ddpm", solver == "dpmpp_2m"
-        spacing: Literal["even", "snr"] = "even" if ddpm else "snr"
-        plan = process(steps, first, self.max_beta, str(z.device), spacing)
-        modulations = self._modulations(z, plan.timesteps)
+        if times is None:
+            times = self.embed_times(steps, first, solver)
+        if len(z) == 2 * len(start):
+            z = z.unflatten(0, (2, -1))
+        modulations = self._modulations(z, times)
         drawn = iter(noises)
         x = start.float()
-        if ddpm:
+        if solver == "ddpm":
             for step in reversed(ancestral(steps, first, self.max_beta)):
                 predicted, variance = self._predict(x, next(modulations), guidance)
                 x = torch.add(step.keep * x, predicted, alpha=step.pull)
                 if step.spread:
-                    deviation, factor = torch.exp(step.width * variance), step.spread * temperature
+                    deviation = torch.pow(math.exp(step.width), variance)
+                    factor = step.spread * temperature
                     x = torch.addcmul(x, deviation, next(drawn), value=factor)
             return x
+        ode = solver == "dpmpp_2m"
         x = before = temperature * x if ode else x
         for row in reversed(multistep(steps, first, self.max_beta, stochastic=not ode)):
             predicted, _ = self._predict(x, next(modulations), guidance)
             clean = torch.add(row.signal * x, predicted, alpha=-row.noise)
-            ahead = torch.lerp(before, clean, 1 + row.extrapolate)
+            ahead = torch.lerp(before, clean, 1 + row.extrapolate) if row.extrapolate else clean
             x = torch.add(row.keep * x, ahead, alpha=row.pull)
             if row.spread:
                 x = torch.add(x, next(drawn), alpha=row.spread * temperature)
             before = clean
         return x
 
-    def _modulations(self, z: Tensor, timesteps: Tensor) -> Iterator[list[Modulation]]:
-        """Each step's modulations, the last timestep's first, computed for many steps at once."""
-        condition = self.net.cond_embed(z.to(self.net.input_proj.weight.dtype))
-        times = self.net.time_embed(timesteps.flip(0))
-        for chunk in times.split(max(1, _MODULATED_ROWS // len(condition))):
-            layers = self.net.modulations(condition + chunk.unsqueeze(1))
+    def embed_times(self, steps: int, first: int, solver: Solver) -> Tensor:
+        """(steps, width): a solver's timesteps embedded, the noisiest first, once for a job."""
+        spacing: Literal["even", "snr"] = "even" if solver == "ddpm" else "snr"
+        plan = process(steps, first, self.max_beta, spacing=spacing)
+        timesteps = plan.timesteps.flip(0).to(self.net.input_proj.weight.device)
+        return self.net.time_embed(timesteps)  # type: ignore[no-any-return]
+
+    def _modulations(self, z: Tensor, times: Tensor) -> Iterator[list[Modulation]]:
+        """Each step's modulations in the order of ``times``, computed for many steps at once."""
+        condition = self.net.cond_embed(z.to(times.dtype))
+        rows = condition.shape[:-1]
+        for chunk in times.split(max(1, _MODULATED_ROWS // math.prod(rows))):
+            layers = self.net.modulations(
+                condition + chunk.view(-1, *[1] * len(rows), chunk.shape[1])
+            )
             by_step = [zip(*(part.unbind() for part in layer), strict=True) for layer in layers]
             yield from map(list, zip(*by_step, strict=True))
 
@@ -285,14 +299,12 @@ class DiffusionHead(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Guided noise and the variance's place in its range, (n, channels) both, float32."""
         hidden = self.net.input_proj(x.to(self.net.input_proj.weight.dtype))
-        guided = len(modulations[0][0]) == 2 * len(x)
-        if guided:
-            hidden = torch.cat([hidden, hidden])
-        predicted, spread = self.net.denoise(hidden, modulations).float().chunk(2, dim=-1)
-        if not guided:
+        out = self.net.denoise(hidden, modulations).float()
+        if out.ndim == hidden.ndim:
+            predicted, spread = out.chunk(2, dim=-1)
             return predicted, spread
-        conditional, unconditional = predicted.chunk(2)
-        return torch.lerp(unconditional, conditional, guidance), spread[: len(x)]
+        (conditional, spread), (unconditional, _) = (half.chunk(2, dim=-1) for half in out)
+        return torch.lerp(unconditional, conditional, guidance), spread
 
     def loss(self, clean: Tensor, z: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         """The hybrid loss (Nichol & Dhariwal 2021, section 3.1) of each row.

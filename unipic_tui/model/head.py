@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unipic_tui.model.config import MarConfig
-from unipic_tui.model.layers import LAYER_NORM_EPS
+from unipic_tui.model.layers import LAYER_NORM_EPS, joined
 
 _TIME_PERIOD = 10_000.0
 
@@ -39,12 +39,6 @@ class TimeEmbedding(nn.Module):
         return self.mlp(waves.to(first.weight.dtype))  # type: ignore[no-any-return]
 
 
-def _modulation(layer: nn.Sequential, activated: Tensor, parts: int) -> Modulation:
-    """``activated`` is SiLU of the condition: every layer's first step, so computed once."""
-    shift, scale, *gate = layer[1](activated).chunk(parts, dim=-1)
-    return (shift, 1 + scale, *gate)
-
-
 class HeadBlock(nn.Module):
     """A residual block whose shift, scale and gate come from the condition."""
 
@@ -55,7 +49,7 @@ class HeadBlock(nn.Module):
         self.adaLN_modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 3 * width))
 
     def forward(self, x: Tensor, modulation: Modulation) -> Tensor:
-        """(n, width) with three modulations (n, width) to (n, width)."""
+        """(…, width) with three modulations (…, width) to (…, width)."""
         shift, scale, gate = modulation
         return torch.addcmul(x, gate, self.mlp(torch.addcmul(shift, self.in_ln(x), scale)))
 
@@ -70,7 +64,7 @@ class HeadOutput(nn.Module):
         self.adaLN_modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 2 * width))
 
     def forward(self, x: Tensor, modulation: Modulation) -> Tensor:
-        """(n, width) with two modulations (n, width) to (n, channels)."""
+        """(…, width) with two modulations (…, width) to (…, channels)."""
         shift, scale = modulation
         return self.linear(torch.addcmul(shift, self.norm_final(x), scale))  # type: ignore[no-any-return]
 
@@ -106,13 +100,35 @@ class HeadNet(nn.Module):
 
         They do not depend on the latents, so one call may serve many steps.
         """
-        activated = F.silu(y)
-        blocks = (cast("HeadBlock", block) for block in self.res_blocks)
-        made = [_modulation(block.adaLN_modulation, activated, 3) for block in blocks]
-        return [*made, _modulation(self.final_layer.adaLN_modulation, activated, 2)]
+        activated, layers = F.silu(y), self.modulating
+        whole = joined(layers)
+        if whole is None:
+            made = [
+                layer(activated).chunk(layer.out_features // y.shape[-1], -1) for layer in layers
+            ]
+            return [(shift, 1 + scale, *gate) for shift, scale, *gate in made]
+        parts = F.linear(activated, *whole).unflatten(-1, (-1, y.shape[-1]))
+        parts[..., 1::3, :].add_(1)  # every layer's scale
+        each = parts.unbind(-2)
+        return [each[start : start + 3] for start in range(0, len(each), 3)]
+
+    @property
+    def modulating(self) -> list[nn.Linear]:
+        """The layers that turn a condition into modulations, the output's last."""
+        owners = [*self.res_blocks, self.final_layer]
+        return [cast("nn.Linear", owner.adaLN_modulation[1]) for owner in owners]
 
     def denoise(self, hidden: Tensor, modulations: list[Modulation]) -> Tensor:
-        """The blocks and the output layer: (n, width) to (n, 2·channels)."""
+        """The blocks and the output layer.
+
+        Args:
+            hidden: (…, width); shapes broadcast, so that halves which differ in their modulations
+                alone may share it.
+            modulations: of every layer, (…, width).
+
+        Returns:
+            (…, 2·channels).
+        """
         for block, modulation in zip(self.res_blocks, modulations, strict=False):
             hidden = block(hidden, modulation)
         return self.final_layer(hidden, modulations[-1])  # type: ignore[no-any-return]

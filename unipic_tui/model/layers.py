@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -90,3 +92,56 @@ def projection(inner: int, hidden: int, outer: int) -> nn.Sequential:
 def gather_tokens(x: Tensor, rows: Tensor) -> Tensor:
     """The tokens of ``x`` (batch, tokens, width) at ``rows`` (batch, chosen)."""
     return torch.gather(x, 1, rows.unsqueeze(-1).expand(-1, -1, x.shape[-1]))
+
+
+def pack(layers: Sequence[nn.Linear]) -> None:
+    """Move the weights of layers with the same input side by side, so that one product serves all.
+
+    The layers stay as they are, under their own names: their parameters become views.
+    """
+    for name in ("weight", "bias") if layers[0].bias is not None else ("weight",):
+        whole = torch.cat([getattr(layer, name).detach() for layer in layers])
+        parts = whole.split([layer.out_features for layer in layers])
+        for layer, part in zip(layers, parts, strict=True):
+            setattr(layer, name, nn.Parameter(part, getattr(layer, name).requires_grad))
+
+
+def joined(layers: Sequence[nn.Linear]) -> tuple[Tensor, Tensor | None] | None:
+    """Weight and bias of packed layers as one layer's; ``None`` if they are not packed.
+
+    For training there is none: gradients belong to each layer's own parameters.
+    """
+    if torch.is_grad_enabled():
+        return None
+    weight = _side_by_side([layer.weight for layer in layers])
+    if weight is None or layers[0].bias is None:
+        return None if weight is None else (weight, None)
+    bias = _side_by_side([layer.bias for layer in layers])
+    return None if bias is None else (weight, bias)
+
+
+def _side_by_side(parts: Sequence[Tensor]) -> Tensor | None:
+    """The parts as one tensor if that is how they lie in memory."""
+    first = parts[0]
+    memory, place = first.untyped_storage()._cdata, first.storage_offset()
+    for part in parts:
+        # Another device or type is another memory: `Module.to` separates parts again.
+        if part.untyped_storage()._cdata != memory or part.storage_offset() != place:
+            return None
+        place += part.numel()
+    return first.as_strided((sum(len(part) for part in parts), *first.shape[1:]), first.stride())
+
+
+def products(x: Tensor, layers: Sequence[nn.Linear]) -> Sequence[Tensor]:
+    """The layers' results of one input, by one product if they are packed."""
+    whole = joined(layers)
+    if whole is None:
+        return [layer(x) for layer in layers]
+    result: Tensor = F.linear(x, *whole)
+    return result.split([layer.out_features for layer in layers], dim=-1)  # type: ignore[no-any-return]
+
+
+def product(x: Tensor, layers: Sequence[nn.Linear]) -> Tensor:
+    """The layers' results of one input in one tensor, one behind the other."""
+    whole = joined(layers)
+    return torch.cat([layer(x) for layer in layers], -1) if whole is None else F.linear(x, *whole)

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from unipic_tui.model.cache import PrefixCache
 from unipic_tui.model.config import LlmConfig
 
 Rotation = tuple[Tensor, Tensor]
@@ -29,16 +28,18 @@ class Rotary(nn.Module):
         self.register_buffer("inv_freq", config.rope_theta**-powers, persistent=False)
 
     def forward(self, positions: Tensor, dtype: torch.dtype) -> Rotation:
-        """Positions (batch, length) to what `_rotate` takes, each (batch, 1, length, width)."""
+        """Positions (batch, length) to what `rotate` takes, each (batch, 1, length, width)."""
         angles = positions[:, None, :, None].float() * self.inv_freq.float()
         cosines = torch.cat([angles, angles], dim=-1).cos()
         return cosines.to(dtype), torch.cat([-angles, angles], dim=-1).sin().to(dtype)
 
 
-def _rotate(x: Tensor, rotation: Rotation) -> Tensor:
+def rotate(x: Tensor, rotation: Rotation, out: Tensor | None = None) -> Tensor:
     """Turn the pairs (i, i + width / 2) of the last dimension; the first sines are negated."""
     cosines, sines = rotation
-    return torch.addcmul(x * cosines, x.roll(x.shape[-1] // 2, -1), sines)
+    # Not rolled, for which a GPU would first copy what is a view.
+    swapped = x.unflatten(-1, (2, -1)).flip(-2).flatten(-2)
+    return torch.addcmul(x * cosines, swapped, sines, out=out)
 
 
 class Attention(nn.Module):
@@ -46,24 +47,20 @@ class Attention(nn.Module):
 
     def __init__(self, config: LlmConfig) -> None:
         super().__init__()
-        width, self._head = config.hidden_size, config.hidden_size // config.num_attention_heads
+        width, self.head = config.hidden_size, config.hidden_size // config.num_attention_heads
         self._sharing = config.num_attention_heads // config.num_key_value_heads
         self.q_proj = nn.Linear(width, width)
-        self.k_proj = nn.Linear(width, config.num_key_value_heads * self._head)
-        self.v_proj = nn.Linear(width, config.num_key_value_heads * self._head)
+        self.k_proj = nn.Linear(width, config.num_key_value_heads * self.head)
+        self.v_proj = nn.Linear(width, config.num_key_value_heads * self.head)
         self.o_proj = nn.Linear(width, width, bias=False)
 
-    def forward(
-        self, x: Tensor, rotation: Rotation, mask: Tensor | None, cache: PrefixCache | None, at: int
-    ) -> Tensor:
-        """(batch, length, width) to the same; see `Qwen2Model`. ``at`` is the layer's number."""
+    def forward(self, x: Tensor, rotation: Rotation, mask: Tensor | None) -> Tensor:
+        """(batch, length, width) to the same; see `Qwen2Model`."""
         queries, keys, values = (
-            part(x).unflatten(-1, (-1, self._head)).transpose(1, 2)
+            part(x).unflatten(-1, (-1, self.head)).transpose(1, 2)
             for part in (self.q_proj, self.k_proj, self.v_proj)
         )
-        queries, keys = _rotate(queries, rotation), _rotate(keys, rotation)
-        if cache is not None:
-            keys, values = cache.update(keys, values, at)
+        queries, keys = rotate(queries, rotation), rotate(keys, rotation)
         if masked := mask is not None:  # kernels that take masks do not share keys
             keys, values = (part.repeat_interleave(self._sharing, 1) for part in (keys, values))
         mixed = F.scaled_dot_product_attention(
@@ -101,11 +98,9 @@ class Layer(nn.Module):
         self.input_layernorm = nn.RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.post_attention_layernorm = nn.RMSNorm(config.hidden_size, config.rms_norm_eps)
 
-    def forward(
-        self, x: Tensor, rotation: Rotation, mask: Tensor | None, cache: PrefixCache | None, at: int
-    ) -> Tensor:
+    def forward(self, x: Tensor, rotation: Rotation, mask: Tensor | None) -> Tensor:
         """(batch, length, width) to the same; see `Attention`."""
-        x = x + self.self_attn(self.input_layernorm(x), rotation, mask, cache, at)
+        x = x + self.self_attn(self.input_layernorm(x), rotation, mask)
         return x + self.mlp(self.post_attention_layernorm(x))  # type: ignore[no-any-return]
 
 
@@ -119,25 +114,18 @@ class Qwen2Model(nn.Module):
         self.norm = nn.RMSNorm(config.hidden_size, config.rms_norm_eps)
         self.rotary_emb = Rotary(config)
 
-    def forward(
-        self,
-        embeddings: Tensor,
-        positions: Tensor,
-        mask: Tensor | None = None,
-        cache: PrefixCache | None = None,
-    ) -> Tensor:
+    def forward(self, embeddings: Tensor, positions: Tensor, mask: Tensor | None = None) -> Tensor:
         """The last hidden state, normed, (batch, length, width).
 
         Args:
             embeddings: (batch, length, width).
             positions: (batch or 1, length).
-            mask: (batch or 1, 1, length, prefix + length), True where attention is allowed; causal
-                by default, or over everything where there is one position.
-            cache: holds the prefix, and is written to.
+            mask: (batch or 1, 1, length, length), True where attention is allowed; causal by
+                default.
         """
         rotation, x = self.rotary_emb(positions, embeddings.dtype), embeddings
-        for at, layer in enumerate(self.layers):
-            x = layer(x, rotation, mask, cache, at)
+        for layer in self.layers:
+            x = layer(x, rotation, mask)
         return self.norm(x)  # type: ignore[no-any-return]
 
 

@@ -14,7 +14,9 @@ from torch import Tensor, nn
 
 from unipic_tui.model.cache import PrefixCache
 from unipic_tui.model.config import UniPicConfig
-from unipic_tui.model.layers import projection
+from unipic_tui.model.graphs import Graphs
+from unipic_tui.model.language import pack_language_model, read_behind
+from unipic_tui.model.layers import pack, projection
 from unipic_tui.model.mar import Mar, Positions
 from unipic_tui.model.qwen2 import Qwen2
 from unipic_tui.model.siglip import SiglipTower
@@ -27,6 +29,8 @@ class UniPicModel(nn.Module):
     def __init__(self, config: UniPicConfig) -> None:
         super().__init__()
         self.config = config
+        self.graphs = Graphs()
+        """How the sampler runs its stretches."""
         self.vae = Vae(config.vae)
         self.llm = Qwen2(config.llm)
         self.mar = Mar(config.mar)
@@ -48,6 +52,11 @@ class UniPicModel(nn.Module):
     def dtype(self) -> torch.dtype:
         """The type of the weights."""
         return self.mar.mask_token.dtype
+
+    def pack(self) -> None:
+        """Lay weights that are multiplied by the same input side by side; see `layers.pack`."""
+        pack_language_model(self.llm.model)
+        pack(self.mar.diffloss.net.modulating)
 
     def embed(self, ids: Tensor) -> Tensor:
         """Token ids (batch, length) to embeddings (batch, length, width)."""
@@ -77,17 +86,17 @@ class UniPicModel(nn.Module):
 
         Args:
             embeddings: (batch, length, width).
-            positions: (batch, length) rotary positions; counted from the cache on by default.
-            mask: (batch or 1, 1, length, prefix + length), True where attention is allowed;
-                causal by default.
-            cache: written to; call its `keep` to let these positions stay.
+            positions: (batch or 1, length) rotary positions; counted from 0 by default.
+            mask: (batch or 1, 1, length, length), True where attention is allowed; causal by
+                default.
+            cache: what precedes; written to, call its `keep` to let these positions stay. It knows
+                positions and mask itself.
         """
-        length, before = embeddings.shape[1], 0 if cache is None else cache.length
+        if cache is not None:
+            return read_behind(self.llm.model, embeddings, cache)
         if positions is None:
-            positions = torch.arange(before, before + length, device=embeddings.device)[None]
-        if mask is None and before and length > 1:
-            mask = causal_mask(length, before, embeddings.device)
-        return cast("Tensor", self.llm.model(embeddings, positions, mask, cache))
+            positions = torch.arange(embeddings.shape[1], device=embeddings.device)[None]
+        return cast("Tensor", self.llm.model(embeddings, positions, mask))
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(…, width) to (…, vocabulary)."""
@@ -110,12 +119,6 @@ class UniPicModel(nn.Module):
     def positions(self, rows: int, columns: int) -> Positions:
         """See `Mar.positions`."""
         return self.mar.positions(rows, columns)
-
-
-def causal_mask(length: int, before: int, device: torch.device) -> Tensor:
-    """(1, 1, length, before + length): each position sees the prefix and what precedes it."""
-    allowed = torch.ones(length, before + length, dtype=torch.bool, device=device)
-    return allowed.tril(before)[None, None]
 
 
 UniPic = UniPicModel

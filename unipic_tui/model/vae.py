@@ -111,7 +111,6 @@ class ResidualBlock(nn.Module):
         out: Tensor = hidden + (x if self.nin_shortcut is None else self.nin_shortcut(x))
         return out
 
-
     def _in_bands(self, x: Tensor, rows: int) -> Tensor:
         """`forward` with two tensors of the picture's size instead of five."""
         skip, outer = self.nin_shortcut, self.conv1.out_channels
