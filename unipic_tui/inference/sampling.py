@@ -105,6 +105,13 @@ class Prefix:
         """Pictures that are drawn at once."""
         return self.mask.shape[0] // (2 if self.guided else 1)
 
+    def take(self, rows: list[int]) -> Prefix:
+        """The same prompts for other rows: row k gets that of row ``rows[k]``."""
+        if rows == list(range(len(self.mask))):
+            return self
+        index = torch.tensor(rows, device=self.mask.device)
+        return Prefix(self.cache.take(index), self.mask[index], self.guided)
+
 
 def read_prefix(
     model: UniPicModel, embeddings: Tensor, mask: Tensor, tokens: int, *, guided: bool
@@ -173,7 +180,8 @@ def sample(
         targets = state.orders[:, after:before].sort(dim=1).values.to(device)
         guidance = guidance_at(scale, settings.schedule, state.orders.shape[1], after)
 
-        reuse = settings.quality == "fast" and prefix.guided
+        # A kept difference pays only where an iteration follows.
+        reuse = settings.quality == "fast" and prefix.guided and len(counts) > 1
         refresh = not reuse or state.difference is None or iteration % FAST_REFRESH == 0
         wanted = everything.to(device) if reuse and refresh else targets
         both = prefix.guided and refresh

@@ -55,6 +55,18 @@ class PrefixCache:
         """Let the prefix include the ``count`` positions written last."""
         self.length += count
 
+    def take(self, rows: Tensor) -> PrefixCache:
+        """The prefix of rows, each as often as ``rows`` names it, in memory of its own."""
+        part = object.__new__(PrefixCache)
+        part._keys, part._values = (
+            old.new_empty(old.shape[0], len(rows), *old.shape[2:])
+            for old in (self._keys, self._values)
+        )
+        for new, old in ((part._keys, self._keys), (part._values, self._values)):
+            new[..., : self.length, :] = old[:, rows, :, : self.length]
+        part.length = self.length
+        return part
+
     def select(self, rows: slice) -> PrefixCache:
         """A view of some rows, sharing the memory."""
         part = object.__new__(PrefixCache)
