@@ -48,7 +48,8 @@ class Progress:
         known: for each token in raster order, whether it is drawn.
         rows, columns: the token grid; ``rows * columns == len(known)``.
         seconds_left: estimate for the whole job from measured iterations; ``None`` before one is.
-        fraction: how much of the whole job is done, 0 to 1; pictures may be drawn at once.
+        fraction: how much of the whole job is done, 0 to 1.
+        together: how many pictures of the job are drawn at once, this one among them.
     """
 
     picture: int
@@ -60,6 +61,7 @@ class Progress:
     columns: int
     seconds_left: float | None
     fraction: float
+    together: int = 1
 
 
 @dataclass(frozen=True, slots=True)

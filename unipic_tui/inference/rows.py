@@ -123,5 +123,6 @@ class Group:
                     columns=self.grid[1],
                     seconds_left=None if seconds is None else seconds * left,
                     fraction=(count - of.todo + own * step.iteration / step.iterations) / count,
+                    together=own,
                 ),
             )
