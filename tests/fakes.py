@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 import zlib
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Literal
@@ -136,7 +136,7 @@ class FakeBackend:
             self.cancelled += 1
             raise
 
-    def run_together(self, jobs: Sequence[Job]) -> Generator[tuple[int, Event], None, None]:
+    def run_together(self, jobs: Iterable[Job]) -> Generator[tuple[int, Event], None, None]:
         for place, job in enumerate(jobs):
             with closing(self.run(job)) as events:
                 yield from ((place, event) for event in events)

@@ -5,7 +5,7 @@ Everything here is plain data that may cross threads: PIL images and text, never
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -219,11 +219,11 @@ class Backend(Protocol):
         picture that shares what was drawn up to there.
         """
 
-    def run_together(self, jobs: Sequence[Job]) -> Generator[tuple[int, Event], None, None]:
-        """Run jobs from their start, those at once that are drawn sooner so.
+    def run_together(self, jobs: Iterable[Job]) -> Generator[tuple[int, Event], None, None]:
+        """Run jobs from their start, several at once where that is quicker.
 
-        Yields each event with the index of its job, whose last one is `Finished` or `Failed`.
-        Closing it early cancels the jobs that have not ended.
+        A job is taken only when it may begin. Each event comes with the index of its job; a job's
+        last one is `Finished` or `Failed`. Closing it early cancels those that have not ended.
         """
 
     def memory(self) -> Memory:

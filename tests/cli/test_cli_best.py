@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 
 import pytest
 from PIL import Image
@@ -42,7 +42,7 @@ class Judging:
     def close(self) -> None:
         self.inner.close()
 
-    def run_together(self, jobs: Sequence[Job]) -> Generator[tuple[int, Event], None, None]:
+    def run_together(self, jobs: Iterable[Job]) -> Generator[tuple[int, Event], None, None]:
         for place, job in enumerate(jobs):
             yield from ((place, event) for event in self.run(job))
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from itertools import groupby
 
@@ -118,18 +118,30 @@ class Pipeline:
             release(self.engine.model.device)
             yield failure
 
-    def run_together(self, jobs: Sequence[Job]) -> Generator[tuple[int, Event], None, None]:
+    def run_together(self, jobs: Iterable[Job]) -> Generator[tuple[int, Event], None, None]:
         """Run jobs; see `unipic_tui.events.Backend.run_together`."""
         yield from ((0, event) for event in self.load())
         for plain, part in groupby(enumerate(jobs), lambda each: _is_plain(each[1])):
-            places, these = zip(*part, strict=True)
             if plain:
-                with closing(self._drawer.draw((job, None) for job in these)) as events:
-                    yield from ((places[place], event) for place, event in events)
-            else:
-                for place, job in zip(places, these, strict=True):
-                    with closing(self.run(job)) as alone:
-                        yield from ((place, event) for event in alone)
+                yield from self._draw_all(part)
+                continue
+            for place, job in part:
+                with closing(self.run(job)) as events:
+                    yield from ((place, event) for event in events)
+
+    def _draw_all(
+        self, jobs: Iterable[tuple[int, Job]]
+    ) -> Generator[tuple[int, Event], None, None]:
+        places: list[int] = []
+
+        def taken() -> Iterator[tuple[DrawingJob, None]]:
+            for place, job in jobs:
+                assert isinstance(job, DrawingJob)
+                places.append(place)
+                yield job, None
+
+        with closing(self._drawer.draw(taken())) as events:
+            yield from ((places[place], event) for place, event in events)
 
     def _describe(self, job: DescribeJob) -> Generator[Event, None, None]:
         began = time.monotonic()
