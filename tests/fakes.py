@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import time
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Literal
 
@@ -135,6 +136,11 @@ class FakeBackend:
             self.cancelled += 1
             raise
 
+    def run_together(self, jobs: Iterable[Job]) -> Generator[tuple[int, Event], None, None]:
+        for place, job in enumerate(jobs):
+            with closing(self.run(job)) as events:
+                yield from ((place, event) for event in events)
+
     def _draw(self, job: DrawingJob, resume: bytes | None) -> Generator[Event, None, None]:
         started = time.monotonic()
         try:
@@ -205,6 +211,7 @@ class FakeBackend:
             rows=rows,
             columns=columns,
             seconds_left=self.delay * left,
+            fraction=1 - left / (iterations * job.count),
         )
 
     def _describe(self, job: DescribeJob) -> Generator[Event, None, None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from unipic_tui.events import (
     Cancelled,
     Event,
     Failed,
+    Final,
     Finished,
     Loading,
     Picture,
@@ -322,3 +323,96 @@ def test_what_was_loaded_is_left_out_of_collections_until_it_is_given_back(
     assert gc.get_freeze_count() > 0
     assert thread.close(PATIENCE)
     assert gc.get_freeze_count() == 0
+
+
+class AtOnce(Gated):
+    """Runs what it gets at once, an iteration of each in turn."""
+
+    def run_together(self, jobs: Iterable[Job]) -> Generator[tuple[int, Event], None, None]:
+        running = dict(enumerate(self.run(job) for job in jobs))
+        try:
+            while running:
+                for place, events in list(running.items()):
+                    event = next(events, None)
+                    if event is None:
+                        del running[place]
+                    else:
+                        yield place, event
+        finally:
+            for events in running.values():
+                events.close()
+
+
+def test_jobs_that_differ_in_words_alone_run_at_once(
+    make: Callable[..., ModelThread], log: Log
+) -> None:
+    backend = AtOnce()
+    backend.gate.release(100)
+    thread = make(backend, begin=False)
+    other = GenerateJob(prompt="a ring", iterations=3)
+    thread.submit(1, job("a"))
+    thread.submit(2, job("b"), held=True)
+    thread.submit(3, job("c", count=2))
+    thread.submit(4, other)
+    thread.submit(5, job("d"))
+    thread.start()
+    for ticket in (1, 3, 4, 5):
+        assert isinstance(log.final(ticket), Finished)
+        finals = [event for event in log.of(ticket) if isinstance(event, Final)]
+        assert len(finals) == 1 and log.of(ticket)[-1] is finals[0]
+    assert log.started() == [1, 3, 4, 5]
+    order = [ticket for ticket, event in log.events if isinstance(event, Started | Final)]
+    assert order == [1, 3, 1, 3, 4, 4, 5, 5]
+    assert thread.has(2) and not thread.has(1)
+
+
+def test_cancelling_one_of_several_leaves_the_others(
+    make: Callable[..., ModelThread], log: Log
+) -> None:
+    backend = AtOnce()
+    thread = make(backend, begin=False)
+    for ticket in (1, 2, 3):
+        thread.submit(ticket, job(f"prompt {ticket}"))
+    thread.start()
+    backend.gate.release(2)
+    log.wait(2, Progress)
+    assert thread.running == 1
+    assert thread.cancel(2)
+    backend.gate.release(100)
+    assert log.final(2) == Cancelled()
+    assert isinstance(log.final(1), Finished)
+    assert isinstance(log.final(3), Finished)
+    assert not thread.cancel(2)
+    assert sum(isinstance(event, Progress) for event in log.of(2)) <= 2
+
+
+def test_a_crash_fails_all_that_ran_at_once_and_no_other(
+    make: Callable[..., ModelThread], log: Log
+) -> None:
+    backend = AtOnce()
+    backend.fail = "crash"
+    backend.gate.release(100)
+    thread = make(backend, begin=False)
+    for ticket in (1, 2):
+        thread.submit(ticket, job(f"prompt {ticket}"))
+    thread.submit(3, GenerateJob(prompt="a ring", iterations=3))
+    thread.start()
+    for ticket in (1, 2, 3):
+        assert isinstance(log.final(ticket), Failed)
+    assert thread.running is None
+
+
+def test_a_pause_lets_no_further_job_join(make: Callable[..., ModelThread], log: Log) -> None:
+    backend = Gated()
+    thread = make(backend, begin=False)
+    for ticket in (1, 2):
+        thread.submit(ticket, job(f"prompt {ticket}"))
+    thread.start()
+    backend.gate.release()
+    log.wait(1, Progress)
+    thread.pause()
+    backend.gate.release(100)
+    assert isinstance(log.final(1), Finished)
+    assert thread.has(2) and log.started() == [1]
+    thread.resume()
+    assert isinstance(log.final(2), Finished)

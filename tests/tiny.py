@@ -6,7 +6,9 @@ import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
 import torch
+from PIL import Image
 
 from unipic_tui.defaults import Defaults
 from unipic_tui.inference.prompts import PromptCodec
@@ -65,6 +67,15 @@ def make_model(config: UniPicConfig = CONFIG, seed: int = 0) -> UniPicModel:
         else:
             value.copy_(torch.randn_like(value) * value[0].numel() ** -0.5)
     return model
+
+
+def assert_alike(one: Image.Image | np.ndarray, other: Image.Image | np.ndarray) -> None:
+    """See that pictures are the same within rounding, which may move a colour by one."""
+    first, second = (np.asarray(image).astype(int) for image in (one, other))
+    assert first.shape == second.shape
+    different = np.abs(first - second)
+    assert different.max() <= 1
+    assert (different > 0).mean() < 0.01
 
 
 def make_tokenizer(folder: Path) -> PromptCodec:

@@ -5,7 +5,7 @@ Everything here is plain data that may cross threads: PIL images and text, never
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -48,6 +48,8 @@ class Progress:
         known: for each token in raster order, whether it is drawn.
         rows, columns: the token grid; ``rows * columns == len(known)``.
         seconds_left: estimate for the whole job from measured iterations; ``None`` before one is.
+        fraction: how much of the whole job is done, 0 to 1.
+        together: how many pictures of the job are drawn at once, this one among them.
     """
 
     picture: int
@@ -58,6 +60,8 @@ class Progress:
     rows: int
     columns: int
     seconds_left: float | None
+    fraction: float
+    together: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +75,12 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotTaken:
-    """The run's state after an iteration; `Backend.run` goes on from ``data`` to the same picture.
+    """The run's state after an iteration; `Backend.run` goes on from ``data`` to the same pictures.
 
     Attributes:
-        picture: index of the picture that is being drawn; those before it are finished.
+        picture: index of the first picture that is being drawn; those before it are finished.
         iteration: iterations of it that are done.
-        data: opaque; for a 1024 px picture about 0.3 MB.
+        data: opaque; for each 1024 px picture that is being drawn about 0.3 MB.
     """
 
     picture: int
@@ -93,7 +97,7 @@ class Picture:
         image: RGB.
         job: a job of count 1 with every field filled in that makes this very picture again.
         model: name of the checkpoint that drew it.
-        seconds: time it took.
+        seconds: time it took, or its share of it where several were drawn at once.
         mark: what the model thinks of it, 0 to 1, where it chose among several.
     """
 
@@ -215,6 +219,13 @@ class Backend(Protocol):
         picture that shares what was drawn up to there.
         """
 
+    def run_together(self, jobs: Iterable[Job]) -> Generator[tuple[int, Event], None, None]:
+        """Run jobs from their start, several at once where that is quicker.
+
+        A job is taken only when it may begin. Each event comes with the index of its job; a job's
+        last one is `Finished` or `Failed`. Closing it early cancels those that have not ended.
+        """
+
     def memory(self) -> Memory:
         """Memory of the device now."""
 
@@ -233,6 +244,8 @@ class BackendOptions:
         preview_seconds: shortest time between two previews; ``None`` for no previews.
         snapshot_seconds: shortest time between two `SnapshotTaken`; ``None`` for none, 0 for one
             every iteration.
+        batch_size: most pictures drawn at once, at least 1, as memory allows; ``None`` for as many
+            as keep the processor busy.
     """
 
     checkpoint: Path | None = None
@@ -240,6 +253,7 @@ class BackendOptions:
     dtype: str = "auto"
     preview_seconds: float | None = None
     snapshot_seconds: float | None = None
+    batch_size: int | None = None
 
 
 BackendFactory = Callable[[BackendOptions], Backend]

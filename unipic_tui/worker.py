@@ -14,7 +14,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from unipic_tui.errors import UnipicError
@@ -27,11 +27,10 @@ from unipic_tui.events import (
     Event,
     Failed,
     Final,
-    Finished,
     Memory,
     Picture,
 )
-from unipic_tui.jobs import Job
+from unipic_tui.jobs import DrawingJob, Job
 
 NICENESS = 10
 """How far the thread steps back before the one that draws the screen (POSIX nice value)."""
@@ -84,7 +83,9 @@ class Waiting:
 
 
 class ModelThread:
-    """Runs jobs one after another on a backend that no other thread touches.
+    """Runs jobs in their order on a backend that no other thread touches.
+
+    Neighbours that differ in prompt, seed and count alone run at once where the backend wants to.
 
     Args:
         factory: makes the backend; called on this thread, so it may import heavy modules.
@@ -106,8 +107,8 @@ class ModelThread:
         self._niceness = niceness
         self._changed = threading.Condition()
         self._queue: list[Waiting] = []
-        self._running: int | None = None
-        self._stop_running = False
+        self._running: dict[int, list[Picture]] = {}
+        self._stop: set[int] = set()
         self._paused = False
         self._closing = False
         self._to_load: BackendOptions | None = options
@@ -137,18 +138,12 @@ class ModelThread:
             self._changed.notify()
 
     def cancel(self, ticket: int) -> bool:
-        """Stop a job: at once while it waits, within one iteration while it runs.
-
-        Returns:
-            Whether there was anything to stop.
-        """
+        """Stop a job, at once or within one iteration; returns whether there was one to stop."""
         with self._changed:
-            if ticket == self._running:
-                self._stop_running = True
+            if ticket in self._running:
+                self._stop.add(ticket)
                 return True
-            kept = [waiting for waiting in self._queue if waiting.ticket != ticket]
-            found = len(kept) < len(self._queue)
-            self._queue = kept
+            found = self.take_back(ticket)
         if found:
             self._deliver(ticket, Cancelled())
         return found
@@ -156,30 +151,31 @@ class ModelThread:
     def take_back(self, ticket: int) -> bool:
         """Remove a waiting job as if it had never been submitted; no event is delivered."""
         with self._changed:
-            kept = [waiting for waiting in self._queue if waiting.ticket != ticket]
-            found = len(kept) < len(self._queue)
-            self._queue = kept
-            return found
+            place = self._place(ticket)
+            if place is not None:
+                del self._queue[place]
+            return place is not None
 
     def hold(self, ticket: int, held: bool = True) -> bool:
         """Keep a waiting job from starting, or release it; returns whether it was waiting."""
         with self._changed:
-            for index, waiting in enumerate(self._queue):
-                if waiting.ticket == ticket:
-                    self._queue[index] = replace(waiting, held=held)
-                    self._changed.notify()
-                    return True
-            return False
+            place = self._place(ticket)
+            if place is not None:
+                self._queue[place] = replace(self._queue[place], held=held)
+                self._changed.notify()
+            return place is not None
 
     def move(self, ticket: int, places: int) -> bool:
         """Move a waiting job earlier (negative) or later (positive), as far as the queue goes."""
         with self._changed:
-            for index, waiting in enumerate(self._queue):
-                if waiting.ticket == ticket:
-                    del self._queue[index]
-                    self._queue.insert(max(0, index + places), waiting)
-                    return True
-            return False
+            place = self._place(ticket)
+            if place is not None:
+                self._queue.insert(max(0, place + places), self._queue.pop(place))
+            return place is not None
+
+    def _place(self, ticket: int) -> int | None:
+        places = (place for place, each in enumerate(self._queue) if each.ticket == ticket)
+        return next(places, None)
 
     def pause(self) -> None:
         """Start no further job; the one that runs goes on."""
@@ -206,7 +202,6 @@ class ModelThread:
         """
         with self._changed:
             self._closing = True
-            self._stop_running = True
             self._changed.notify()
         if self._thread.is_alive():
             self._thread.join(timeout)
@@ -214,8 +209,14 @@ class ModelThread:
 
     @property
     def running(self) -> int | None:
-        """Ticket of the job that runs."""
-        return self._running
+        """Ticket of the job that runs; of several at once, of the first."""
+        with self._changed:
+            return next(iter(self._running), None)
+
+    def has(self, ticket: int) -> bool:
+        """Whether a job waits or runs."""
+        with self._changed:
+            return ticket in self._running or self._place(ticket) is not None
 
     @property
     def paused(self) -> bool:
@@ -249,12 +250,18 @@ class ModelThread:
                     options, self._to_load = self._to_load, None
                     return options
                 if self._backend is not None and not self._paused:
-                    for index, waiting in enumerate(self._queue):
-                        if not waiting.held:
-                            del self._queue[index]
-                            self._running, self._stop_running = waiting.ticket, False
-                            return waiting
+                    task = self._first()
+                    if task is not None:
+                        return self._started(task)
                 self._changed.wait()
+
+    def _first(self) -> Waiting | None:
+        return next((waiting for waiting in self._queue if not waiting.held), None)
+
+    def _started(self, task: Waiting) -> Waiting:
+        self._queue.remove(task)
+        self._running[task.ticket] = []
+        return task
 
     def _load(self, options: BackendOptions) -> None:
         self._drop_backend()
@@ -289,32 +296,71 @@ class ModelThread:
             gc.freeze()
             self._frozen = True
 
-    def _run(self, task: Waiting) -> None:
+    def _run(self, first: Waiting) -> None:
+        """Run a job, and those that the backend wants to run with it."""
         assert self._backend is not None
-        self._deliver(task.ticket, Started())
-        pictures: list[Picture] = []
-        final: Final | None = None
+        self._deliver(first.ticket, Started())
+        title, message = "The job failed", "The model stopped without a result: try it again."
         try:
-            with contextlib.closing(self._backend.run(task.job, task.resume)) as events:
-                for event in events:
-                    if isinstance(event, Finished | Cancelled | Failed):
-                        final = event
-                        break
-                    if isinstance(event, Picture):
-                        pictures.append(event)
-                    self._deliver(task.ticket, event)
+            with contextlib.closing(self._events(self._backend, first)) as events:
+                for ticket, event in events:
+                    self._take(ticket, event)
                     self._tell_memory(MEMORY_SECONDS)
-                    if self._stop_running:
-                        final = Cancelled(tuple(pictures))
+                    # One that is to stop ends; those that run with it go on.
+                    for each in tuple(self._running):
+                        if self._closing or each in self._stop:
+                            self._end(each, Cancelled(tuple(self._running[each])))
+                    if not self._running:
                         break
         except Exception as error:
-            final = Failed(*_explain(error, "The job failed"))
-        if final is None:
-            final = Failed("The job failed", "The model stopped without a result: try it again.")
-        with self._changed:
-            self._running = None
-        self._deliver(task.ticket, final)
+            title, message = _explain(error, title)
+        for ticket in tuple(self._running):
+            self._end(ticket, Failed(title, message))
         self._tell_memory()
+
+    def _events(self, backend: Backend, first: Waiting) -> Generator[tuple[int, Event], None, None]:
+        """What happens in a job, and in those like it in the queue, each with its ticket."""
+        job, tickets = first.job, [first.ticket]
+        if first.resume is not None or not isinstance(job, DrawingJob) or job.chooses:
+            with contextlib.closing(backend.run(job, first.resume)) as alone:
+                yield from ((first.ticket, event) for event in alone)
+            return
+
+        def jobs() -> Iterator[Job]:
+            yield job
+            while (task := self._next_like(job)) is not None:
+                tickets.append(task.ticket)
+                self._deliver(task.ticket, Started())
+                yield task.job
+
+        with contextlib.closing(backend.run_together(jobs())) as events:
+            yield from ((tickets[place], event) for place, event in events)
+
+    def _next_like(self, job: DrawingJob) -> Waiting | None:
+        """Take the next job out of the queue, if it differs in prompt, seed and count alone."""
+        with self._changed:
+            task = None if self._closing or self._paused or self._to_load else self._first()
+            if task is None or task.resume is not None or not isinstance(task.job, DrawingJob):
+                return None
+            own = {"prompt": task.job.prompt, "seed": task.job.seed, "count": task.job.count}
+            return self._started(task) if job.replace(**own) == task.job else None
+
+    def _take(self, ticket: int, event: Event) -> None:
+        """Pass on an event of a job that has not ended."""
+        if ticket not in self._running:
+            return
+        if isinstance(event, Final):
+            self._end(ticket, event)
+            return
+        if isinstance(event, Picture):
+            self._running[ticket].append(event)
+        self._deliver(ticket, event)
+
+    def _end(self, ticket: int, final: Final) -> None:
+        with self._changed:
+            del self._running[ticket]
+            self._stop.discard(ticket)
+        self._deliver(ticket, final)
 
     def _tell_memory(self, interval: float = 0.0) -> None:
         now = time.monotonic()

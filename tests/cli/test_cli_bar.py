@@ -84,7 +84,9 @@ def test_loading_is_not_shown_as_done_while_the_first_iteration_runs(
 
 
 def progress(picture: int, pictures: int, iteration: int, left: float | None) -> Progress:
-    return Progress(picture, pictures, iteration, 4, (True,), 1, 1, left)
+    return Progress(
+        picture, pictures, iteration, 4, (True,), 1, 1, left, (picture + iteration / 4) / pictures
+    )
 
 
 def test_no_seconds_are_promised_while_the_picture_is_decoded(

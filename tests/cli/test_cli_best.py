@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 
 import pytest
 from PIL import Image
@@ -41,6 +41,10 @@ class Judging:
 
     def close(self) -> None:
         self.inner.close()
+
+    def run_together(self, jobs: Iterable[Job]) -> Generator[tuple[int, Event], None, None]:
+        for place, job in enumerate(jobs):
+            yield from ((place, event) for event in self.run(job))
 
     def run(self, job: Job, resume: bytes | None = None) -> Generator[Event, None, None]:
         if isinstance(job, GenerateJob) and job.best_of is not None:

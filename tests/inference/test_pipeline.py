@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.fakes import gradient
+from tests.tiny import assert_alike
 from unipic_tui.errors import CheckpointError, DeviceError
 from unipic_tui.events import (
     BackendOptions,
@@ -65,17 +66,20 @@ def test_loading_is_told_once(checkpoint: Path) -> None:
 def test_a_drawing_tells_its_way(pipeline: Pipeline) -> None:
     events = events_of(pipeline, GenerateJob(prompt="a ring", width=96, height=64, count=2))
     progress = [event for event in events if isinstance(event, Progress)]
-    assert [event.picture for event in progress] == [0] * 5 + [1] * 5
-    assert [event.iteration for event in progress[:5]] == [1, 2, 3, 4, 5]
-    assert {(event.rows, event.columns, event.iterations) for event in progress} == {(4, 6, 5)}
-    assert [sum(event.known) for event in progress[:5]] == [
-        24 - masked for masked in (22, 19, 14, 7, 0)
+    assert [(event.picture, event.iteration) for event in progress] == [
+        (picture, iteration) for iteration in range(1, 6) for picture in range(2)
     ]
-    assert progress[0].seconds_left is None
-    assert all(event.seconds_left is not None for event in progress[1:])
+    assert [event.fraction for event in progress[::2]] == [0.2, 0.4, 0.6, 0.8, 1.0]
+    assert {(event.rows, event.columns, event.iterations) for event in progress} == {(4, 6, 5)}
+    for picture in range(2):
+        assert [sum(event.known) for event in progress[picture::2]] == [
+            24 - masked for masked in (22, 19, 14, 7, 0)
+        ]
+    assert {event.seconds_left for event in progress[:2]} == {None}
+    assert all(event.seconds_left is not None for event in progress[2:])
     assert progress[-1].seconds_left == 0
     previews = [event for event in events if isinstance(event, Preview)]
-    assert len(previews) == 8
+    assert [event.picture for event in previews] == [0, 1] * 4
     assert all(event.image.size == (96, 64) for event in previews)
     final = events[-1]
     assert isinstance(final, Finished)
@@ -110,7 +114,7 @@ def test_a_pictures_job_makes_it_again(pipeline: Pipeline) -> None:
         order="random",
         head_steps=4,
     )
-    assert np.array_equal(pictures_of(pipeline, last.job)[0], np.asarray(last.image))
+    assert_alike(pictures_of(pipeline, last.job)[0], last.image)
     assert not np.array_equal(np.asarray(final.pictures[0].image), np.asarray(last.image))
 
 

@@ -11,7 +11,7 @@ from unipic_tui.ui.overlays import known_alone, known_over, region_over
 
 def progress(rows: int, columns: int, known: set[int]) -> Progress:
     flags = tuple(index in known for index in range(rows * columns))
-    return Progress(0, 1, 1, 8, flags, rows, columns, None)
+    return Progress(0, 1, 1, 8, flags, rows, columns, None, 1 / 8)
 
 
 def test_unknown_tokens_are_covered() -> None:

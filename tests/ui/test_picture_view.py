@@ -552,7 +552,7 @@ async def test_zoom_shows_a_part(tmp_path: Path) -> None:
 
 def known(rows: int, columns: int, *tokens: int) -> Progress:
     flags = tuple(index in tokens for index in range(rows * columns))
-    return Progress(0, 1, 1, 8, flags, rows, columns, None)
+    return Progress(0, 1, 1, 8, flags, rows, columns, None, 1 / 8)
 
 
 async def test_tokens_are_seen_over_a_picture_on_demand(red: Path) -> None:

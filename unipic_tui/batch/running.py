@@ -1,7 +1,8 @@
-"""Running tasks one after the other, as a generator of what happens."""
+"""Running tasks, as a generator of what happens."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 
@@ -9,6 +10,9 @@ from unipic_tui.batch.folder import Result, ResultFolder
 from unipic_tui.batch.tasks import Task
 from unipic_tui.errors import StorageError, UnipicError
 from unipic_tui.events import Backend, Event, Failed, Finished, Picture
+
+_WINDOW = 64
+"""Tasks handed to the backend at once: more than it runs at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,8 @@ def run_tasks(
 ) -> Generator[Working | Done | Problem, None, None]:
     """Run the tasks that are not done, and save each result as soon as it is whole.
 
-    Ends every task in `Done` or `Problem`. To stop iterating is to cancel.
+    Tasks that follow one another may be run at once, as the backend sees fit. Ends every task in
+    `Done` or `Problem`. To stop iterating is to cancel.
 
     Args:
         backend: a backend that is loaded.
@@ -66,36 +71,38 @@ def run_tasks(
     Raises:
         StorageError: a result cannot be written, and neither could the next one.
     """
+    todo: list[Task] = []
     for task in tasks:
         if folder.state(task) == "done":
             yield Done(task, fresh=False)
-        else:
-            yield from _run(backend, task, folder)
+            continue
+        todo.append(task)
+        if len(todo) == _WINDOW:
+            yield from _run(backend, todo, folder)
+            todo = []
+    yield from _run(backend, todo, folder)
 
 
 def _run(
-    backend: Backend, task: Task, folder: ResultFolder
+    backend: Backend, tasks: list[Task], folder: ResultFolder
 ) -> Generator[Working | Done | Problem, None, None]:
-    pictures: list[Picture] = []
-    events = backend.run(task.job)
-    answer = ""
+    pictures: dict[int, list[Picture]] = {place: [] for place in range(len(tasks))}
     try:
-        for event in events:
-            match event:
-                case Picture():
-                    pictures.append(event)
-                case Finished():
-                    answer = event.text
-                case Failed():
+        with contextlib.closing(backend.run_together([task.job for task in tasks])) as events:
+            for place, event in events:
+                task = tasks[place]
+                if isinstance(event, Failed):
+                    del pictures[place]
                     yield Problem(task, event.message)
-                    return
-                case _:
-                    pass
-            yield Working(task, event)
+                    continue
+                if isinstance(event, Picture):
+                    pictures[place].append(event)
+                yield Working(task, event)
+                if isinstance(event, Finished):
+                    folder.save(task, Result(tuple(pictures.pop(place)), event.text))
+                    yield Done(task, fresh=True)
+    except StorageError:
+        raise
     except UnipicError as error:
-        yield Problem(task, error.message)
-        return
-    finally:
-        events.close()
-    folder.save(task, Result(tuple(pictures), answer))
-    yield Done(task, fresh=True)
+        for place in pictures:
+            yield Problem(tasks[place], error.message)

@@ -334,7 +334,7 @@ def add_result_folder(parser: Parser) -> None:
         "--batch-size",
         type=int,
         metavar="N",
-        help="accepted for the published scripts' sake; pictures are drawn one at a time",
+        help="most pictures drawn at once, as memory allows (as many as keep the processor busy)",
     )
     also(group, ("--batch_size",), "batch_size", type=int)
     add_shared(group, "json", "quiet")

@@ -54,7 +54,9 @@ def run_batch(
         UnipicError: the input, the checkpoint or the disk stops all of it.
     """
     if args.batch_size is not None and args.batch_size < 1:
-        raise InputError(f"The batch size {args.batch_size} is not positive: leave it out.")
+        raise InputError(
+            f"The batch size {args.batch_size} is not positive: give at least 1, or leave it out."
+        )
     early = make(Defaults())
     if not early.tasks:
         index, message = next(iter(early.problems.items()))
@@ -63,7 +65,9 @@ def run_batch(
     check_writable(next(place for place in (root, *root.parents) if os.path.lexists(place)))
     ranks = Ranks.from_environment()
     options = context.options(args)
-    options = dataclasses.replace(options, device=ranks.device(options.device))
+    options = dataclasses.replace(
+        options, device=ranks.device(options.device), batch_size=args.batch_size
+    )
     with reporting(args) as reporter:
         backend = start(context, options, reporter)
         try:
@@ -99,8 +103,6 @@ def _run(
     others = Others(folder.notes, theirs, redo=args.force)
     pace = Pace(len(plan.tasks), others.done)
     report = BatchReport(reporter, folder.root, pace, quiet=args.quiet or not ranks.leads)
-    if ranks.leads and (args.batch_size or 1) > 1:
-        reporter.notice("Pictures are drawn one at a time, whatever the batch size.")
     problems = {index: why for index, why in plan.problems.items() if ranks.owns(index)}
     missing = [index for index in plan.missing if ranks.owns(index)]
     for index, why in problems.items():
@@ -142,8 +144,8 @@ def _work(
         try:
             for step in steps:
                 match step:
-                    case Working(_, event):
-                        report.working(event)
+                    case Working(task, event):
+                        report.working(task, event)
                     case Done(task, fresh):
                         report.done(task, folder.answer(task), fresh)
                     case Problem(task, message):
@@ -176,7 +178,7 @@ class Pace:
         self._before = others()
         self._own = 0
         self._fresh = 0
-        self._part = 0.0
+        self._parts: dict[int, float] = {}
         self._clock = clock
         self._began = clock()
 
@@ -185,18 +187,22 @@ class Pace:
         """How many are done, by all processes."""
         return self._own + self._others()
 
-    def settle(self, fresh: bool) -> None:
-        """One is done; ``fresh`` where it took its time."""
+    def settle(self, index: int, fresh: bool) -> None:
+        """The result of this index is there; ``fresh`` where it took its time."""
         self._own += 1
         self._fresh += fresh
-        self._part = 0.0
+        self._parts.pop(index, None)
         if not self._fresh:
             # What was there already says nothing of the pace.
             self._began, self._before = self._clock(), self._others()
 
-    def within(self, part: float) -> None:
-        """Of the current one, this part (0 to 1) is done."""
-        self._part = part
+    def within(self, index: int, part: float) -> None:
+        """Of the one of this index, this part (0 to 1) is done."""
+        self._parts[index] = part
+
+    @property
+    def _part(self) -> float:
+        return sum(self._parts.values())
 
     @property
     def fraction(self) -> float:
@@ -234,12 +240,11 @@ class BatchReport:
         self._noticed: set[str] = set()
         self._bar = reporter.bar if isinstance(reporter, HumanReporter) and not quiet else None
 
-    def working(self, event: Event) -> None:
-        """Something happened within a job."""
+    def working(self, task: Task, event: Event) -> None:
+        """Something happened within a task's job."""
         match event:
-            case Progress():
-                done = event.picture + event.iteration / event.iterations
-                self._pace.within(done / event.pictures)
+            case Progress(fraction=fraction):
+                self._pace.within(task.index, fraction)
                 self._show()
             case Notice(message) if not self._quiet and message not in self._noticed:
                 self._noticed.add(message)  # what holds for many items is said once
@@ -254,7 +259,7 @@ class BatchReport:
 
     def done(self, task: Task, answer: str | None, fresh: bool) -> None:
         """A result is there."""
-        self._pace.settle(fresh)
+        self._pace.settle(task.index, fresh)
         self._there += not fresh
         if fresh:
             self._tell_there()
@@ -283,7 +288,7 @@ class BatchReport:
             told: whether a person is told now; the manifest says it in any case.
         """
         if tried:
-            self._pace.settle(fresh=True)
+            self._pace.settle(index, fresh=True)
         self._pause()
         if told:
             say(f"item {index}: {message}")

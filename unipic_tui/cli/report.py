@@ -143,6 +143,7 @@ def _json_event(event: Event) -> dict[str, Any] | None:  # noqa: PLR0911 (one a 
                 "tokens_known": sum(event.known),
                 "tokens": len(event.known),
                 "seconds_left": event.seconds_left,
+                "fraction": round(event.fraction, 4),
             }
         case Text(delta):
             return {"event": "text", "delta": delta}
@@ -172,7 +173,7 @@ class HumanReporter:
         self._quiet = quiet
         self.bar = Bar(quiet)
         self._remaining = Remaining()
-        self._pictures = 1
+        self._pictures = self._together = 1
         self._answer = ""
         self._shown = 0
 
@@ -209,9 +210,9 @@ class HumanReporter:
             case Stage(doing) if doing != "Decoding" or self._pictures == 1:
                 self.bar.show(doing, None)
             case Progress():
-                self._pictures = event.pictures
+                self._pictures, self._together = event.pictures, event.together
                 self._drawing(event)
-            case Picture(index) if index + 1 < self._pictures:
+            case Picture(index) if index + 1 < self._pictures and self._together == 1:
                 part = (index + 1) / self._pictures
                 self.bar.show(f"Picture {index + 2} of {self._pictures}", part)
             case Text(delta):
@@ -230,16 +231,18 @@ class HumanReporter:
                 pass
 
     def _drawing(self, event: Progress) -> None:
-        done = event.picture + event.iteration / event.iterations
         label = f"Picture {event.picture + 1} of {event.pictures}"
-        if event.pictures == 1:
+        if event.together > 1:
+            some = "" if event.together == event.pictures else f"{event.together} of "
+            label = f"{some}{event.pictures} pictures"
+        elif event.pictures == 1:
             label = "Drawing"
         left = "" if event.seconds_left is None else duration(event.seconds_left)
         if event.iteration == event.iterations:  # decoding is no part of the estimate
             label = "Decoding" if event.pictures == 1 else f"{label}, decoding"
-            left = "" if event.picture + 1 == event.pictures else left
+            left = "" if event.fraction == 1 else left
         detail = f"{event.iteration}/{event.iterations} {left}".rstrip()
-        self.bar.show(label, done / event.pictures, detail)
+        self.bar.show(label, event.fraction, detail)
 
     def _next_text(self, final: bool) -> str:
         """What of the answer is new; a character whose meaning hangs on the next one waits."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,13 +55,15 @@ class Engine:
         """Tells this model in this type from others, of the same name too."""
         return f"{self.info.model}-{self.model.dtype}-{self.info.weights}"
 
-    def prefix(self, prompts: list[Prompt], images: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def prefix(
+        self, prompts: Sequence[Prompt], images: Sequence[Tensor | None] | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Embeddings of prompts, padded on the right, and which positions are real.
 
         Args:
             prompts: one a row.
-            images: (1, positions, width), what the language model sees of the image that goes
-                between the pieces of every prompt that has two.
+            images: for each prompt of two pieces (1, positions, width), what the language model
+                sees of the image that goes between them.
 
         Returns:
             (rows, length, width) and a mask (rows, length) on the CPU, where reading lengths off it
@@ -69,11 +71,11 @@ class Engine:
         """
         device = self.model.device
         rows: list[Tensor] = []
-        for prompt in prompts:
+        for prompt, seen in zip(prompts, images or [None] * len(prompts), strict=True):
             parts: list[Tensor] = []
             for index, piece in enumerate(prompt.pieces):
-                if index and images is not None:
-                    parts.append(images[0])
+                if index and seen is not None:
+                    parts.append(seen[0])
                 parts.append(self.model.embed(torch.tensor(piece, device=device)))
             rows.append(torch.cat(parts))
         lengths = torch.tensor([len(row) for row in rows])
@@ -97,10 +99,10 @@ class Engine:
         positions = self.model.positions(*grid)
         return self.model.mar.encode(latents.to(self.model.dtype), None, positions), grid
 
-    def decode(self, latents: Tensor, grid: tuple[int, int]) -> Image.Image:
-        """The picture of latents (1, tokens, channels)."""
+    def decode(self, latents: Tensor, grid: tuple[int, int]) -> list[Image.Image]:
+        """The pictures of latents (pictures, tokens, channels)."""
         images = self.model.vae.decode(latents.to(self.model.dtype).unflatten(1, grid))
-        return Image.fromarray(to_bytes(images)[0].numpy())
+        return [Image.fromarray(pixels.numpy()) for pixels in to_bytes(images)]
 
 
 def choose_device(name: str) -> torch.device:

@@ -5,14 +5,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from itertools import groupby
 
 import torch
-from PIL import Image
 
-from unipic_tui.errors import DeviceError, UnipicError
+from unipic_tui.errors import UnipicError
 from unipic_tui.events import (
     Backend,
     BackendInfo,
@@ -22,15 +22,11 @@ from unipic_tui.events import (
     Finished,
     Loading,
     Memory,
-    Notice,
-    Picture,
-    Preview,
-    Progress,
-    SnapshotTaken,
     Stage,
     Text,
 )
 from unipic_tui.inference.describe import DECODING_SETTINGS, decode_stream, generate_tokens
+from unipic_tui.inference.drawing import Drawer, out_of_memory
 from unipic_tui.inference.engine import (
     MEMORY_ERRORS,
     Engine,
@@ -39,49 +35,11 @@ from unipic_tui.inference.engine import (
     load_engine,
     release,
 )
-from unipic_tui.inference.images import at_output_size
-from unipic_tui.inference.prepare import (
-    Preparation,
-    answer_room,
-    check_snapshot,
-    look_at,
-    prepare_drawing,
-    start_drawing,
-)
+from unipic_tui.inference.prepare import Seen, answer_room, look_at
 from unipic_tui.inference.ranking import choose_best
-from unipic_tui.inference.sampling import Step
-from unipic_tui.inference.snapshot import Snapshot, read_snapshot, write_snapshot
-from unipic_tui.inference.state import SamplerState
 from unipic_tui.jobs import DescribeJob, DrawingJob, GenerateJob, Job
-from unipic_tui.sizes import TOKEN_PIXELS
 
-_MASKED_GREY = (127, 127, 127)
 _END = object()
-
-
-class Clock:
-    """Measures iterations and says how long the rest of a job will take."""
-
-    def __init__(self, pictures: int) -> None:
-        self.pictures = pictures
-        self._steps: list[float] = []
-        self._last = time.monotonic()
-
-    def left(self, picture: int, step: Step) -> float | None:
-        """Seconds left after a step, from the mean of those measured; the first one warms up."""
-        now = time.monotonic()
-        self._steps.append(now - self._last)
-        self._last = now
-        measured = self._steps[1:]
-        if not measured:
-            return None
-        mean = sum(measured) / len(measured)
-        todo = step.iterations - step.iteration + (self.pictures - picture - 1) * step.iterations
-        return mean * todo
-
-    def resume(self) -> None:
-        """Leave out what happened since the last step: a decode is no iteration."""
-        self._last = time.monotonic()
 
 
 class Pipeline:
@@ -90,6 +48,8 @@ class Pipeline:
     def __init__(self, options: BackendOptions) -> None:
         self.options = options
         self._engine: Engine | None = None
+        self._made: Drawer | None = None
+        self._seen: Seen | None = None
 
     def load(self) -> Iterator[Loading]:
         """Load the checkpoint unless it is loaded.
@@ -114,6 +74,12 @@ class Pipeline:
         return self._engine
 
     @property
+    def _drawer(self) -> Drawer:
+        if self._made is None:
+            self._made = Drawer(self.engine, self.options)
+        return self._made
+
+    @property
     def info(self) -> BackendInfo:
         """What was loaded; only after `load`."""
         return self.engine.info
@@ -126,114 +92,56 @@ class Pipeline:
         """Give the model's memory back; `load` may be called again."""
         if self._engine is not None:
             device = self._engine.model.device
-            self._engine = None
+            self._engine = self._made = self._seen = None
             release(device)
 
     def run(self, job: Job, resume: bytes | None = None) -> Generator[Event, None, None]:
         """Run a job; see `unipic_tui.events.Backend.run`."""
         yield from self.load()
-        device = self.engine.model.device
+        failure: Failed | None = None
         try:
             if isinstance(job, GenerateJob) and job.best_of is not None:
                 yield from choose_best(self, job, resume)
             elif isinstance(job, DrawingJob):
-                yield from self._draw(job, resume)
+                with closing(self._drawer.draw([(job, resume)])) as events:
+                    yield from (event for _, event in events)
             elif isinstance(job, DescribeJob):
                 yield from self._describe(job)
         except UnipicError as error:
-            yield Failed(error.title, error.message)
+            failure = Failed(error.title, error.message)
         except MEMORY_ERRORS as error:
             if not is_out_of_memory(error):
                 raise
-            failure = self._out_of_memory(job)
-            release(device)
-            yield Failed(failure.title, failure.message)
-        finally:
-            release(device)
+            failure = out_of_memory(self.engine, job)
+        if failure is not None:
+            # After its handling, so that nothing holds on to what the error's frames hold.
+            release(self.engine.model.device)
+            yield failure
 
-    def _out_of_memory(self, job: Job) -> DeviceError:
-        memory = self.memory()
-        size = f" ({memory.total / 1e9:.0f} GB)" if memory.total else ""
-        what = "a smaller size" if job.draws else "a smaller image"
-        return DeviceError(
-            f"{self.info.device}{size} ran out of memory: use {what}, --dtype bfloat16, or close "
-            "other programs that use it."
-        )
+    def run_together(self, jobs: Iterable[Job]) -> Generator[tuple[int, Event], None, None]:
+        """Run jobs; see `unipic_tui.events.Backend.run_together`."""
+        yield from ((0, event) for event in self.load())
+        for plain, part in groupby(enumerate(jobs), lambda each: _is_plain(each[1])):
+            if plain:
+                yield from self._draw_all(part)
+                continue
+            for place, job in part:
+                with closing(self.run(job)) as events:
+                    yield from ((place, event) for event in events)
 
-    def _draw(self, job: DrawingJob, resume: bytes | None) -> Generator[Event, None, None]:
-        began = time.monotonic()
-        yield Stage("Reading the prompt" if job.source is None else "Encoding the picture")
-        with torch.inference_mode():
-            prepared = prepare_drawing(self.engine, job)
-        snapshot = (
-            None if resume is None else check_snapshot(self.engine, prepared, read_snapshot(resume))
-        )
-        for notice in prepared.notices:
-            yield Notice(notice)
-        clock = Clock(job.count)
-        pictures: list[Picture] = []
-        for index in range(snapshot.picture if snapshot else 0, prepared.job.count):
-            yield from self._draw_one(prepared, index, clock, pictures, snapshot)
-            snapshot = None
-        yield Finished(tuple(pictures), seconds=time.monotonic() - began)
+    def _draw_all(
+        self, jobs: Iterable[tuple[int, Job]]
+    ) -> Generator[tuple[int, Event], None, None]:
+        places: list[int] = []
 
-    def _draw_one(
-        self,
-        prepared: Preparation,
-        index: int,
-        clock: Clock,
-        pictures: list[Picture],
-        snapshot: Snapshot | None,
-    ) -> Generator[Event, None, None]:
-        began = time.monotonic()
-        engine, grid = self.engine, prepared.grid
-        own = dataclasses.replace(prepared.job, seed=prepared.job.seed + index, count=1)
-        shown_at = snapshot_at = began
-        # A generator must not hold inference mode over a yield: it would leak into the caller.
-        if own.source is not None:
-            yield Stage("Reading the prompt")
-        with torch.inference_mode():
-            run, steps = start_drawing(engine, prepared, own, snapshot)
-        yield Stage("First iteration")
-        while True:
-            with torch.inference_mode():
-                step = next(steps, None)
-            if step is None:
-                break
-            known = run.known(step.masked)[0]
-            left = clock.left(index, step)
-            yield Progress(
-                index, prepared.job.count, step.iteration, step.iterations, known, *grid, left
-            )
-            if step.masked and _due(self.options.preview_seconds, shown_at):
-                yield Preview(index, step.iteration, self._preview(run, known, grid))
-                shown_at = time.monotonic()
-            if step.masked and _due(self.options.snapshot_seconds, snapshot_at):
-                yield SnapshotTaken(
-                    index, step.iteration, write_snapshot(own, engine.fingerprint, index, grid, run)
-                )
-                snapshot_at = time.monotonic()
-            clock.resume()
-        yield Stage("Decoding")
-        with torch.inference_mode():
-            image = at_output_size(engine.decode(run.tokens, grid), prepared.output)
-        clock.resume()
-        seconds = time.monotonic() - began
-        pictures.append(Picture(index, image, own, engine.info.model, seconds))
-        yield pictures[-1]
+        def taken() -> Iterator[tuple[DrawingJob, None]]:
+            for place, job in jobs:
+                assert isinstance(job, DrawingJob)
+                places.append(place)
+                yield job, None
 
-    def _preview(
-        self, run: SamplerState, known: tuple[bool, ...], grid: tuple[int, int]
-    ) -> Image.Image:
-        with torch.inference_mode():
-            image = self.engine.decode(run.tokens, grid)
-        for place, drawn in enumerate(known):
-            if not drawn:
-                row, column = divmod(place, grid[1])
-                left, top = column * TOKEN_PIXELS, row * TOKEN_PIXELS
-                box = (left, top, left + TOKEN_PIXELS, top + TOKEN_PIXELS)
-                image.paste(_MASKED_GREY, box)
-        return image
+        with closing(self._drawer.draw(taken())) as events:
+            yield from ((places[place], event) for place, event in events)
 
     def _describe(self, job: DescribeJob) -> Generator[Event, None, None]:
         began = time.monotonic()
@@ -241,7 +149,7 @@ class Pipeline:
         stop = engine.codec.stop
         yield Stage("Encoding the picture")
         with torch.inference_mode():
-            embeddings = look_at(engine, job)
+            embeddings, self._seen = look_at(engine, job, self._seen)
         yield Stage("Reading the question")
         with torch.inference_mode():
             tokens = generate_tokens(
@@ -267,8 +175,9 @@ class Pipeline:
         yield Finished(text=said.strip(), seconds=time.monotonic() - began)
 
 
-def _due(every: float | None, last: float) -> bool:
-    return every is not None and time.monotonic() - last >= every
+def _is_plain(job: Job) -> bool:
+    """Whether a job only draws, so that others may be drawn with it."""
+    return isinstance(job, DrawingJob) and not job.chooses
 
 
 def create_backend(options: BackendOptions) -> Backend:

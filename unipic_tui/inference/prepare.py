@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +22,7 @@ from unipic_tui.inference.images import (
 )
 from unipic_tui.inference.orders import spread_order
 from unipic_tui.inference.prompts import Prompt, check_length
-from unipic_tui.inference.sampling import Step, filled, read_prefix, sample
+from unipic_tui.inference.sampling import SamplingSettings, filled
 from unipic_tui.inference.snapshot import Snapshot
 from unipic_tui.inference.state import SamplerState
 from unipic_tui.job_parts import Region
@@ -54,6 +55,13 @@ class Preparation:
     latents: Tensor | None = None
     region: Tensor | None = None
     notices: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """Drawings of the same shape may be drawn at once, whatever their prompts and seeds."""
+        settings = (getattr(self.job, each.name) for each in dataclasses.fields(SamplingSettings))
+        drawn = None if self.region is None else len(self.region)
+        return (self.grid, drawn, self.canvas is None, len(self.prompts), *settings)
 
 
 def prepare_drawing(engine: Engine, job: DrawingJob) -> Preparation:
@@ -142,59 +150,71 @@ _PREPARERS: dict[str, Callable[[Engine, Any], Preparation]] = {
 }
 
 
-def check_snapshot(engine: Engine, prepared: Preparation, snapshot: Snapshot) -> Snapshot:
-    """See that a snapshot fits what was prepared.
+def fresh_state(engine: Engine, prepared: Preparation, seed: int) -> SamplerState:
+    """A picture of which nothing is drawn."""
+    tokens = prepared.grid[0] * prepared.grid[1]
+    if prepared.latents is None:
+        channels = engine.model.config.mar.latent_channels
+        empty = torch.zeros(1, tokens, channels, device=engine.model.device)
+    else:
+        empty = prepared.latents.clone()
+    every = spread_order(*prepared.grid) if prepared.job.order == "spread" else None
+    return SamplerState.start([seed], empty, prepared.region, every)
+
+
+def restored_states(
+    engine: Engine, prepared: Preparation, snapshot: Snapshot
+) -> dict[int, SamplerState]:
+    """The pictures that a snapshot goes on with, by their index in the job.
 
     Raises:
         InputError: it is of another model or size, other iterations or fewer pictures.
     """
+    job, model = prepared.job, engine.model
     if snapshot.model != engine.fingerprint:
         raise InputError(
             f"The snapshot is of another model than {engine.info.model} as it is loaded: "
             "load that one, or draw the picture from the start."
         )
-    fits = snapshot.grid == prepared.grid and snapshot.job.iterations == prepared.job.iterations
-    if not fits or snapshot.picture >= prepared.job.count:
+    fits = snapshot.grid == prepared.grid and snapshot.job.iterations == job.iterations
+    if not fits or snapshot.picture >= job.count:
         raise InputError(
             "The snapshot is of a picture of another size or other iterations: "
             "draw the picture from the start."
         )
-    return snapshot
+    pictures = range(snapshot.picture, job.count)
+    states = dict(zip(pictures, snapshot.states, strict=False))
+    for index, state in states.items():
+        state.tokens = state.tokens.to(model.device)
+        if state.difference is not None:
+            state.difference = state.difference.to(model.device, model.dtype)
+        if snapshot.job.seed != job.seed + snapshot.picture:
+            state.generators = [torch.Generator().manual_seed(job.seed + index)]
+    return states
 
 
-def start_drawing(
-    engine: Engine, prepared: Preparation, job: DrawingJob, snapshot: Snapshot | None
-) -> tuple[SamplerState, Iterator[Step]]:
-    """A picture's state, new or from a snapshot, and the steps that draw it.
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A picture as the language model sees it, kept for the next question about it.
+
+    Attributes:
+        key: tells the picture and the encoder from others.
+        positions: (1, positions, width).
+    """
+
+    key: tuple[str, tuple[int, int], bytes]
+    positions: Tensor
+
+
+def look_at(engine: Engine, job: DescribeJob, seen: Seen | None = None) -> tuple[Tensor, Seen]:
+    """The prompt's embeddings with what the chosen encoder sees of the image in it.
 
     Args:
-        job: of one picture, every setting filled in.
+        seen: the picture that was looked at last; the same one is not encoded again.
     """
-    model = engine.model
-    embeddings, mask = engine.prefix(prepared.prompts, prepared.seen)
-    tokens = prepared.grid[0] * prepared.grid[1]
-    prefix = read_prefix(model, embeddings, mask, tokens, guided=len(prepared.prompts) == 2)
-    if snapshot is not None:
-        run = snapshot.state
-        run.tokens = run.tokens.to(model.device)
-        if run.difference is not None:
-            run.difference = run.difference.to(model.device, model.dtype)
-        if snapshot.job.seed != job.seed:
-            run.generators = [torch.Generator().manual_seed(job.seed)]
-    else:
-        if prepared.latents is None:
-            empty = torch.zeros(1, tokens, model.config.mar.latent_channels, device=model.device)
-        else:
-            empty = prepared.latents.clone()
-        every = spread_order(*prepared.grid) if job.order == "spread" else None
-        run = SamplerState.start([job.seed], empty, prepared.region, every)
-    return run, sample(model, prefix, run, prepared.grid, job, canvas=prepared.canvas)
-
-
-def look_at(engine: Engine, job: DescribeJob) -> Tensor:
-    """The prompt's embeddings with what the chosen encoder sees of the image in it."""
     model, defaults = engine.model, engine.info.defaults
     square = expand_to_square(load_image(job.source))
+    side = min(defaults.width, defaults.height)
     if job.vision == "siglip2":
         if model.config.siglip is None:
             raise InputError(
@@ -202,16 +222,19 @@ def look_at(engine: Engine, job: DescribeJob) -> Tensor:
                 "official UniPic checkpoint."
             )
         side = model.config.siglip.image_size
-        seen = model.look_siglip2(engine.to_pixels(resized(square, (side, side))))
-    else:
-        side = min(defaults.width, defaults.height)
-        encoded, _ = engine.see(resized(square, (side, side)))
-        seen = model.look(encoded)
+    image = resized(square, (side, side))
+    key = (job.vision, image.size, hashlib.sha256(image.tobytes()).digest())
+    if seen is None or seen.key != key:
+        if job.vision == "siglip2":
+            positions = model.look_siglip2(engine.to_pixels(image))
+        else:
+            positions = model.look(engine.see(image)[0])
+        seen = Seen(key, positions)
     prompt = engine.codec.about_image(job.prompt, job.turns)
     limit = model.config.llm.max_position_embeddings
-    check_length(prompt, seen.shape[1], 1, limit)
-    embeddings, _ = engine.prefix([prompt], seen)
-    return embeddings
+    check_length(prompt, seen.positions.shape[1], 1, limit)
+    embeddings, _ = engine.prefix([prompt], [seen.positions])
+    return embeddings, seen
 
 
 def answer_room(engine: Engine, job: DescribeJob, embeddings: Tensor) -> int:

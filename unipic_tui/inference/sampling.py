@@ -103,6 +103,12 @@ class Prefix:
     pictures: int
     guided: bool
 
+    def take(self, rows: list[int]) -> Prefix:
+        """The same prompts for other rows: row k gets that of row ``rows[k]``."""
+        if rows == list(range(self.cache.rows)):
+            return self
+        return Prefix(self.cache.take(rows), len(rows) // (2 if self.guided else 1), self.guided)
+
 
 def read_prefix(
     model: UniPicModel, embeddings: Tensor, mask: Tensor, tokens: int, *, guided: bool
@@ -176,7 +182,8 @@ def sample(
         visible, targets = to_device(chosen, device).split([total - before, before - after], dim=1)
         guidance = guidance_at(scale, settings.schedule, state.orders.shape[1], after)
 
-        reuse = settings.quality == "fast" and prefix.guided
+        # A kept difference pays only where an iteration follows.
+        reuse = settings.quality == "fast" and prefix.guided and len(counts) > 1
         refresh = not reuse or state.difference is None or iteration % FAST_REFRESH == 0
         wanted = every if reuse and refresh else targets
         both = prefix.guided and refresh

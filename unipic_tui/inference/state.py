@@ -52,6 +52,31 @@ class SamplerState:
             orders = [order[torch.isin(order, chosen)].flip(0)] * len(seeds)
         return cls(tokens, torch.stack(orders), 0, generators)
 
+    @classmethod
+    def join(cls, states: Sequence[SamplerState]) -> SamplerState:
+        """Pictures that have done the same iterations as one run; of a single one it is itself."""
+        if len(states) == 1:
+            return states[0]
+        kept = [state.difference for state in states if state.difference is not None]
+        return cls(
+            torch.cat([state.tokens for state in states]),
+            torch.cat([state.orders for state in states]),
+            states[0].iteration,
+            [own for state in states for own in state.generators],
+            torch.cat(kept) if kept else None,
+        )
+
+    def picture(self, index: int) -> SamplerState:
+        """One picture of the run, sharing its memory and generator."""
+        own = slice(index, index + 1)
+        return SamplerState(
+            self.tokens[own],
+            self.orders[own],
+            self.iteration,
+            self.generators[own],
+            None if self.difference is None else self.difference[own],
+        )
+
     def drawn(self, masked: int) -> Tensor:
         """(pictures, tokens) True where a token is drawn while ``masked`` are not; on the CPU."""
         flags = torch.ones(self.tokens.shape[:2], dtype=torch.bool)

@@ -25,6 +25,15 @@ class Span(NamedTuple):
         return slice(self.first, self.behind)
 
 
+def _group(starts: Sequence[int]) -> tuple[Span, ...]:
+    """Spans of rows, from where each begins."""
+    spans: list[Span] = []
+    for start, rows in groupby(starts):
+        first = spans[-1].behind if spans else 0
+        spans.append(Span(first, first + len(list(rows)), start))
+    return tuple(spans)
+
+
 class PrefixCache:
     """One buffer for every layer's keys and values, with a marked prefix.
 
@@ -58,14 +67,14 @@ class PrefixCache:
         self._cosines, self._sines = _rotations(config.rope_theta, width, length, device, dtype)
         self.length = 0
         """Positions up to the mark."""
-        prefixes = [0] * batch if prefixes is None else prefixes
-        self.spans: tuple[Span, ...] = ()
+        prefixes = prefixes or [0] * batch
+        self.spans = _group([max(prefixes) - prefix for prefix in prefixes])
         """Rows that attend together, in order."""
-        row, longest = 0, max(prefixes)
-        for prefix, group in groupby(prefixes):
-            end = row + len(list(group))
-            self.spans += (Span(row, end, longest - prefix),)
-            row = end
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return self._keys.shape[1]
 
     def rotations(self, count: int) -> tuple[Tensor, Tensor]:
         """Cosines and signed sines of the next ``count`` positions, (rows or 1, count, 1, width).
@@ -97,6 +106,22 @@ class PrefixCache:
     def keep(self, count: int) -> None:
         """Let the prefix include the ``count`` positions written last."""
         self.length += count
+
+    def take(self, rows: Sequence[int]) -> PrefixCache:
+        """The prefix of rows, each as often as ``rows`` names it, in memory of its own."""
+        part = object.__new__(PrefixCache)
+        index = torch.tensor(rows, device=self._keys.device)
+        part._keys, part._values = self._gather(self._keys, index), self._gather(self._values, index)
+        part._cosines, part._sines = self._cosines, self._sines
+        part.length = self.length
+        starts = [span.start for span in self.spans for _ in range(span.first, span.behind)]
+        part.spans = _group([starts[row] for row in rows])
+        return part
+
+    def _gather(self, old: Tensor, index: Tensor) -> Tensor:
+        new = old.new_empty(old.shape[0], len(index), *old.shape[2:])
+        new[..., : self.length, :] = old[:, index, :, : self.length]
+        return new
 
     def select(self, rows: slice) -> PrefixCache:
         """A view of some rows, sharing the memory."""

@@ -43,10 +43,9 @@ class JobQueue:
         self._state.read_only = self._library.opened.read_only
         if not self._state.owns_queue:
             return []
-        known = {waiting.ticket for waiting in self._thread.waiting} | {self._state.running}
         kept = await self._library.read(lambda library: library.queue.entries())
         for entry in kept:
-            if entry.state in {"queued", "paused"} and entry.id not in known:
+            if entry.state in {"queued", "paused"} and not self._thread.has(entry.id):
                 await self._submit(entry)
         self._state.changed(Change.QUEUE)
         return [entry for entry in kept if entry.state == "interrupted"]
@@ -91,9 +90,7 @@ class JobQueue:
 
     async def retry(self, entry: Entry, *, held: bool = False) -> None:
         """Queue a job again that ended without its result."""
-        if entry.id == self._state.running or any(
-            waiting.ticket == entry.id for waiting in self._thread.waiting
-        ):
+        if self._thread.has(entry.id):
             return
         if entry.session not in self._state.loaded:
             session = next(other for other in self._state.sessions if other.id == entry.session)

@@ -213,11 +213,15 @@ class AppState:
                 live.stage = doing
             case Progress() as step:
                 live.stage = ""
-                if live.progress is not None and live.progress.picture != step.picture:
-                    live.preview = None
-                live.progress = step
-            case Preview(image=image):
-                live.preview = image
+                shown = live.progress
+                if shown is None or shown.picture == step.picture:
+                    live.progress = step
+                elif shown.iteration == shown.iterations:
+                    # Of pictures that are drawn at once the first one is shown to its end.
+                    live.progress, live.preview = step, None
+            case Preview(picture, image=image):
+                if live.progress is None or live.progress.picture == picture:
+                    live.preview = image
             case Text(delta):
                 live.text += delta
             case Notice(words):

@@ -85,6 +85,8 @@ def progress(step: Progress, narrow: bool = False) -> str:
     tokens = f"{sum(step.known)} of {len(step.known)} tokens"
     iteration = f"iteration {step.iteration} of {step.iterations}"
     which = f"picture {step.picture + 1} of {step.pictures}" if step.pictures > 1 else ""
+    if step.together > 1:
+        which = f"{step.together} of {step.pictures} pictures at once"
     left = f"{duration(step.seconds_left)} left" if step.seconds_left is not None else ""
     parts = [which, iteration, "" if narrow else tokens, left]
     return ", ".join(part for part in parts if part)

@@ -83,7 +83,7 @@ class StatusLine(Widget):
         line.append(one_line(status.words, width - 2), self._style("words"))
         fraction = status.fraction
         if status.progress is not None:
-            fraction = _fraction(status.progress)
+            fraction = status.progress.fraction
         if fraction is not None and width - line.cell_len > _BAR + 2:
             done = round(_BAR * min(1.0, max(0.0, fraction)))
             line.append("  ")
@@ -105,11 +105,6 @@ class StatusLine(Widget):
 
     def _style(self, name: str) -> str:
         return str(self.get_component_rich_style(f"status--{name}"))
-
-
-def _fraction(step: Progress) -> float:
-    whole = step.pictures * step.iterations
-    return (step.picture * step.iterations + step.iteration) / whole if whole else 0.0
 
 
 @dataclass(frozen=True, slots=True)
