@@ -111,7 +111,10 @@ class PrefixCache:
         """The prefix of rows, each as often as ``rows`` names it, in memory of its own."""
         part = object.__new__(PrefixCache)
         index = torch.tensor(rows, device=self._keys.device)
-        part._keys, part._values = self._gather(self._keys, index), self._gather(self._values, index)
+        part._keys, part._values = (
+            self._gather(self._keys, index),
+            self._gather(self._values, index),
+        )
         part._cosines, part._sines = self._cosines, self._sines
         part.length = self.length
         starts = [span.start for span in self.spans for _ in range(span.first, span.behind)]
