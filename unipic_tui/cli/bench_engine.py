@@ -45,8 +45,8 @@ def _engine(args: argparse.Namespace, _: Context) -> int:
         raise InputError(
             f"The quality {one_line(strange[0], 20)!r} is unknown: use {', '.join(QUALITIES)}."
         )
-    for flag, value in (("--iterations", args.iterations or 1), ("--count", args.count)):
-        if not 1 <= value <= 4096:
+    for flag, value in (("--iterations", args.iterations), ("--count", args.count)):
+        if value is not None and not 1 <= value <= 4096:
             raise InputError(f"{flag} {value} is out of range: use 1 to 4096.")
     size = None if args.size is None else parse_size(args.size, 1024)[:2]
     folder = None
