@@ -14,7 +14,7 @@ from unipic_tui.errors import StorageError
 from unipic_tui.events import Picture
 from unipic_tui.jobs import GenerateJob
 from unipic_tui.library import Library
-from unipic_tui.metadata import read_metadata
+from unipic_tui.library.provenance import read_metadata
 from unipic_tui.pictures import load_image
 
 

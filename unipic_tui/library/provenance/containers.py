@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -32,7 +32,7 @@ _JPEG_MORE_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 _RAW_PROFILES = frozenset({"Raw profile type exif", "Raw profile type APP1"})
 
 
-def read_texts(path: Path) -> Texts:
+def read_texts(path: str | Path) -> Texts:
     """The texts of a picture file.
 
     Raises:
@@ -40,14 +40,17 @@ def read_texts(path: Path) -> Texts:
         StorageError: it is missing or cannot be read.
     """
     with open_image(path) as image:
-        kind, info = image.format, dict(image.info)
-    reader = {"PNG": _png, "JPEG": _jpeg, "MPO": _jpeg, "WEBP": _webp, "TIFF": _tiff}.get(
-        kind or ""
-    )
+        kind, info, segments = image.format, dict(image.info), getattr(image, "applist", [])
     found: list[EmbeddedText] = []
     total = 0
     with contextlib.suppress(OSError, struct.error, ValueError), open_ordinary(path) as file:
-        for item in reader(file) if reader else _other(info):
+        if kind == "PNG":
+            items = _png(file)
+        elif kind == "TIFF":
+            items = exif_texts(file.read(TEXT_LIMIT))
+        else:
+            items = _jpeg(segments) if kind in {"JPEG", "MPO"} else _other(info)
+        for item in items:
             total += len(item.text)
             if total > _TOTAL_LIMIT or len(found) >= _MOST_TEXTS:
                 break
@@ -110,19 +113,19 @@ def _utf8(data: bytes) -> str:
         return data.decode("latin-1").rstrip("\0")
 
 
-def _jpeg(file: BinaryIO) -> Iterator[EmbeddedText]:
+def _jpeg(segments: Sequence[tuple[str, bytes]]) -> Iterator[EmbeddedText]:
     extended: dict[int, bytes] = {}
     comments: list[bytes] = []
-    for kind, data in _jpeg_segments(file):
-        if kind == 0xE1 and data.startswith(b"Exif\0"):
+    for kind, data in segments:
+        if kind == "APP1" and data.startswith(b"Exif\0"):
             yield from exif_texts(data)
-        elif kind == 0xE1 and data.startswith(_JPEG_XMP):
+        elif kind == "APP1" and data.startswith(_JPEG_XMP):
             yield from xmp_texts(data[len(_JPEG_XMP) :])
-        elif kind == 0xE1 and data.startswith(_JPEG_MORE_XMP):
+        elif kind == "APP1" and data.startswith(_JPEG_MORE_XMP):
             start = len(_JPEG_MORE_XMP) + 32
             if len(data) > start + 8 and len(extended) < _MOST_TEXTS:
                 extended[int.from_bytes(data[start + 4 : start + 8], "big")] = data[start + 8 :]
-        elif kind == 0xFE and len(comments) < _MOST_TEXTS:
+        elif kind == "COM" and len(comments) < _MOST_TEXTS:
             comments.append(data)
     if extended:
         yield from xmp_texts(b"".join(extended[offset] for offset in sorted(extended)))
@@ -132,44 +135,8 @@ def _jpeg(file: BinaryIO) -> Iterator[EmbeddedText]:
         yield EmbeddedText("comment", decode(b"".join(comments)))
 
 
-def _jpeg_segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    file.seek(2)
-    while True:
-        marker = file.read(2)
-        if len(marker) < 2 or marker[0] != 0xFF or marker[1] in {0xD9, 0xDA}:
-            return
-        if marker[1] == 0xFF:  # padding
-            file.seek(-1, 1)
-            continue
-        if marker[1] == 1 or 0xD0 <= marker[1] <= 0xD7:  # markers without a length
-            continue
-        length = file.read(2)
-        if len(length) < 2 or (size := int.from_bytes(length, "big")) < 2:
-            return
-        yield marker[1], file.read(size - 2)
-
-
-def _webp(file: BinaryIO) -> Iterator[EmbeddedText]:
-    file.seek(12)
-    for _ in range(_MOST_CHUNKS):
-        header = file.read(8)
-        if len(header) < 8:
-            return
-        kind, length = struct.unpack("<4sI", header)
-        if kind in {b"EXIF", b"XMP "} and length <= TEXT_LIMIT:
-            data = file.read(length)
-            file.seek(length % 2, 1)
-            yield from (exif_texts if kind == b"EXIF" else xmp_texts)(data)
-        else:
-            file.seek(length + length % 2, 1)
-
-
-def _tiff(file: BinaryIO) -> Iterator[EmbeddedText]:
-    yield from exif_texts(file.read(TEXT_LIMIT))
-
-
 def _other(info: dict[Any, Any]) -> Iterator[EmbeddedText]:
-    """From what Pillow finds: AVIF's EXIF and XMP, GIF's comment."""
+    """From what Pillow finds: EXIF and XMP of WebP and AVIF, GIF's comment."""
     for key, read in (("exif", exif_texts), ("xmp", xmp_texts)):
         data = info.get(key)
         if isinstance(data, bytes) and len(data) <= TEXT_LIMIT:
