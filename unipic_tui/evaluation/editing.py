@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,27 +76,15 @@ def plan_gedit(items: list[Item], sources: Path, common: Common, defaults: Defau
         )
         if isinstance(named, dict):  # a picture that `datasets` has written into JSON
             named = named.get("path")
-        places = (
-            [named]
-            if isinstance(named, str)
-            else [
-                f"{stem}_SRCIMG.png",
-                f"{stem}.png",
-                f"{kind}/{language}/{key}.png",
-                f"{key}.png",
-                f"{key}.jpg",
-            ]
-        )
+        places = [named] if isinstance(named, str) else [
+            f"{stem}_SRCIMG.png", f"{stem}.png", f"{kind}/{language}/{key}.png", f"{key}.png",
+            f"{key}.jpg",
+        ]  # fmt: skip
         source = _find(sources, places)
         prompt = _first(fields, "instruction", *PROMPT_KEYS)
-        record = f"{kind}-{language}-{key}.json"
-        return _edit(
-            item,
-            (prompt, source, record, f"{stem}.png"),
-            common,
-            defaults,
-            copies={f"{stem}_SRCIMG.png": str(source)},
-        )
+        edit = _edit(item, prompt, source, f"{stem}.png", common, defaults)
+        copies = {f"{stem}_SRCIMG.png": str(source)}
+        return replace(edit, record=f"{kind}-{language}-{key}.json", copies=copies)
 
     return _plan(items, task)
 
@@ -117,7 +106,7 @@ def plan_imgedit(items: list[Item], sources: Path, common: Common, defaults: Def
         key = checked_name(_first(item.fields, "key"))
         source = _find(sources, [str(_first(item.fields, "id"))])
         prompt = _first(item.fields, "prompt")
-        return _edit(item, (prompt, source, f"{key}.json", f"{key}.png"), common, defaults)
+        return _edit(item, prompt, source, f"{key}.png", common, defaults)
 
     return _plan(items, task)
 
@@ -164,22 +153,10 @@ def _find(folder: Path, places: list[str]) -> Path:
 
 
 def _edit(
-    item: Item,
-    parts: tuple[Any, Path, str, str],
-    common: Common,
-    defaults: Defaults,
-    *,
-    copies: dict[str, str] | None = None,
+    item: Item, prompt: Any, source: Path, file: str, common: Common, defaults: Defaults
 ) -> Task:
-    prompt, source, record, file = parts
     fields = {"mode": "edit", "prompt": prompt, "source": str(source)}
     job, _ = make_job(Item(item.index, fields), common, defaults)
-    return Task(
-        item.index,
-        job,
-        record,
-        (PictureFile(file),),
-        item.fields,
-        copies=copies or {},
-        random=is_random(fields, common),
-    )
+    files, random = (PictureFile(file),), is_random(fields, common)
+    record = str(Path(file).with_suffix(".json"))
+    return Task(item.index, job, record, files, item.fields, random=random)

@@ -39,10 +39,10 @@ class LibraryQueue:
     def move(self, entry: int, places: int) -> None:
         """Move a waiting entry earlier (negative) or later (positive), at most to the end."""
         with self._database.write() as transaction:
-            rows = transaction.execute(
+            rows = transaction.rows(
                 f"""SELECT id, position FROM entries WHERE state IN {WAITING} AND trash IS NULL
                 ORDER BY position, id"""
-            ).fetchall()
+            )
             waiting = [row["id"] for row in rows]
             if entry not in waiting:
                 raise StorageError(

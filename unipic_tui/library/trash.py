@@ -257,10 +257,10 @@ class Trash:
             raise storage_error(error, path, "delete") from error
 
     def _delete_rows(self, transaction: Transaction, trashed: int) -> None:
-        kept = transaction.execute(
+        kept = transaction.rows(
             f"SELECT DISTINCT entry FROM pictures WHERE trash = ?1 AND entry NOT IN ({_DOOMED})",
             (trashed,),
-        ).fetchall()
+        )
         for statement in (
             f"DELETE FROM words WHERE rowid IN ({_DOOMED})",
             f"UPDATE entries SET parent = NULL WHERE id IN ({_DOOMED})",
