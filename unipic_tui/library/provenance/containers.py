@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import struct
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,6 +17,7 @@ from unipic_tui.files import open_ordinary
 from unipic_tui.library.provenance.exif import decode, exif_texts
 from unipic_tui.library.provenance.texts import EmbeddedText, Texts
 from unipic_tui.library.provenance.xmp import xmp_texts
+from unipic_tui.picturefiles import chunk_text, png_chunks
 from unipic_tui.pictures import open_image
 
 TEXT_LIMIT = 16_000_000
@@ -25,7 +25,6 @@ TEXT_LIMIT = 16_000_000
 
 _TOTAL_LIMIT = 64_000_000
 _MOST_TEXTS = 200
-_MOST_CHUNKS = 200_000
 _XMP_KEY = "XML:com.adobe.xmp"
 _JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _JPEG_MORE_XMP = b"http://ns.adobe.com/xmp/extension/\0"
@@ -59,32 +58,17 @@ def read_texts(path: str | Path) -> Texts:
 
 
 def _png(file: BinaryIO) -> Iterator[EmbeddedText]:
-    file.seek(8)
-    for _ in range(_MOST_CHUNKS):
-        header = file.read(8)
-        if len(header) < 8 or header[4:] == b"IEND":
-            return
-        length, kind = struct.unpack(">I4s", header)
-        if kind not in {b"tEXt", b"zTXt", b"iTXt", b"eXIf"} or length > TEXT_LIMIT:
-            file.seek(length + 4, 1)
-            continue
-        data = file.read(length)
-        file.seek(4, 1)
-        if kind == b"eXIf":
-            yield from exif_texts(data)
-        else:
-            yield from _png_text(kind, data)
+    for _, kind, length in png_chunks(file):
+        if kind in {b"tEXt", b"zTXt", b"iTXt", b"eXIf"} and length <= TEXT_LIMIT:
+            data = file.read(length)
+            yield from exif_texts(data) if kind == b"eXIf" else _png_text(kind, data)
 
 
 def _png_text(kind: bytes, data: bytes) -> Iterator[EmbeddedText]:
-    keyword, _, rest = data.partition(b"\0")
-    key = keyword[:80].decode("latin-1")
-    if kind == b"iTXt":
-        packed = rest[:1] == b"\1"
-        rest = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
-        body = _unpacked(rest) if packed else rest
-    else:
-        body = _unpacked(rest[1:]) if kind == b"zTXt" else rest
+    key = data.partition(b"\0")[0][:80].decode("latin-1")
+    body = chunk_text(kind, data, TEXT_LIMIT + 1)
+    if len(body) > TEXT_LIMIT:
+        return
     if key == _XMP_KEY:
         yield from xmp_texts(body)
     elif key in _RAW_PROFILES:
@@ -94,16 +78,6 @@ def _png_text(kind: bytes, data: bytes) -> Iterator[EmbeddedText]:
     else:
         # The standard says Latin-1 for tEXt; tools write UTF-8 into it all the same.
         yield EmbeddedText(key, _utf8(body))
-
-
-def _unpacked(data: bytes) -> bytes:
-    """Inflated bytes; nothing of what is broken, or larger than the limit."""
-    stream = zlib.decompressobj()
-    try:
-        body = stream.decompress(data, TEXT_LIMIT)
-    except zlib.error:
-        return b""
-    return b"" if stream.unconsumed_tail else body
 
 
 def _utf8(data: bytes) -> str:

@@ -271,11 +271,8 @@ def _origin(version: str) -> str:
 
 
 _VERSIONS = (
-    (r"unipic-tui", OWN),
-    (r"f\d|neo", "Forge"),
-    (r"fooocus", "Fooocus"),
-    (r"comfyui", "ComfyUI"),
-)
+    (r"unipic-tui", OWN), (r"f\d|neo", "Forge"), (r"fooocus", "Fooocus"), (r"comfyui", "ComfyUI"),
+)  # fmt: skip
 
 
 def _resource(settings: Mapping[str, str]) -> str | None:
@@ -300,19 +297,9 @@ def _comfy(texts: Texts) -> Found | None:
 
 
 READERS: tuple[Reader, ...] = (
-    _own,
-    _invoke,
-    _dream,
-    _swarm,
-    _fooocus,
-    _mflux,
-    _draw_things,
-    _novelai,
-    _easy_diffusion,
-    _automatic,
-    _comfy,
-    _plain,
-)
+    _own, _invoke, _dream, _swarm, _fooocus, _mflux, _draw_things, _novelai, _easy_diffusion,
+    _automatic, _comfy, _plain,
+)  # fmt: skip
 """Every format, the most particular first."""
 
 
