@@ -37,16 +37,7 @@ class Scoring(NamedTuple):
 def scoring_of(
     name: str, folder: Path, notes: Path, *, sources: Path, side: int, samples: int
 ) -> Scoring:
-    """How to score a benchmark's folder.
-
-    Args:
-        name: ``geneval``, ``dpg``, ``gedit`` or ``imgedit``.
-        folder: with the pictures.
-        notes: where the scores go.
-        sources: pictures that were edited.
-        side: of one picture, in pixels.
-        samples: pictures of each prompt.
-    """
+    """How to score a folder; the scores go to ``notes``, the rest is as in `Benchmark`."""
     where, commands = _SCORERS[name]
     places: dict[str, str | Path] = {
         "folder": folder,

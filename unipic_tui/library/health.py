@@ -94,10 +94,8 @@ class Health:
                 data = sidecars.read_entry(self._storage.path(file))
                 orphans.adopt_listed(transaction, data, entry, file.rsplit("/", 2)[0])
         orphans.lost.clear()
-        ours = {
-            f"{SESSIONS}/{row['folder']}"
-            for row in self._database.rows("SELECT folder FROM sessions")
-        }
+        folders = self._database.rows("SELECT folder FROM sessions")
+        ours = {f"{SESSIONS}/{row['folder']}" for row in folders}
         for file in orphans.entries():
             if file.rsplit("/", 2)[0] in ours:
                 with contextlib.suppress(UnipicError):

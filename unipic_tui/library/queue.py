@@ -114,8 +114,8 @@ class LibraryQueue:
         running = self._database.rows("SELECT id FROM entries WHERE state = 'running'")
         if running:
             with self._database.write() as transaction:
+                transaction.execute(
+                    "UPDATE entries SET state = 'interrupted' WHERE state = 'running'"
+                )
                 for row in running:
-                    transaction.execute(
-                        "UPDATE entries SET state = 'interrupted' WHERE id = ?", (row["id"],)
-                    )
                     transaction.touch(row["id"])

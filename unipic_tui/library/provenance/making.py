@@ -70,11 +70,7 @@ def read_metadata(path: str | Path) -> PictureMetadata | None:
 
 
 def read_making(path: Path, name: str) -> Making:
-    """How the picture in a file was made.
-
-    Args:
-        path: a picture.
-        name: what to call it when the file tells no prompt.
+    """How the picture in a file was made; ``name`` is its prompt where the file tells none.
 
     Raises:
         InputError, StorageError: as `read_provenance` does.
