@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from unipic_tui.batch.items import LIMIT, PROMPT_KEYS, Item, read_items
 from unipic_tui.batch.tasks import Common, PictureFile, Plan, Task, is_random, make_job
 from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
-from unipic_tui.evaluation.drawing import refuse_unscorable
+from unipic_tui.evaluation.drawing import MissingSourceError, plan_of, refuse_unscorable
 from unipic_tui.evaluation.names import checked_name, inside
 from unipic_tui.files import read_bytes, shown_path
 
@@ -86,7 +85,7 @@ def plan_gedit(items: list[Item], sources: Path, common: Common, defaults: Defau
         copies = {f"{stem}_SRCIMG.png": str(source)}
         return replace(edit, record=f"{kind}-{language}-{key}.json", copies=copies)
 
-    return _plan(items, task)
+    return plan_of(items, task)
 
 
 def plan_imgedit(items: list[Item], sources: Path, common: Common, defaults: Defaults) -> Plan:
@@ -108,30 +107,7 @@ def plan_imgedit(items: list[Item], sources: Path, common: Common, defaults: Def
         prompt = _first(item.fields, "prompt")
         return _edit(item, prompt, source, f"{key}.png", common, defaults)
 
-    return _plan(items, task)
-
-
-def _plan(items: list[Item], make: Callable[[Item], Task]) -> Plan:
-    plan = Plan()
-    records: set[str] = set()
-    for item in items:
-        try:
-            if item.problem:
-                raise InputError(item.problem)
-            task = make(item)
-            if task.record in records:
-                raise InputError("Another entry has the same key: each needs one of its own.")
-            records.add(task.record)
-            plan.tasks.append(task)
-        except InputError as error:
-            plan.problems[item.index] = error.message
-            if isinstance(error, MissingSourceError):
-                plan.missing.append(item.index)
-    return plan
-
-
-class MissingSourceError(InputError):
-    """The picture of an entry is not there."""
+    return plan_of(items, task)
 
 
 def _first(fields: dict[str, Any], *names: str, needed: bool = True) -> Any:
