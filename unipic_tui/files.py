@@ -7,6 +7,7 @@ import errno
 import os
 import secrets
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,6 +18,7 @@ TEMPORARY_PREFIX = ".unipic-tui-"
 TEMPORARY_SUFFIX = ".part"
 
 _REASONS = {
+    errno.ENOENT: "the folder does not exist: create it first, or choose another one",
     errno.ENOSPC: "the disk is full: make room and try again",
     errno.EDQUOT: "your disk quota is used up: make room and try again",
     errno.EACCES: "permission is denied: choose another place, or change its permissions",
@@ -41,20 +43,13 @@ def storage_error(error: OSError | ValueError, path: str | Path, action: str) ->
         path: the file or folder it was about.
         action: what was tried, to follow "Cannot": ``write``, ``read``, ``open``.
     """
-    reason = "that is not a name this system can use: choose another one"
-    if isinstance(error, OSError):
-        reason = _REASONS.get(error.errno or 0, "")
-        if error.errno == errno.ENOENT:
-            writing = action not in {"read", "open"}
-            reason = (
-                "the folder does not exist: create it first, or choose another one"
-                if writing
-                else "there is no such file: check the path"
-            )
-        if not reason:
-            reason = (
-                f"the system says {(error.strerror or str(error)).lower()!r}: try another place"
-            )
+    if isinstance(error, ValueError):
+        reason = "that is not a name this system can use: choose another one"
+    elif error.errno == errno.ENOENT and action in {"read", "open"}:
+        reason = "there is no such file: check the path"
+    else:
+        said = f"the system says {(error.strerror or str(error)).lower()!r}: try another place"
+        reason = _REASONS.get(error.errno or 0, said)
     return StorageError(f"Cannot {action} {shown_path(path)}: {reason}.")
 
 
@@ -69,39 +64,49 @@ def is_temporary(name: str) -> bool:
 
 
 def write_atomic(path: str | Path, data: bytes, *, overwrite: bool = True) -> None:
-    """Write a whole file, or leave everything as it was.
+    """Write all of a file at once; see `whole_file`."""
+    with whole_file(path, overwrite=overwrite) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def whole_file(
+    path: str | Path, *, overwrite: bool = True, action: str = "write"
+) -> Iterator[BinaryIO]:
+    """A file to write, which is there completely afterwards; or everything is as it was.
 
     The bytes go to a hidden file beside it (see `is_temporary`), reach the disk, and take the
-    name in one step; when this returns, a crash or a power cut no longer loses them.
+    name in one step; afterwards, a crash or a power cut no longer loses them.
 
     Args:
         path: the file; its folder must exist.
-        data: all of its contents.
         overwrite: whether a file of that name may be replaced.
+        action: what is done, for the message.
 
     Raises:
         StorageError: the file cannot be written, or is there and may not be replaced.
     """
     target = Path(path)
-    temporary = _temporary_beside(target)
+    temporary = temporary_beside(target)
     try:
-        _check_target(target)
-        _write_new(temporary, data)
+        _check_target(target, action)
+        with _new_file(temporary) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         if overwrite:
             os.replace(temporary, target)  # noqa: PTH105 (pathlib's own calls this)
         else:
             _take_free_name(temporary, target)
     except FileExistsError as error:
-        _remove(temporary)
         raise StorageError(
             f"{shown_path(target)} is there already and was not overwritten: choose another name."
         ) from error
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        ours = error.filename in {None, str(temporary), temporary}
+        raise storage_error(error, target if ours else error.filename, action) from error
+    finally:
         _remove(temporary)
-        raise storage_error(error, target, "write") from error
-    except BaseException:
-        _remove(temporary)
-        raise
     sync_folder(target.parent)
 
 
@@ -111,41 +116,39 @@ def check_writable(folder: str | Path) -> None:
     A file is made and removed, since permissions alone do not tell.
     """
     place = Path(folder)
-    temporary = _temporary_beside(place / "any")
+    temporary = temporary_beside(place / "any")
     try:
         if not place.is_dir():
-            missing = errno.ENOTDIR if place.exists() else errno.ENOENT
-            raise OSError(missing, "no folder")
-        _write_new(temporary, b"")
+            raise OSError(errno.ENOTDIR if place.exists() else errno.ENOENT, "no folder")
+        _new_file(temporary).close()
     except (OSError, ValueError) as error:
         raise storage_error(error, place, "write to") from error
     finally:
         _remove(temporary)
 
 
-def _check_target(target: Path) -> None:
+def _check_target(target: Path, action: str) -> None:
     """Refuse what a rename would destroy: folders, devices, pipes."""
     try:
         mode = target.lstat().st_mode
     except FileNotFoundError:
         return
+    except ValueError as error:
+        raise storage_error(error, target, action) from error
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, "is a directory")
     if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
         raise StorageError(f"{shown_path(target)} is not an ordinary file: name another one.")
 
 
-def _temporary_beside(target: Path) -> Path:
-    name = f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
-    return target.parent / name
+def temporary_beside(target: Path) -> Path:
+    """A name for what is to become ``target``, which `is_temporary` knows."""
+    return target.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
 
 
-def _write_new(path: Path, data: bytes) -> None:
+def _new_file(path: Path) -> BinaryIO:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    with os.fdopen(os.open(path, flags, 0o666), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    return os.fdopen(os.open(path, flags, 0o666), "wb")
 
 
 def _remove(temporary: Path) -> None:
@@ -164,8 +167,6 @@ def _take_free_name(temporary: Path, target: Path) -> None:
         if target.exists():
             raise FileExistsError(errno.EEXIST, "exists") from None
         temporary.rename(target)
-    else:
-        temporary.unlink()
 
 
 def sync_folder(folder: Path) -> None:

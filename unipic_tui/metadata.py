@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from PIL import ExifTags, Image, PngImagePlugin
@@ -18,26 +17,19 @@ from unipic_tui import __version__
 from unipic_tui.errors import InputError
 from unipic_tui.job_json import job_from_dict, job_to_dict
 from unipic_tui.jobs import DrawingJob
-from unipic_tui.parameters import (
-    Parameters,
-    describe_job,
-    format_parameters,
-    parse_parameters,
-)
-from unipic_tui.pictures import open_image
+from unipic_tui.parameters import describe_job, format_parameters
 from unipic_tui.text import REPLACEMENT, one_line
 
 Format = Literal["PNG", "JPEG", "WEBP"]
 
-TEXT_LIMIT = 1_000_000
-"""Most characters of a text in a picture that are looked at."""
+RECORD_LIMIT = 1_000_000
+"""Most characters of a record that are looked at."""
 
 _EXIF_BYTES = 65_000
 """What JPEG has room for, less what the EXIF structure itself takes."""
 
 _UTF16 = b"UNICODE\0"
-_ASCII = b"ASCII\0\0\0"
-_FIRST_GRID, _LAST_GRID = 1, 8
+_LAST_GRID = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +41,6 @@ class PictureMetadata:
         model: name of the checkpoint that drew it, "" where it is not told.
         version: version of the program that wrote it, "" where it is not told.
         grid: pictures along each side of a grid; 1 for a single picture.
-        parameters: what the text for other tools says, if there is one.
         problem: a sentence on why there is no job although there should be one, or "".
     """
 
@@ -57,7 +48,6 @@ class PictureMetadata:
     model: str = ""
     version: str = ""
     grid: int = 1
-    parameters: Parameters | None = None
     problem: str = ""
 
 
@@ -124,55 +114,7 @@ def _exif(parameters: str, record: str) -> Image.Exif:
     return exif
 
 
-def read_metadata(path: str | Path) -> PictureMetadata | None:
-    """What a picture file says of its making; ``None`` where it says nothing that is known.
-
-    Nothing in the file is trusted: texts beyond `TEXT_LIMIT` are passed over, and a job is only
-    handed on when every field has its type and its range.
-
-    Raises:
-        InputError: the file is no picture, or is damaged or too large.
-        StorageError: the file is missing or cannot be read.
-    """
-    with open_image(path) as image:
-        record, parameters = _texts(image)
-    foreign = parse_parameters(parameters) if parameters else None
-    if not record:
-        return PictureMetadata(parameters=foreign) if foreign else None
-    try:
-        return parse_record(record, foreign)
-    except InputError as error:
-        return PictureMetadata(parameters=foreign, problem=error.message)
-
-
-def _texts(image: Image.Image) -> tuple[str, str]:
-    """The job's record and the parameters for other tools, each "" where there is none."""
-    if image.format == "PNG":
-        return _limited(image.info.get("unipic")), _limited(image.info.get("parameters"))
-    try:
-        exif = image.getexif()
-        record = exif.get(ExifTags.Base.ImageDescription)
-        comment = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.UserComment)
-    except Exception:  # broken EXIF raises whatever its parser stumbles over
-        return "", ""
-    # A description that is no JSON object is a photographer's, not ours.
-    described = _limited(record)
-    return described if described.startswith('{"version"') else "", _limited(_decoded(comment))
-
-
-def _decoded(comment: object) -> object:
-    if not isinstance(comment, bytes) or len(comment) > 2 * TEXT_LIMIT:
-        return comment
-    if comment.startswith(_UTF16):
-        return comment[len(_UTF16) :].decode("utf-16-be", errors="replace")
-    return comment.removeprefix(_ASCII).decode("utf-8", errors="replace")
-
-
-def _limited(text: object) -> str:
-    return text if isinstance(text, str) and len(text) <= TEXT_LIMIT else ""
-
-
-def parse_record(text: str, parameters: Parameters | None) -> PictureMetadata:
+def parse_record(text: str) -> PictureMetadata:
     """What our own record in a picture says.
 
     Raises:
@@ -187,15 +129,14 @@ def parse_record(text: str, parameters: Parameters | None) -> PictureMetadata:
     job = job_from_dict(record["job"])
     if not isinstance(job, DrawingJob):
         raise InputError("The job saved in the picture draws nothing.")
-    grid = record.get("grid", _FIRST_GRID)
+    grid = record.get("grid", 1)
     if isinstance(grid, bool) or not isinstance(grid, int):
         raise InputError("The grid saved in the picture is not a number.")
-    if not _FIRST_GRID <= grid <= _LAST_GRID or (grid > 1 and grid * grid != job.count):
+    if not 1 <= grid <= _LAST_GRID or (grid > 1 and grid * grid != job.count):
         raise InputError("The grid saved in the picture does not fit its job.")
     return PictureMetadata(
         job=job,
         model=one_line(str(record.get("model", "")), 200),
         version=one_line(str(record.get("version", "")), 40),
         grid=grid,
-        parameters=parameters,
     )

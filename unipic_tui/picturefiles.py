@@ -8,6 +8,7 @@ import importlib
 import io
 import struct
 import zlib
+from collections.abc import Iterator
 from functools import cache
 from typing import BinaryIO
 
@@ -77,38 +78,50 @@ def without_excess(file: BinaryIO) -> BinaryIO:
     if file.read(len(_PNG)) != _PNG:
         file.seek(0)
         return file
-    start, total, dropped = len(_PNG), 0, list[tuple[int, int]]()
-    for _ in range(_MOST_CHUNKS):
-        file.seek(start)
-        header = file.read(8)
-        if len(header) < 8:
-            break
-        length, kind = struct.unpack(">I4s", header)
-        end = start + 12 + length
+    total, dropped = 0, list[tuple[int, int]]()
+    for start, kind, length in png_chunks(file):
         if kind in _EXTRAS:
             data = file.read(min(length, _EXTRAS_LIMIT) + 4)
-            size = _unpacked_size(kind, data[:-4]) if len(data) == length + 4 else _EXTRAS_LIMIT
+            body = chunk_text(kind, data[:-4], _EXTRA_LIMIT + 1)
+            size = len(body) if len(data) == length + 4 else _EXTRAS_LIMIT
             intact = data[-4:] == zlib.crc32(kind + data[:-4]).to_bytes(4, "big")
             if size > _EXTRA_LIMIT or total + size > _EXTRAS_LIMIT or not intact:
-                dropped.append((start, end))
+                dropped.append((start, start + 12 + length))
             else:
                 total += size
-        start = end
     file.seek(0)
     return _without(file, dropped) if dropped else file
 
 
-def _unpacked_size(kind: bytes, data: bytes) -> int:
-    """How many bytes a chunk has once unpacked, or one more than the limit."""
+def png_chunks(file: BinaryIO) -> Iterator[tuple[int, bytes, int]]:
+    """Start, kind and length of each chunk of a PNG, whose data the file gives next."""
+    start = len(_PNG)
+    for _ in range(_MOST_CHUNKS):
+        file.seek(start)
+        header = file.read(8)
+        if len(header) < 8 or header[4:] == b"IEND":
+            return
+        length, kind = struct.unpack(">I4s", header)
+        yield start, kind, length
+        start += 12 + length
+
+
+def chunk_text(kind: bytes, data: bytes, limit: int) -> bytes:
+    """What stands behind the keyword of a PNG's text or profile; unpacked, at most ``limit`` bytes.
+
+    Nothing of what is broken.
+    """
     body = data.partition(b"\0")[2]
-    packed = kind in {b"zTXt", b"iCCP"} or (kind == b"iTXt" and body[:1] == b"\1")
-    if not packed:
-        return len(body)
-    body = body[2:].partition(b"\0")[2].partition(b"\0")[2] if kind == b"iTXt" else body[1:]
+    packed = kind in {b"zTXt", b"iCCP"}
+    if kind == b"iTXt":
+        packed = body[:1] == b"\1"
+        body = body[2:].partition(b"\0")[2].partition(b"\0")[2]
+    elif packed:
+        body = body[1:]
     try:
-        return len(zlib.decompressobj().decompress(body, _EXTRA_LIMIT + 1))
+        return zlib.decompressobj().decompress(body, limit) if packed else body
     except zlib.error:
-        return 0
+        return b""
 
 
 def _without(file: BinaryIO, dropped: list[tuple[int, int]]) -> BinaryIO:

@@ -16,7 +16,7 @@ from unipic_tui.errors import StorageError
 from unipic_tui.events import Backend, Event, Progress
 from unipic_tui.files import TEMPORARY_PREFIX, TEMPORARY_SUFFIX, write_atomic
 from unipic_tui.jobs import Job
-from unipic_tui.metadata import read_metadata
+from unipic_tui.library.provenance import read_metadata
 
 PROMPTS = [{"prompt": "a cat", "id": "first"}, {"prompt": "a dog"}, {"prompt": "a fox"}]
 

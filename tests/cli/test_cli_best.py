@@ -13,7 +13,7 @@ from tests.fakes import FakeBackend, gradient
 from unipic_tui.events import BackendInfo, Event, Failed, Finished, Loading, Memory
 from unipic_tui.inference.ranking import choose_best
 from unipic_tui.jobs import DescribeJob, GenerateJob, Job
-from unipic_tui.metadata import read_metadata
+from unipic_tui.library.provenance import read_metadata
 
 GOOD = 6
 """Seed of the picture that shows what was asked for."""

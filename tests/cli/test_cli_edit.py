@@ -12,7 +12,7 @@ from tests.cli.conftest import Cli, pixels
 from tests.fakes import FakeBackend, gradient
 from unipic_tui.events import Backend
 from unipic_tui.jobs import EditJob
-from unipic_tui.metadata import read_metadata
+from unipic_tui.library.provenance import read_metadata
 
 
 def test_the_picture_and_what_to_change(cli: Cli, photo: Path) -> None:

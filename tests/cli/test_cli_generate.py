@@ -15,7 +15,7 @@ from tests.fakes import FakeBackend, gradient
 from unipic_tui.events import Backend
 from unipic_tui.job_parts import Region
 from unipic_tui.jobs import GenerateJob
-from unipic_tui.metadata import read_metadata
+from unipic_tui.library.provenance import read_metadata
 
 
 def test_a_picture_named_after_prompt_and_seed(cli: Cli) -> None:

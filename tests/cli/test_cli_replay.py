@@ -12,7 +12,8 @@ from PIL import Image
 from tests.cli.conftest import Cli, pixels
 from tests.fakes import gradient
 from unipic_tui.jobs import GenerateJob
-from unipic_tui.metadata import encode_png, read_metadata
+from unipic_tui.library.provenance import read_metadata
+from unipic_tui.metadata import encode_png
 
 
 @pytest.mark.parametrize(

@@ -226,7 +226,8 @@ def test_a_kill_is_remembered_until_all_have_left(library: Library, folder: Path
     part = session.folder / f"{TEMPORARY_PREFIX}1{TEMPORARY_SUFFIX}"
     part.write_text("half")
     # The other one is killed: its locks go, and it says nothing.
-    other.database._close_all()
+    other.database._dirty = False
+    other.database.close()
     other._storage._lock.release()
     other.queue._lock.release()
     third = Library.open(folder)

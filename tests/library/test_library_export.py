@@ -18,8 +18,8 @@ from unipic_tui.errors import InputError, StorageError
 from unipic_tui.library import Library
 from unipic_tui.library.contact import contact_sheet
 from unipic_tui.library.export import Kind, export_session
+from unipic_tui.library.provenance import read_metadata
 from unipic_tui.library.records import StoredPicture
-from unipic_tui.metadata import read_metadata
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from unipic_tui.errors import StorageError
 from unipic_tui.events import Picture
 from unipic_tui.jobs import GenerateJob
 from unipic_tui.library import Library
-from unipic_tui.metadata import read_metadata
+from unipic_tui.library.provenance import read_metadata
 from unipic_tui.pictures import load_image
 
 
@@ -175,7 +175,7 @@ def test_a_database_that_cannot_grow_leaves_no_picture_behind(library: Library) 
     entry = library.entries.add(session.id, GenerateJob(prompt="a fox"))
     before = files(library.folder)
     sidecar = (session.folder / "entries" / f"{entry.id:06d}.json").read_text()
-    connection = library.database.connection()
+    connection = library.database.connection
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StorageError, match="the disk is full: make room and try again"):
@@ -192,7 +192,7 @@ def test_a_database_that_cannot_grow_leaves_no_picture_behind(library: Library) 
 def test_a_read_only_database_is_a_sentence(library: Library) -> None:
     session = library.sessions.create("x")
     before = files(library.folder)
-    library.database.connection().execute("PRAGMA query_only = 1")
+    library.database.connection.execute("PRAGMA query_only = 1")
     with pytest.raises(StorageError, match="read-only or missing: change its permissions"):
         library.entries.add(session.id, GenerateJob(prompt="a fox"))
     assert [each.id for each in library.sessions.all()] == [session.id]

@@ -12,7 +12,7 @@ from tests.ui.harness import running_app
 from unipic_tui.job_parts import Turn
 from unipic_tui.jobs import DescribeJob, EditJob, GenerateJob
 from unipic_tui.library import Library
-from unipic_tui.metadata import read_metadata
+from unipic_tui.library.provenance import read_metadata
 from unipic_tui.settings import Settings
 from unipic_tui.ui.widgets.greeting import PROMPTS, Starters
 

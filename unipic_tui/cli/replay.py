@@ -40,10 +40,10 @@ def add_arguments(commands: Commands) -> None:
 def replay(args: argparse.Namespace, context: Context) -> int:
     """Draw the picture again from the job it carries, and compare; returns the exit code."""
     from unipic_tui.cli.draw_job import draw
-    from unipic_tui.metadata import read_metadata
+    from unipic_tui.library.provenance import read_metadata
     from unipic_tui.pictures import load_image
 
-    saved = read_metadata(args.image)
+    saved = read_metadata(Path(args.image))
     job = saved.job if saved else None
     if saved is None or job is None:
         raise InputError(_no_job(args.image, saved))

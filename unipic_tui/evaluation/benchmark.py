@@ -69,15 +69,11 @@ def read_benchmark(
     limit: int | None = None,
     samples: int = drawing.SAMPLES,
 ) -> Benchmark:
-    """Read a benchmark.
+    """Read a benchmark's file or folder of prompts; the rest is as in `Benchmark`.
 
     Args:
-        name: as in `Benchmark`.
-        prompts: its file or folder of prompts.
-        common: what holds for all items.
-        sources: folder of the pictures that are edited; that of the metadata where left out.
+        sources: that of the metadata where left out.
         limit: draw only the first items, so many.
-        samples: pictures of each prompt.
 
     Raises:
         InputError: it is not the benchmark's, or a number is out of range.

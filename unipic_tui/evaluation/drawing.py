@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from unipic_tui.batch.items import Item, read_items
@@ -36,9 +38,9 @@ def plan_geneval(items: list[Item], samples: int, common: Common, defaults: Defa
         InputError: there are lines that the scoring would stop at, or count as right unseen.
     """
     refuse_unscorable(items, ("tag", "include"))
-    plan = Plan()
     side = math.isqrt(samples)
-    for item in items:
+
+    def task(item: Item) -> Task:
         folder = f"{item.index:05d}"
         files = tuple(
             PictureFile(f"{folder}/samples/{number:04d}.png", number) for number in range(samples)
@@ -46,8 +48,33 @@ def plan_geneval(items: list[Item], samples: int, common: Common, defaults: Defa
         if side > 1 and side * side == samples:
             files = (*files, PictureFile(f"{folder}/grid.png", 0, side))
         line = (json.dumps(item.fields) + "\n").encode("ascii")
-        texts = {f"{folder}/metadata.jsonl": line}
-        _add(plan, item, samples, common, defaults, folder, files, texts)
+        drawn = _task(item, samples, common, defaults, folder, files)
+        return replace(drawn, texts={f"{folder}/metadata.jsonl": line})
+
+    return plan_of(items, task)
+
+
+class MissingSourceError(InputError):
+    """The picture of an entry is not there."""
+
+
+def plan_of(items: list[Item], make: Callable[[Item], Task]) -> Plan:
+    """The plan of the tasks that are made of the items; what stops one is noted."""
+    plan = Plan()
+    records: set[str] = set()
+    for item in items:
+        try:
+            if item.problem:
+                raise InputError(item.problem)
+            task = make(item)
+            if task.record in records:
+                raise InputError("Another entry has the same key: each needs one of its own.")
+            records.add(task.record)
+            plan.tasks.append(task)
+        except InputError as error:
+            plan.problems[item.index] = error.message
+            if isinstance(error, MissingSourceError):
+                plan.missing.append(item.index)
     return plan
 
 
@@ -100,12 +127,13 @@ def plan_dpg(items: list[Item], samples: int, common: Common, defaults: Defaults
     """
     if samples not in {1, SAMPLES}:
         raise InputError(f"DPG-Bench scores 1 picture of a prompt or a grid of 4, not {samples}.")
-    plan = Plan()
-    side = math.isqrt(samples)
-    for item in items:
+
+    def make(item: Item) -> Task:
         name = str(item.fields.get("name", ""))
-        files = (PictureFile(f"{name}.png", 0, side),)
-        _add(plan, item, samples, common, defaults, name, files, {})
+        files = (PictureFile(f"{name}.png", 0, math.isqrt(samples)),)
+        return _task(item, samples, common, defaults, name, files)
+
+    plan = plan_of(items, make)
     for task in plan.tasks:
         width, height = sides(task, defaults)
         if width != height:
@@ -123,28 +151,18 @@ def sides(task: Task, defaults: Defaults) -> tuple[int, int]:
     return job.width or defaults.width, job.height or defaults.height
 
 
-def _add(
-    plan: Plan,
+def _task(
     item: Item,
     samples: int,
     common: Common,
     defaults: Defaults,
     name: str,
     files: tuple[PictureFile, ...],
-    texts: dict[str, bytes],
-) -> None:
-    try:
-        if item.problem:
-            raise InputError(item.problem)
-        # Whatever the number of samples, so that those of a part are those of the whole.
-        seed = RANDOM if common.seed == RANDOM else common.seed + SAMPLES * item.index
-        fields = {"prompt": item.fields.get("prompt"), "seed": seed}
-        job, _ = make_job(Item(item.index, fields), common, defaults)
-        assert isinstance(job, GenerateJob)
-        record = f"{checked_name(name)}.json"
-        random = seed == RANDOM
-        job = job.replace(count=samples)
-        task = Task(item.index, job, record, files, item.fields, texts, random=random)
-        plan.tasks.append(task)
-    except InputError as error:
-        plan.problems[item.index] = error.message
+) -> Task:
+    # Whatever the number of samples, so that those of a part are those of the whole.
+    seed = RANDOM if common.seed == RANDOM else common.seed + SAMPLES * item.index
+    fields = {"prompt": item.fields.get("prompt"), "seed": seed}
+    job, _ = make_job(Item(item.index, fields), common, defaults)
+    assert isinstance(job, GenerateJob)
+    record, job = f"{checked_name(name)}.json", job.replace(count=samples)
+    return Task(item.index, job, record, files, item.fields, random=seed == RANDOM)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from unipic_tui.batch.items import LIMIT, PROMPT_KEYS, Item, read_items
 from unipic_tui.batch.tasks import Common, PictureFile, Plan, Task, is_random, make_job
 from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
-from unipic_tui.evaluation.drawing import refuse_unscorable
+from unipic_tui.evaluation.drawing import MissingSourceError, plan_of, refuse_unscorable
 from unipic_tui.evaluation.names import checked_name, inside
 from unipic_tui.files import read_bytes, shown_path
 
@@ -75,29 +75,17 @@ def plan_gedit(items: list[Item], sources: Path, common: Common, defaults: Defau
         )
         if isinstance(named, dict):  # a picture that `datasets` has written into JSON
             named = named.get("path")
-        places = (
-            [named]
-            if isinstance(named, str)
-            else [
-                f"{stem}_SRCIMG.png",
-                f"{stem}.png",
-                f"{kind}/{language}/{key}.png",
-                f"{key}.png",
-                f"{key}.jpg",
-            ]
-        )
+        places = [named] if isinstance(named, str) else [
+            f"{stem}_SRCIMG.png", f"{stem}.png", f"{kind}/{language}/{key}.png", f"{key}.png",
+            f"{key}.jpg",
+        ]  # fmt: skip
         source = _find(sources, places)
         prompt = _first(fields, "instruction", *PROMPT_KEYS)
-        record = f"{kind}-{language}-{key}.json"
-        return _edit(
-            item,
-            (prompt, source, record, f"{stem}.png"),
-            common,
-            defaults,
-            copies={f"{stem}_SRCIMG.png": str(source)},
-        )
+        edit = _edit(item, prompt, source, f"{stem}.png", common, defaults)
+        copies = {f"{stem}_SRCIMG.png": str(source)}
+        return replace(edit, record=f"{kind}-{language}-{key}.json", copies=copies)
 
-    return _plan(items, task)
+    return plan_of(items, task)
 
 
 def plan_imgedit(items: list[Item], sources: Path, common: Common, defaults: Defaults) -> Plan:
@@ -117,32 +105,9 @@ def plan_imgedit(items: list[Item], sources: Path, common: Common, defaults: Def
         key = checked_name(_first(item.fields, "key"))
         source = _find(sources, [str(_first(item.fields, "id"))])
         prompt = _first(item.fields, "prompt")
-        return _edit(item, (prompt, source, f"{key}.json", f"{key}.png"), common, defaults)
+        return _edit(item, prompt, source, f"{key}.png", common, defaults)
 
-    return _plan(items, task)
-
-
-def _plan(items: list[Item], make: Callable[[Item], Task]) -> Plan:
-    plan = Plan()
-    records: set[str] = set()
-    for item in items:
-        try:
-            if item.problem:
-                raise InputError(item.problem)
-            task = make(item)
-            if task.record in records:
-                raise InputError("Another entry has the same key: each needs one of its own.")
-            records.add(task.record)
-            plan.tasks.append(task)
-        except InputError as error:
-            plan.problems[item.index] = error.message
-            if isinstance(error, MissingSourceError):
-                plan.missing.append(item.index)
-    return plan
-
-
-class MissingSourceError(InputError):
-    """The picture of an entry is not there."""
+    return plan_of(items, task)
 
 
 def _first(fields: dict[str, Any], *names: str, needed: bool = True) -> Any:
@@ -164,22 +129,10 @@ def _find(folder: Path, places: list[str]) -> Path:
 
 
 def _edit(
-    item: Item,
-    parts: tuple[Any, Path, str, str],
-    common: Common,
-    defaults: Defaults,
-    *,
-    copies: dict[str, str] | None = None,
+    item: Item, prompt: Any, source: Path, file: str, common: Common, defaults: Defaults
 ) -> Task:
-    prompt, source, record, file = parts
     fields = {"mode": "edit", "prompt": prompt, "source": str(source)}
     job, _ = make_job(Item(item.index, fields), common, defaults)
-    return Task(
-        item.index,
-        job,
-        record,
-        (PictureFile(file),),
-        item.fields,
-        copies=copies or {},
-        random=is_random(fields, common),
-    )
+    files, random = (PictureFile(file),), is_random(fields, common)
+    record = str(Path(file).with_suffix(".json"))
+    return Task(item.index, job, record, files, item.fields, random=random)

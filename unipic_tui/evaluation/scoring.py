@@ -9,10 +9,11 @@ otherwise).
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from unipic_tui.batch.folder import to_json
 from unipic_tui.batch.tasks import Task
@@ -21,8 +22,7 @@ EDITS = "basic_edit.json"
 """ImgEdit's entries that were drawn: its scorer stops at those that were not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scoring:
+class Scoring(NamedTuple):
     """How to score a folder.
 
     Attributes:
@@ -37,83 +37,67 @@ class Scoring:
 def scoring_of(
     name: str, folder: Path, notes: Path, *, sources: Path, side: int, samples: int
 ) -> Scoring:
-    """How to score a benchmark's folder.
-
-    Args:
-        name: ``geneval``, ``dpg``, ``gedit`` or ``imgedit``.
-        folder: with the pictures.
-        notes: where the scores go.
-        sources: pictures that were edited.
-        side: of one picture, in pixels.
-        samples: pictures of each prompt.
-    """
-    return {
-        "geneval": lambda: _geneval(folder, notes),
-        "dpg": lambda: _dpg(folder, notes, side, samples),
-        "gedit": lambda: _gedit(folder, notes),
-        "imgedit": lambda: _imgedit(folder, notes, sources),
-    }[name]()
-
-
-def _geneval(folder: Path, notes: Path) -> Scoring:
-    results = notes / "results.jsonl"
+    """How to score a folder; the scores go to ``notes``, the rest is as in `Benchmark`."""
+    where, commands = _SCORERS[name]
+    places: dict[str, str | Path] = {
+        "folder": folder,
+        "name": folder.name,
+        "parent": folder.parent,
+        "judged": folder / "result.json",
+        "sources": sources,
+        "results": notes / "results.jsonl",
+        "dpg": notes / "dpg.txt",
+        "scores": notes / "scores",
+        "edits": notes / EDITS,
+        "average": notes / "average_score.json",
+        "types": notes / "typescore.json",
+    }
+    quoted = {key: shlex.quote(str(place)) for key, place in places.items()}
     return Scoring(
+        where,
+        tuple(
+            " ".join(command.split()).format(**quoted, side=side, samples=samples)
+            for command in re.split(r"\n(?! )", commands)
+        ),
+    )
+
+
+_SCORERS = {
+    "geneval": (
         "djghosh13/geneval, DETECTOR being the folder of its download_models.sh",
-        (
-            _line("python evaluation/evaluate_images.py", folder, "--outfile", results)
-            + " --model-path DETECTOR",
-            _line("python evaluation/summary_scores.py", results),
-        ),
-    )
-
-
-def _dpg(folder: Path, notes: Path, side: int, samples: int) -> Scoring:
-    start = "accelerate launch --num_processes 1 --mixed_precision fp16"
-    numbers = f"--resolution {side} --pic-num {samples} --vqa-model mplug --res-path"
-    script = f"{start} dpg_bench/compute_dpg_bench.py --image-root-path"
-    return Scoring(
-        "TencentQQGYLab/ELLA", (_line(script, folder) + " " + _line(numbers, notes / "dpg.txt"),)
-    )
-
-
-def _gedit(folder: Path, notes: Path) -> Scoring:
-    name, scores = Path(folder.name), notes / "scores"
-    return Scoring(
+        """\
+python evaluation/evaluate_images.py {folder} --outfile {results} --model-path DETECTOR
+python evaluation/summary_scores.py {results}""",
+    ),
+    "dpg": (
+        "TencentQQGYLab/ELLA",
+        """\
+accelerate launch --num_processes 1 --mixed_precision fp16 dpg_bench/compute_dpg_bench.py
+  --image-root-path {folder} --resolution {side} --pic-num {samples} --vqa-model mplug
+  --res-path {dpg}""",
+    ),
+    "gedit": (
         "stepfun-ai/Step1X-Edit, folder GEdit-Bench",
-        (
-            _line("python run_gedit_score.py --model_name", name, "--save_dir", scores)
-            + " --backbone gpt4o "
-            + _line("--edited_images_dir", folder.parent),
-            _line("python calculate_statistics.py --model_name", name, "--save_path", scores)
-            + " --backbone gpt4o --language all",
-        ),
-    )
-
-
-def _imgedit(folder: Path, notes: Path, sources: Path) -> Scoring:
-    edits, average = notes / EDITS, notes / "average_score.json"
-    return Scoring(
+        """\
+python run_gedit_score.py --model_name {name} --save_dir {scores} --backbone gpt4o
+  --edited_images_dir {parent}
+python calculate_statistics.py --model_name {name} --save_path {scores} --backbone gpt4o
+  --language all""",
+    ),
+    "imgedit": (
         "PKU-YuanGroup/ImgEdit, folder Benchmark/Basic",
-        (
-            _line("python basic_bench.py --result_img_folder", folder, "--edit_json", edits)
-            + " "
-            + _line("--origin_img_root", sources, "--prompts_json prompts.json"),
-            _line("python step1_get_avgscore.py --result_json", folder / "result.json")
-            + " "
-            + _line("--average_score_json", average),
-            _line("python step2_typescore.py --average_score_json", average, "--basic_edit", edits)
-            + " "
-            + _line("--typescore_json", notes / "typescore.json"),
-        ),
-    )
+        """\
+python basic_bench.py --result_img_folder {folder} --edit_json {edits} --origin_img_root {sources}
+  --prompts_json prompts.json
+python step1_get_avgscore.py --result_json {judged} --average_score_json {average}
+python step2_typescore.py --average_score_json {average} --basic_edit {edits}
+  --typescore_json {types}""",
+    ),
+}
+"""Repository and commands, a line each; lines that begin with a space go on."""
 
 
 def drawn_edits(tasks: Iterable[Task]) -> bytes:
     """ImgEdit's entries of these tasks, by key."""
     entries = {str(task.carried["key"]): dict(task.carried) for task in tasks}
     return to_json(json.loads(json.dumps(entries)))
-
-
-def _line(*parts: str | Path) -> str:
-    """A part of a command line; paths are quoted, words are as they should be."""
-    return " ".join(shlex.quote(str(part)) if isinstance(part, Path) else part for part in parts)

@@ -1,4 +1,4 @@
-"""SQLite: a connection for each thread, transactions that write files too, clear errors."""
+"""SQLite: a connection to write and one to read, transactions that write files too, errors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from unipic_tui.errors import StorageError
 from unipic_tui.files import shown_path, storage_error
@@ -98,6 +97,15 @@ class Transaction:
         sql = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})"
         return int(self.connection.execute(sql, tuple(values.values())).lastrowid or 0)
 
+    def row(self, sql: str, parameters: tuple[object, ...] = ()) -> sqlite3.Row | None:
+        """As `Database.row`, and so is the next."""
+        found: sqlite3.Row | None = self.execute(sql, parameters).fetchone()
+        return found
+
+    def rows(self, sql: str, parameters: tuple[object, ...] = ()) -> list[sqlite3.Row]:
+        """All rows of a query."""
+        return self.execute(sql, parameters).fetchall()
+
     def touch(self, entry: int) -> None:
         """Note that what is kept of an entry changed: its file is written before the commit."""
         self.touched[entry] = None
@@ -111,13 +119,6 @@ class Transaction:
         while self._undo:
             with contextlib.suppress(OSError, StorageError):
                 self._undo.pop()()
-
-
-class _Own(NamedTuple):
-    """A thread's connection, and what it holds while it reads: closed then, SQLite may crash."""
-
-    connection: sqlite3.Connection
-    busy: threading.RLock
 
 
 class Database:
@@ -141,41 +142,43 @@ class Database:
         self.path = path
         self._refusal = refusal
         self._before_commit = before_commit
-        self._connections: dict[threading.Thread, _Own] = {}
-        self._guard = threading.Lock()
         self.writing = threading.RLock()
         """Held while one of this process's threads writes."""
+        self._reading = threading.RLock()
+        self._writer = 0
         self._transaction: Transaction | None = None
         self._closed = False
         self._dirty = False
         with translated(path):
-            migrate(self.connection(), shown_path(path))
-
-    def connection(self) -> sqlite3.Connection:
-        """This thread's connection, in autocommit mode; to be used while `writing` is held."""
-        return self._own().connection
+            self.connection = self._connect()
+            try:
+                migrate(self.connection, shown_path(path))
+                self._reader = self._connect()
+            except BaseException:
+                self.connection.close()
+                raise
 
     @contextlib.contextmanager
     def _used(self) -> Iterator[sqlite3.Connection]:
-        """This thread's connection, which `close` leaves open meanwhile."""
-        own = self._own()
-        with own.busy:
-            yield own.connection
+        """The connection for this thread's next query, which `close` leaves open meanwhile.
 
-    def _own(self) -> _Own:
-        thread = threading.current_thread()
-        with self._guard:
-            found = self._connections.get(thread)
-            if found is not None:
-                return found
-            if self._closed:
-                raise StorageError("The library is closed: open it again.")
-            for gone in [other for other in self._connections if not other.is_alive()]:
-                self._connections.pop(gone).connection.close()
-            with translated(self.path):
-                own = _Own(self._connect(), threading.RLock())
-            self._connections[thread] = own
-            return own
+        A thread that writes sees what it has written, others what was committed.
+        """
+        if self._writer == threading.get_ident():
+            yield self.connection
+            return
+        with self._reading:
+            self._refuse_closed()
+            yield self._reader
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise StorageError("The library is closed: open it again.")
+
+    def _set_dirty(self, value: str) -> None:
+        with self.writing, translated(self.path):
+            self._refuse_closed()
+            self.connection.execute(f"UPDATE meta SET value = {value} WHERE key = 'dirty'")
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
@@ -221,8 +224,7 @@ class Database:
         if self._refusal:
             raise StorageError(self._refusal)
         if not self._dirty:
-            with translated(self.path), self._used() as connection:
-                connection.execute("UPDATE meta SET value = value + 1 WHERE key = 'dirty'")
+            self._set_dirty("value + 1")
             self._dirty = True
 
     @property
@@ -233,8 +235,7 @@ class Database:
 
     def forget_killed(self) -> None:
         """Reset the count; only while nobody else has the database open."""
-        with translated(self.path), self._used() as connection:
-            connection.execute("UPDATE meta SET value = ? WHERE key = 'dirty'", (int(self._dirty),))
+        self._set_dirty(str(int(self._dirty)))
 
     @contextlib.contextmanager
     def write(self, *, quiet: bool = False) -> Iterator[Transaction]:
@@ -249,11 +250,13 @@ class Database:
             if self._transaction is not None:
                 yield self._transaction
                 return
+            self._refuse_closed()
             self.mark_dirty()
+            connection = self.connection
             with translated(self.path):
-                connection = self.connection()
                 connection.execute("BEGIN IMMEDIATE")
             transaction = self._transaction = Transaction(connection)
+            self._writer = threading.get_ident()
             try:
                 with translated(self.path):
                     yield transaction
@@ -267,22 +270,14 @@ class Database:
                 transaction.take_back()
                 raise
             finally:
-                self._transaction = None
+                self._transaction, self._writer = None, 0
 
     def close(self) -> None:
-        """Close every thread's connection once it is done with its query; later calls fail."""
-        with self.writing:
+        """Close the database once other threads are done with their queries; later calls fail."""
+        with self.writing, self._reading:
             if self._dirty and not self._closed:
-                with contextlib.suppress(sqlite3.Error, StorageError):
-                    self.connection().execute(
-                        "UPDATE meta SET value = max(0, value - 1) WHERE key = 'dirty'"
-                    )
-            self._close_all()
-
-    def _close_all(self) -> None:
-        with self._guard:
+                with contextlib.suppress(StorageError):
+                    self._set_dirty("max(0, value - 1)")
             self._closed = True
-            for own in self._connections.values():
-                with own.busy:
-                    own.connection.close()
-            self._connections.clear()
+            self._reader.close()
+            self.connection.close()

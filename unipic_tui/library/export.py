@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import json
-import os
-import secrets
 import shutil
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import Any, Literal
 
 from PIL import Image
 
+from unipic_tui import files
 from unipic_tui.errors import InputError, StorageError, UnipicError
-from unipic_tui.files import (
-    TEMPORARY_PREFIX,
-    TEMPORARY_SUFFIX,
-    shown_path,
-    storage_error,
-    sync_folder,
-    write_atomic,
-)
+from unipic_tui.files import shown_path, storage_error
 from unipic_tui.job_json import job_to_dict
 from unipic_tui.library.contact import contact_sheet
 from unipic_tui.library.html import page
@@ -73,7 +63,7 @@ def export_session(
     elif kind == "zip":
         _zip(library, found, pictures, out)
     elif kind == "html":
-        with _whole_file(out) as file:
+        with files.whole_file(out, action="export") as file:
             for piece in page(found, library.entries.of_session(session), pictures):
                 file.write(piece.encode())
     else:
@@ -120,16 +110,16 @@ def _folder(
 ) -> None:
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise StorageError(f"{shown_path(out)} is there already: name a new folder.")
-    part = out.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
+    part = files.temporary_beside(out)
     try:
         part.mkdir()
         for picture in pictures:
             shutil.copyfile(picture.path, part / picture.path.name, follow_symlinks=False)
-        write_atomic(part / "session.json", manifest(library, session, pictures))
+        files.write_atomic(part / "session.json", manifest(library, session, pictures))
         if out.exists():
             out.rmdir()
         part.rename(out)
-        sync_folder(out.parent)
+        files.sync_folder(out.parent)
     except OSError as error:
         raise storage_error(error, error.filename or out, "export") from error
     finally:
@@ -138,7 +128,10 @@ def _folder(
 
 def _zip(library: Library, session: Session, pictures: Sequence[StoredPicture], out: Path) -> None:
     top = session.folder.name
-    with _whole_file(out) as file, zipfile.ZipFile(file, "w", strict_timestamps=False) as archive:
+    with (
+        files.whole_file(out, action="export") as file,
+        zipfile.ZipFile(file, "w", strict_timestamps=False) as archive,
+    ):
         for picture in pictures:
             # PNG is compressed already.
             archive.write(picture.path, f"{top}/{picture.path.name}", zipfile.ZIP_STORED)
@@ -160,23 +153,5 @@ def _sheet(session: Session, pictures: Sequence[StoredPicture], out: Path) -> No
             yield image, f"{number} {picture.job.prompt}"
 
     sheet = contact_sheet(images(), len(pictures), title=session.name)
-    buffer = io.BytesIO()
-    sheet.save(buffer, "PNG")
-    write_atomic(out, buffer.getvalue())
-
-
-@contextlib.contextmanager
-def _whole_file(out: Path) -> Iterator[IO[bytes]]:
-    """A file to write piece by piece, which takes its name when all is written."""
-    part = out.parent / f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
-    try:
-        with part.open("xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(out)
-        sync_folder(out.parent)
-    except OSError as error:
-        raise storage_error(error, error.filename or out, "export") from error
-    finally:
-        part.unlink(missing_ok=True)
+    with files.whole_file(out) as file:
+        sheet.save(file, "PNG")

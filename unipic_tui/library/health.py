@@ -94,10 +94,8 @@ class Health:
                 data = sidecars.read_entry(self._storage.path(file))
                 orphans.adopt_listed(transaction, data, entry, file.rsplit("/", 2)[0])
         orphans.lost.clear()
-        ours = {
-            f"{SESSIONS}/{row['folder']}"
-            for row in self._database.rows("SELECT folder FROM sessions")
-        }
+        folders = self._database.rows("SELECT folder FROM sessions")
+        ours = {f"{SESSIONS}/{row['folder']}" for row in folders}
         for file in orphans.entries():
             if file.rsplit("/", 2)[0] in ours:
                 with contextlib.suppress(UnipicError):
@@ -136,7 +134,7 @@ class Health:
         return problem
 
     def _sidecar_problem(self, entry: int, file: str) -> str:
-        wanted = sidecars.entry_sidecar(self._database.connection(), entry)
+        wanted = sidecars.entry_sidecar(self._database, entry)
         if wanted is None:
             return ""
         try:
@@ -269,7 +267,7 @@ class Health:
         remedy = "it was rewritten" if repair else "--repair rewrites it"
         for row in self._database.rows("SELECT id, folder FROM sessions"):
             path = f"{SESSIONS}/{row['folder']}/{SESSION_FILE}"
-            wanted = sidecars.session_sidecar(self._database.connection(), row["id"])
+            wanted = sidecars.session_sidecar(self._database, row["id"])
             what = "is missing or damaged"
             with contextlib.suppress(StorageError):
                 found = sidecars.read_session(self._storage.path(path))

@@ -47,46 +47,41 @@ def page(
         f'<p class="about">{session.created.astimezone():%d %B %Y}, '
         f"{len(pictures)} picture{'s' * (len(pictures) != 1)}</p>\n"
     )
-    yield from _Tree(entries, pictures).all()
+    yield from _articles(entries, pictures)
     yield "</body>\n</html>\n"
 
 
-class _Tree:
-    """Entries under the pictures that they were made from."""
+def _articles(entries: Sequence[Entry], pictures: Sequence[StoredPicture]) -> Iterator[str]:
+    """Every entry below the picture it was made from; a stack, as chains may be of any length."""
+    drawn: dict[int, list[StoredPicture]] = {}
+    for picture in pictures:
+        drawn.setdefault(picture.entry, []).append(picture)
+    here = {picture.id for picture in pictures}
+    below: dict[int | None, list[Entry]] = {}
+    for entry in entries:
+        below.setdefault(entry.parent if entry.parent in here else None, []).append(entry)
+    stack: list[Entry | str] = list(reversed(below.get(None, [])))
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            yield item
+            continue
+        own = drawn.get(item.id, [])
+        yield from _article(item, own)
+        stack.append("</article>\n")
+        for picture in reversed(own):
+            stack += reversed(below.get(picture.id, []))
 
-    def __init__(self, entries: Sequence[Entry], pictures: Sequence[StoredPicture]) -> None:
-        self.pictures: dict[int, list[StoredPicture]] = {}
-        for picture in pictures:
-            self.pictures.setdefault(picture.entry, []).append(picture)
-        here = {picture.id for picture in pictures}
-        self.below: dict[int | None, list[Entry]] = {}
-        for entry in entries:
-            parent = entry.parent if entry.parent in here else None
-            self.below.setdefault(parent, []).append(entry)
 
-    def all(self) -> Iterator[str]:
-        """Every entry after the one it hangs under; a stack, as chains may be of any length."""
-        stack: list[Entry | str] = list(reversed(self.below.get(None, [])))
-        while stack:
-            item = stack.pop()
-            if isinstance(item, str):
-                yield item
-                continue
-            yield from self._entry(item)
-            stack.append("</article>\n")
-            for picture in reversed(self.pictures.get(item.id, [])):
-                stack += reversed(self.below.get(picture.id, []))
-
-    def _entry(self, entry: Entry) -> Iterator[str]:
-        title = f"Imported ({_text(entry.origin)})" if entry.origin else entry.job.done.capitalize()
-        yield f'<article id="job-{entry.id}">\n<p class="about">{title} '
-        yield f"{entry.created.astimezone():%Y-%m-%d %H:%M}</p>\n<p>{_text(entry.job.prompt)}</p>\n"
-        if entry.answer:
-            yield f"<p><em>{_text(entry.answer)}</em></p>\n"
-        if entry.error:
-            yield f'<p class="error">{_text(entry.error)}</p>\n'
-        for picture in self.pictures.get(entry.id, []):
-            yield _figure(picture)
+def _article(entry: Entry, pictures: Sequence[StoredPicture]) -> Iterator[str]:
+    title = f"Imported ({_text(entry.origin)})" if entry.origin else entry.job.done.capitalize()
+    yield f'<article id="job-{entry.id}">\n<p class="about">{title} '
+    yield f"{entry.created.astimezone():%Y-%m-%d %H:%M}</p>\n<p>{_text(entry.job.prompt)}</p>\n"
+    if entry.answer:
+        yield f"<p><em>{_text(entry.answer)}</em></p>\n"
+    if entry.error:
+        yield f'<p class="error">{_text(entry.error)}</p>\n'
+    yield from map(_figure, pictures)
 
 
 def _figure(picture: StoredPicture) -> str:

@@ -113,10 +113,7 @@ def describe_file(
 ) -> tuple[Making, EntrySidecar, PictureSidecar]:
     """How a picture file was made, as an entry with one picture that the library can keep.
 
-    Args:
-        path: the file.
-        created: when it was made; the present time where that is left out.
-        digest: the hash of its pixels, where it is known.
+    Of what is not known (``digest`` is the hash of its pixels), ``created`` is the present time.
 
     Raises:
         InputError: the file is no picture, or is damaged or too large.

@@ -28,14 +28,9 @@ def insert_session(transaction: Transaction, data: SessionSidecar, folder: str) 
 def insert_entry(
     transaction: Transaction, data: EntrySidecar, session: int, *, folder: str, file: str = ""
 ) -> int:
-    """A row for an entry; its number is kept where it is free.
+    """A row for an entry, without its pictures and parent; its number is kept where it is free.
 
-    Args:
-        transaction: the write that it is part of.
-        data: the entry; its pictures and its parent are not looked at.
-        session: the session that it belongs to.
-        folder: the folder that its file is written to, from the library.
-        file: the file, from the library, where there is one.
+    Its ``file``, from the library, is there already, or is written to a session's ``folder``.
     """
     job = json.dumps(dict(data.job))
     made = job_of(job)
@@ -68,12 +63,7 @@ def insert_picture(
 ) -> int:
     """A row for a picture of an entry, which belongs to the entry's session.
 
-    Args:
-        transaction: the write that it is part of.
-        data: the picture.
-        entry: the entry's number.
-        path: its file, from the library.
-        size: width and height, in pixels.
+    ``path`` is its file, from the library; ``size`` its width and height, in pixels.
     """
     sql = "SELECT session FROM entries WHERE id = ?"
     picture = transaction.insert(

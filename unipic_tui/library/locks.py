@@ -37,8 +37,8 @@ class FileLock:
         """Whether this object holds the lock."""
         return self._descriptor is not None
 
-    def take(self, *, shared: bool = False, wait: bool = False) -> bool:
-        """Take the lock; whether it could be had. With ``wait``, wait for it.
+    def take(self, *, shared: bool = False) -> bool:
+        """Take the lock; whether it could be had.
 
         Taking a lock that is held changes it between shared and sole.
 
@@ -51,7 +51,7 @@ class FileLock:
                 descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
             except OSError as error:
                 raise storage_error(error, self.path, "write") from error
-        if not _lock(descriptor, shared, wait):
+        if not _lock(descriptor, shared):
             if self._descriptor is None:
                 os.close(descriptor)
             return False
@@ -75,23 +75,23 @@ class FileLock:
 
 if sys.platform == "win32":
 
-    def _lock(descriptor: int, shared: bool, wait: bool) -> bool:
+    def _lock(descriptor: int, shared: bool) -> bool:
         # Windows knows no shared lock here: sharers take none, and so cannot be told apart.
         if shared:
             return True
         os.lseek(descriptor, 1 << 30, os.SEEK_SET)
         try:
-            msvcrt.locking(descriptor, msvcrt.LK_LOCK if wait else msvcrt.LK_NBLCK, 1)
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         except OSError:
             return False
         return True
 
 else:
 
-    def _lock(descriptor: int, shared: bool, wait: bool) -> bool:
+    def _lock(descriptor: int, shared: bool) -> bool:
         flags = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         try:
-            fcntl.flock(descriptor, flags if wait else flags | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, flags | fcntl.LOCK_NB)
         except OSError:
             return False
         return True

@@ -37,11 +37,9 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d-")
 
 
 class Orphans:
-    """The orphans of a library. Paths are relative to its folder.
+    """The orphans of a library, or of the database that is to take its database's place.
 
-    Args:
-        folder: the library's folder.
-        database: its database, or the one that is to take its place.
+    Paths are relative to the library's folder.
     """
 
     def __init__(self, folder: Path, database: Database) -> None:
@@ -87,9 +85,7 @@ class Orphans:
     def find(self, digest: str | None, name: str) -> str | None:
         """The orphan that shows what a lost picture showed, whatever it is called; each only once.
 
-        Args:
-            digest: the hash of the lost picture's pixels; where there is none, its name decides.
-            name: the file name that it had.
+        Where the hash of its pixels is not known, the file name that it had decides.
         """
         if self._shown is None:
             self._shown = {}
@@ -189,12 +185,9 @@ class Orphans:
                 return None
             marked = _marked(data, self._old_mark(file))
             entry = insert_entry(transaction, marked, session, folder=home, file=file)
-            transaction.execute(
-                "UPDATE entries SET parent = (SELECT id FROM pictures WHERE uid = ?) WHERE id = ?",
-                (data.parent, entry),
-            )
             if data.parent is not None:
                 self._parents[entry] = data.parent
+                self._link(transaction, entry, data.parent)
             changed = (entry, session) != (data.id, self._session_row("uid", data.session))
             if self.adopt_listed(transaction, data, entry, home) or changed:
                 transaction.touch(entry)
@@ -257,11 +250,7 @@ class Orphans:
         return missing
 
     def adopt_picture(self, path: str, own_only: bool = False) -> int | None:
-        """Give a picture that no entry names an entry of its own.
-
-        Args:
-            path: the file.
-            own_only: leave pictures alone that another program made.
+        """Give a picture that no entry names an entry of its own; ``own_only``: if we made it.
 
         Returns:
             The entry; ``None`` where the file is no whole PNG or was left alone.
@@ -282,10 +271,8 @@ class Orphans:
             session = self.session_of(home)
             marked = _marked(data, self._old_mark(path))
             entry = insert_entry(transaction, marked, session, folder=home)
-            transaction.execute(
-                "UPDATE entries SET parent = ? WHERE id = ?",
-                (self._parent(home, making.job.source), entry),
-            )
+            values = (self._parent(home, making.job.source), entry)
+            transaction.execute("UPDATE entries SET parent = ? WHERE id = ?", values)
             self._adopt_picture(transaction, picture, entry, path)
         return entry
 
@@ -307,12 +294,14 @@ class Orphans:
         """Link adopted entries with the pictures that they were made from, once these have rows."""
         with self._database.write() as transaction:
             for entry, uid in self._parents.items():
-                transaction.execute(
-                    """UPDATE entries SET parent = (SELECT id FROM pictures WHERE uid = ?)
-                    WHERE id = ?""",
-                    (uid, entry),
-                )
+                self._link(transaction, entry, uid)
         self._parents.clear()
+
+    def _link(self, transaction: Transaction, entry: int, parent: str) -> None:
+        transaction.execute(
+            "UPDATE entries SET parent = (SELECT id FROM pictures WHERE uid = ?) WHERE id = ?",
+            (parent, entry),
+        )
 
     def _time(self, path: str) -> str:
         time = (self.folder / path).stat().st_mtime

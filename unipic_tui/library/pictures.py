@@ -61,15 +61,10 @@ class Pictures:
         size: tuple[int, int],
         title: tuple[str, int | None],
     ) -> int:
-        """Write a picture's file, named after its number and ``title``, and its row.
+        """Write a picture's file, of these bytes, to its entry's session's folder, and its row.
 
-        Args:
-            transaction: the write that it is part of.
-            entry: the entry that it belongs to; the file goes to the folder of its session.
-            data: what is known of the picture.
-            file: all bytes of the file.
-            size: width and height, in pixels.
-            title: a prompt or name, and a seed, for the file's name.
+        The ``title``, a prompt or name and a seed, is for the file's name; ``size`` is width and
+        height, in pixels.
         """
         row = transaction.execute(
             """SELECT e.session, e.trash, s.folder, s.next_number FROM entries e
@@ -124,39 +119,32 @@ class Pictures:
 
     def set_favourite(self, picture: int, favourite: bool) -> StoredPicture:
         """Mark a picture as a favourite, or no longer."""
-        with self._database.write() as transaction:
-            self._change(transaction, picture, "favourite", int(favourite))
-        return self.get(picture)
+        return self._change(picture, "favourite", int(favourite))
 
     def set_note(self, picture: int, note: str) -> StoredPicture:
         """Keep a note about a picture; an empty one removes it."""
-        with self._database.write() as transaction:
-            self._change(transaction, picture, "note", clean(note.strip()))
-        return self.get(picture)
+        return self._change(picture, "note", clean(note.strip()))
 
     def set_tags(self, picture: int, tags: Sequence[str]) -> StoredPicture:
         """Give a picture exactly these tags; they are words or short phrases, in small letters."""
         wanted = {clean(" ".join(tag.lstrip("#").split()).casefold())[:100] for tag in tags} - {""}
         with self._database.write() as transaction:
-            self.get(picture)
+            entry = self.get(picture).entry
             transaction.execute("DELETE FROM tags WHERE picture = ?", (picture,))
             transaction.executemany(
                 "INSERT INTO tags VALUES (?, ?)", [(picture, tag) for tag in sorted(wanted)]
             )
-            self._changed(transaction, picture)
-        return self.get(picture)
+            transaction.touch(entry)
+            index_entry(transaction, entry)
+            return self.get(picture)
 
-    def _change(self, transaction: Transaction, picture: int, column: str, value: object) -> None:
-        self.get(picture)
-        transaction.execute(f"UPDATE pictures SET {column} = ? WHERE id = ?", (value, picture))
-        self._changed(transaction, picture)
-
-    def _changed(self, transaction: Transaction, picture: int) -> None:
-        entry = transaction.execute(
-            "SELECT entry FROM pictures WHERE id = ?", (picture,)
-        ).fetchone()["entry"]
-        transaction.touch(entry)
-        index_entry(transaction, entry)
+    def _change(self, picture: int, column: str, value: object) -> StoredPicture:
+        with self._database.write() as transaction:
+            entry = self.get(picture).entry
+            transaction.execute(f"UPDATE pictures SET {column} = ? WHERE id = ?", (value, picture))
+            transaction.touch(entry)
+            index_entry(transaction, entry)
+            return self.get(picture)
 
     def move(self, picture: int, session: int) -> StoredPicture:
         """Move a picture to another session, with the edits and descriptions made from it.

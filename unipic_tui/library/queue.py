@@ -39,10 +39,10 @@ class LibraryQueue:
     def move(self, entry: int, places: int) -> None:
         """Move a waiting entry earlier (negative) or later (positive), at most to the end."""
         with self._database.write() as transaction:
-            rows = transaction.execute(
+            rows = transaction.rows(
                 f"""SELECT id, position FROM entries WHERE state IN {WAITING} AND trash IS NULL
                 ORDER BY position, id"""
-            ).fetchall()
+            )
             waiting = [row["id"] for row in rows]
             if entry not in waiting:
                 raise StorageError(
@@ -114,8 +114,8 @@ class LibraryQueue:
         running = self._database.rows("SELECT id FROM entries WHERE state = 'running'")
         if running:
             with self._database.write() as transaction:
+                transaction.execute(
+                    "UPDATE entries SET state = 'interrupted' WHERE state = 'running'"
+                )
                 for row in running:
-                    transaction.execute(
-                        "UPDATE entries SET state = 'interrupted' WHERE id = ?", (row["id"],)
-                    )
                     transaction.touch(row["id"])

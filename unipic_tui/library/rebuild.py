@@ -68,10 +68,8 @@ def rebuild(folder: Path, progress: Callable[[float], None] = lambda _: None) ->
             )
             try:
                 found = _fill(folder, database, progress)
-                connection = database.connection()
-                connection.execute("UPDATE meta SET value = 0 WHERE key = 'dirty'")
-                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-                connection.execute("PRAGMA journal_mode = DELETE")
+                database.connection.execute("UPDATE meta SET value = 0 WHERE key = 'dirty'")
+                database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             finally:
                 database.close()
             _replace(folder)

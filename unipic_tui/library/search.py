@@ -123,6 +123,8 @@ def _parse(query: str) -> tuple[str, tuple[object, ...]]:
         minus, name, phrase, word = match.groups()
         text = (phrase if phrase is not None else word or "").strip()
         filter_ = _FILTERS.get((name or "").lower())
+        if filter_ is not None and not text and name.lower() in _NEED_VALUE:
+            continue  # still being typed
         if filter_ is not None:
             condition, more = filter_(text)
             conditions.append(f"NOT {condition}" if minus else condition)
@@ -161,8 +163,6 @@ def _mode(text: str) -> Condition:
 
 def _state(text: str) -> Condition:
     states = [state for state in text.lower().split(",") if state]
-    if not states:
-        return "1", []
     unknown = [state for state in states if state not in _STATES]
     if unknown:
         raise InputError(f"state:{unknown[0]} is unknown: use one of {', '.join(_STATES)}.")
@@ -170,8 +170,6 @@ def _state(text: str) -> Condition:
 
 
 def _size(text: str) -> Condition:
-    if not text:
-        return "1", []
     sides = re.split("[x×]", text.lower().rstrip("x×"))
     if len(sides) > 2 or not all(re.fullmatch(r"\d{1,9}", side, re.ASCII) for side in sides):
         raise InputError(f"size:{text} is no size: write size:1024 or size:1024x768.")
@@ -181,29 +179,17 @@ def _size(text: str) -> Condition:
 
 
 def _seed(text: str) -> Condition:
-    if not text:
-        return "1", []
     if not (text.isascii() and text.isdigit() and int(text) < 1 << 64):
         raise InputError(f"seed:{text} is no seed: write a whole number, as in seed:42.")
     return _AMONG_PICTURES.format("p.seed = ?"), [seed_to_row(int(text))]
 
 
-def _like(column: str) -> Callable[[str], Condition]:
+def _like(column: str, within: str) -> Callable[[str], Condition]:
     def condition(text: str) -> Condition:
         escaped = re.sub(r"([\\%_])", r"\\\1", text)
-        return f"{column} LIKE ? ESCAPE '\\'", [f"%{escaped}%"]
+        return within.format(f"{column} LIKE ? ESCAPE '\\'"), [f"%{escaped}%"]
 
     return condition
-
-
-def _model(text: str) -> Condition:
-    condition, values = _like("p.model")(text)
-    return _OF_PICTURE.format(condition), values
-
-
-def _session(text: str) -> Condition:
-    condition, values = _like("s.name")(text)
-    return f"e.session IN (SELECT s.id FROM sessions s WHERE {condition})", values
 
 
 def _tag(text: str) -> Condition:
@@ -219,8 +205,6 @@ def _tag(text: str) -> Condition:
 
 def _date(name: str, sign: str) -> Callable[[str], Condition]:
     def condition(text: str) -> Condition:
-        if not text:
-            return "1", []
         match = re.fullmatch(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?", text, re.ASCII)
         try:
             if match is None:
@@ -243,8 +227,9 @@ _FILTERS: dict[str, Callable[[str], Condition]] = {
     "tag": _tag,
     "size": _size,
     "seed": _seed,
-    "model": _model,
-    "session": _session,
+    "model": _like("p.model", _OF_PICTURE),
+    "session": _like("s.name", "e.session IN (SELECT s.id FROM sessions s WHERE {})"),
     "after": _date("after", ">="),
     "before": _date("before", "<"),
 }
+_NEED_VALUE = frozenset({"state", "size", "seed", "after", "before"})

@@ -143,10 +143,10 @@ class Sessions:
                 transaction.execute("UPDATE sessions SET folder = ? WHERE id = ?", (after, session))
                 transaction.execute("INSERT OR IGNORE INTO names VALUES (?)", (before,))
             for table, column in (("pictures", "path"), ("entries", "file")):
-                for row in transaction.execute(
+                for row in transaction.rows(
                     f"SELECT id, {column} FROM {table} WHERE substr({column}, 1, ?) = ?",
                     (len(old), old),
-                ).fetchall():
+                ):
                     path = new + row[column][len(old) :]
                     if self._is_there(path) and not self._is_there(row[column]):
                         transaction.execute(
@@ -156,7 +156,7 @@ class Sessions:
             elsewhere = f"""SELECT DISTINCT e.id FROM entries e JOIN pictures p ON p.entry = e.id
                 WHERE substr(p.path, 1, ?1) = ?2 AND substr(e.file, 1, ?3) <> ?2 || '{ENTRIES}/'"""
             values = (len(new), new, len(new) + len(ENTRIES) + 1)
-            for row in transaction.execute(elsewhere, values).fetchall():
+            for row in transaction.rows(elsewhere, values):
                 transaction.touch(row["id"])
 
 

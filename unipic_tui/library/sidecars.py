@@ -23,7 +23,7 @@ from unipic_tui.errors import StorageError
 from unipic_tui.files import read_bytes, shown_path, write_atomic
 from unipic_tui.job_json import job_to_dict
 from unipic_tui.jobs import Job
-from unipic_tui.library.database import Transaction
+from unipic_tui.library.database import Database, Transaction
 from unipic_tui.library.layout import SESSION_FILE, SESSIONS, inside
 from unipic_tui.library.records import (
     State,
@@ -121,11 +121,11 @@ class EntrySidecar:
 # writing
 
 
-def session_sidecar(rows: Transaction | sqlite3.Connection, session: int) -> SessionSidecar:
+def session_sidecar(source: Transaction | Database, session: int) -> SessionSidecar:
     """What the ``session.json`` of a session has to hold as its row is now."""
-    row = rows.execute(
-        f"SELECT s.*, {_MARK.format('s')} FROM sessions s WHERE id = ?", (session,)
-    ).fetchone()
+    sql = f"SELECT s.*, {_MARK.format('s')} FROM sessions s WHERE id = ?"
+    row = source.row(sql, (session,))
+    assert row is not None
     return SessionSidecar(**same_values(SessionSidecar, row, trash=_mark(row)))
 
 
@@ -145,23 +145,23 @@ def write_touched(library: Path, transaction: Transaction) -> None:
             _write(inside(library, row["file"]), asdict(data), transaction)
 
 
-def entry_sidecar(rows: Transaction | sqlite3.Connection, entry: int) -> EntrySidecar | None:
+def entry_sidecar(source: Transaction | Database, entry: int) -> EntrySidecar | None:
     """What an entry's file has to hold as its rows are now; ``None`` for one that is gone."""
-    row = rows.execute(
+    row = source.row(
         f"""SELECT e.*, p.uid AS parent_uid, s.uid AS session_uid, {_MARK.format("e")}
         FROM entries e JOIN sessions s ON s.id = e.session LEFT JOIN pictures p ON p.id = e.parent
         WHERE e.id = ?""",
         (entry,),
-    ).fetchone()
+    )
     if row is None:
         return None
     home = row["file"].rsplit("/", 2)[0] + "/"
-    pictures = rows.execute(
+    pictures = source.rows(
         f"""SELECT p.*, {_MARK.format("p")},
             (SELECT json_group_array(tag) FROM tags WHERE picture = p.id) AS tags
         FROM pictures p WHERE entry = ? ORDER BY id""",
         (entry,),
-    ).fetchall()
+    )
     return EntrySidecar(
         **same_values(
             EntrySidecar,

@@ -257,10 +257,10 @@ class Trash:
             raise storage_error(error, path, "delete") from error
 
     def _delete_rows(self, transaction: Transaction, trashed: int) -> None:
-        kept = transaction.execute(
+        kept = transaction.rows(
             f"SELECT DISTINCT entry FROM pictures WHERE trash = ?1 AND entry NOT IN ({_DOOMED})",
             (trashed,),
-        ).fetchall()
+        )
         for statement in (
             f"DELETE FROM words WHERE rowid IN ({_DOOMED})",
             f"UPDATE entries SET parent = NULL WHERE id IN ({_DOOMED})",
@@ -295,14 +295,11 @@ class Trash:
                         transaction.execute(
                             f"UPDATE {table} SET {column} = ? WHERE id = ?", (target, row["id"])
                         )
-            marked = {
-                table: [
-                    row["id"]
-                    for row in self._database.rows(f"SELECT id FROM {table} WHERE trash > 0")
-                ]
+            marked = (
+                [row["id"] for row in transaction.rows(f"SELECT id FROM {table} WHERE trash > 0")]
                 for table in ("entries", "pictures", "sessions")
-            }
-            self._write_sidecars(transaction, *marked.values())
+            )
+            self._write_sidecars(transaction, *marked)
         for row in self._database.rows("SELECT folder FROM sessions WHERE trash IS NOT NULL"):
             for file in folder.glob(f"*/{row['folder']}/{SESSION_FILE}"):
                 with contextlib.suppress(OSError):

@@ -43,8 +43,9 @@ def test_all_that_is_told_is_in_the_job(tmp_path: Path) -> None:
 )
 def test_a_seed_is_whole_or_unknown(tmp_path: Path, settings: str, told: int | None) -> None:
     text = f"a fox\nSteps: 20, {settings}"
-    making = read_making(with_texts(tmp_path / "a.png", parameters=text), "a")
-    assert making.provenance.seed == told
+    path = with_texts(tmp_path / "a.png", parameters=text)
+    making = read_making(path, "a")
+    assert read_provenance(path).seed == told
     assert making.seed_known == (told is not None)
     assert making.job.seed == (told or 0)
 
@@ -52,17 +53,19 @@ def test_a_seed_is_whole_or_unknown(tmp_path: Path, settings: str, told: int | N
 @pytest.mark.parametrize("size", ["540x960", "16x8", "512x99999"])
 def test_a_size_that_no_job_can_have_leaves_no_half(tmp_path: Path, size: str) -> None:
     text = f"a fox\nSteps: 20, Size: {size}"
-    making = read_making(with_texts(tmp_path / "a.png", parameters=text), "a")
+    path = with_texts(tmp_path / "a.png", parameters=text)
+    making, found = read_making(path, "a"), read_provenance(path)
     assert isinstance(making.job, GenerateJob)
     assert (making.job.width, making.job.height) == (None, None)
-    assert f"{making.provenance.width}x{making.provenance.height}" == size
+    assert f"{found.width}x{found.height}" == size
 
 
 def test_settings_alone_are_called_after_the_file(tmp_path: Path) -> None:
     text = A1111.splitlines()[-1]
-    making = read_making(with_texts(tmp_path / "a.png", parameters=text), "the file")
+    path = with_texts(tmp_path / "a.png", parameters=text)
+    making = read_making(path, "the file")
     assert (making.origin, making.job.prompt, making.job.seed) == ("A1111", "the file", 424242)
-    assert making.provenance.prompt is None
+    assert read_provenance(path).prompt is None
 
 
 def test_a_file_that_says_nothing(tmp_path: Path) -> None:

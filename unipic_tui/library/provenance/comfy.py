@@ -28,14 +28,9 @@ _no_model = named(r".*(upscale|control|clip|vae|style|sam|detect|ipadapter|patch
 _guided = named(r"(positive|conditioning.*|guider|.*pipe.*|.*tuple.*)")
 _SEEDS = ("seed", "noise_seed")
 _MODEL_NAMES = (
-    "ckpt_name",
-    "base_ckpt_name",
-    "unet_name",
-    "gguf_name",
-    "model_name",
-    "diffusion_name",
+    "ckpt_name", "base_ckpt_name", "unet_name", "gguf_name", "model_name", "diffusion_name",
     "model_path",
-)
+)  # fmt: skip
 _MOST_PASSES = 20
 
 

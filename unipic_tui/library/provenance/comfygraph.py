@@ -106,17 +106,8 @@ class Graph:
 
 
 _NUMBERS = (
-    "seed",
-    "noise_seed",
-    "value",
-    "Value",
-    "int",
-    "float",
-    "number",
-    "Number",
-    "INT",
-    "FLOAT",
-)
+    "seed", "noise_seed", "value", "Value", "int", "float", "number", "Number", "INT", "FLOAT",
+)  # fmt: skip
 
 
 def is_node(value: object) -> bool:

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
-import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,6 +17,7 @@ from unipic_tui.files import open_ordinary
 from unipic_tui.library.provenance.exif import decode, exif_texts
 from unipic_tui.library.provenance.texts import EmbeddedText, Texts
 from unipic_tui.library.provenance.xmp import xmp_texts
+from unipic_tui.picturefiles import chunk_text, png_chunks
 from unipic_tui.pictures import open_image
 
 TEXT_LIMIT = 16_000_000
@@ -25,14 +25,13 @@ TEXT_LIMIT = 16_000_000
 
 _TOTAL_LIMIT = 64_000_000
 _MOST_TEXTS = 200
-_MOST_CHUNKS = 200_000
 _XMP_KEY = "XML:com.adobe.xmp"
 _JPEG_XMP = b"http://ns.adobe.com/xap/1.0/\0"
 _JPEG_MORE_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 _RAW_PROFILES = frozenset({"Raw profile type exif", "Raw profile type APP1"})
 
 
-def read_texts(path: Path) -> Texts:
+def read_texts(path: str | Path) -> Texts:
     """The texts of a picture file.
 
     Raises:
@@ -40,14 +39,17 @@ def read_texts(path: Path) -> Texts:
         StorageError: it is missing or cannot be read.
     """
     with open_image(path) as image:
-        kind, info = image.format, dict(image.info)
-    reader = {"PNG": _png, "JPEG": _jpeg, "MPO": _jpeg, "WEBP": _webp, "TIFF": _tiff}.get(
-        kind or ""
-    )
+        kind, info, segments = image.format, dict(image.info), getattr(image, "applist", [])
     found: list[EmbeddedText] = []
     total = 0
     with contextlib.suppress(OSError, struct.error, ValueError), open_ordinary(path) as file:
-        for item in reader(file) if reader else _other(info):
+        if kind == "PNG":
+            items = _png(file)
+        elif kind == "TIFF":
+            items = exif_texts(file.read(TEXT_LIMIT))
+        else:
+            items = _jpeg(segments) if kind in {"JPEG", "MPO"} else _other(info)
+        for item in items:
             total += len(item.text)
             if total > _TOTAL_LIMIT or len(found) >= _MOST_TEXTS:
                 break
@@ -56,32 +58,17 @@ def read_texts(path: Path) -> Texts:
 
 
 def _png(file: BinaryIO) -> Iterator[EmbeddedText]:
-    file.seek(8)
-    for _ in range(_MOST_CHUNKS):
-        header = file.read(8)
-        if len(header) < 8 or header[4:] == b"IEND":
-            return
-        length, kind = struct.unpack(">I4s", header)
-        if kind not in {b"tEXt", b"zTXt", b"iTXt", b"eXIf"} or length > TEXT_LIMIT:
-            file.seek(length + 4, 1)
-            continue
-        data = file.read(length)
-        file.seek(4, 1)
-        if kind == b"eXIf":
-            yield from exif_texts(data)
-        else:
-            yield from _png_text(kind, data)
+    for _, kind, length in png_chunks(file):
+        if kind in {b"tEXt", b"zTXt", b"iTXt", b"eXIf"} and length <= TEXT_LIMIT:
+            data = file.read(length)
+            yield from exif_texts(data) if kind == b"eXIf" else _png_text(kind, data)
 
 
 def _png_text(kind: bytes, data: bytes) -> Iterator[EmbeddedText]:
-    keyword, _, rest = data.partition(b"\0")
-    key = keyword[:80].decode("latin-1")
-    if kind == b"iTXt":
-        packed = rest[:1] == b"\1"
-        rest = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
-        body = _unpacked(rest) if packed else rest
-    else:
-        body = _unpacked(rest[1:]) if kind == b"zTXt" else rest
+    key = data.partition(b"\0")[0][:80].decode("latin-1")
+    body = chunk_text(kind, data, TEXT_LIMIT + 1)
+    if len(body) > TEXT_LIMIT:
+        return
     if key == _XMP_KEY:
         yield from xmp_texts(body)
     elif key in _RAW_PROFILES:
@@ -93,16 +80,6 @@ def _png_text(kind: bytes, data: bytes) -> Iterator[EmbeddedText]:
         yield EmbeddedText(key, _utf8(body))
 
 
-def _unpacked(data: bytes) -> bytes:
-    """Inflated bytes; nothing of what is broken, or larger than the limit."""
-    stream = zlib.decompressobj()
-    try:
-        body = stream.decompress(data, TEXT_LIMIT)
-    except zlib.error:
-        return b""
-    return b"" if stream.unconsumed_tail else body
-
-
 def _utf8(data: bytes) -> str:
     try:
         return data.decode("utf-8-sig").rstrip("\0")
@@ -110,19 +87,19 @@ def _utf8(data: bytes) -> str:
         return data.decode("latin-1").rstrip("\0")
 
 
-def _jpeg(file: BinaryIO) -> Iterator[EmbeddedText]:
+def _jpeg(segments: Sequence[tuple[str, bytes]]) -> Iterator[EmbeddedText]:
     extended: dict[int, bytes] = {}
     comments: list[bytes] = []
-    for kind, data in _jpeg_segments(file):
-        if kind == 0xE1 and data.startswith(b"Exif\0"):
+    for kind, data in segments:
+        if kind == "APP1" and data.startswith(b"Exif\0"):
             yield from exif_texts(data)
-        elif kind == 0xE1 and data.startswith(_JPEG_XMP):
+        elif kind == "APP1" and data.startswith(_JPEG_XMP):
             yield from xmp_texts(data[len(_JPEG_XMP) :])
-        elif kind == 0xE1 and data.startswith(_JPEG_MORE_XMP):
+        elif kind == "APP1" and data.startswith(_JPEG_MORE_XMP):
             start = len(_JPEG_MORE_XMP) + 32
             if len(data) > start + 8 and len(extended) < _MOST_TEXTS:
                 extended[int.from_bytes(data[start + 4 : start + 8], "big")] = data[start + 8 :]
-        elif kind == 0xFE and len(comments) < _MOST_TEXTS:
+        elif kind == "COM" and len(comments) < _MOST_TEXTS:
             comments.append(data)
     if extended:
         yield from xmp_texts(b"".join(extended[offset] for offset in sorted(extended)))
@@ -132,44 +109,8 @@ def _jpeg(file: BinaryIO) -> Iterator[EmbeddedText]:
         yield EmbeddedText("comment", decode(b"".join(comments)))
 
 
-def _jpeg_segments(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    file.seek(2)
-    while True:
-        marker = file.read(2)
-        if len(marker) < 2 or marker[0] != 0xFF or marker[1] in {0xD9, 0xDA}:
-            return
-        if marker[1] == 0xFF:  # padding
-            file.seek(-1, 1)
-            continue
-        if marker[1] == 1 or 0xD0 <= marker[1] <= 0xD7:  # markers without a length
-            continue
-        length = file.read(2)
-        if len(length) < 2 or (size := int.from_bytes(length, "big")) < 2:
-            return
-        yield marker[1], file.read(size - 2)
-
-
-def _webp(file: BinaryIO) -> Iterator[EmbeddedText]:
-    file.seek(12)
-    for _ in range(_MOST_CHUNKS):
-        header = file.read(8)
-        if len(header) < 8:
-            return
-        kind, length = struct.unpack("<4sI", header)
-        if kind in {b"EXIF", b"XMP "} and length <= TEXT_LIMIT:
-            data = file.read(length)
-            file.seek(length % 2, 1)
-            yield from (exif_texts if kind == b"EXIF" else xmp_texts)(data)
-        else:
-            file.seek(length + length % 2, 1)
-
-
-def _tiff(file: BinaryIO) -> Iterator[EmbeddedText]:
-    yield from exif_texts(file.read(TEXT_LIMIT))
-
-
 def _other(info: dict[Any, Any]) -> Iterator[EmbeddedText]:
-    """From what Pillow finds: AVIF's EXIF and XMP, GIF's comment."""
+    """From what Pillow finds: EXIF and XMP of WebP and AVIF, GIF's comment."""
     for key, read in (("exif", exif_texts), ("xmp", xmp_texts)):
         data = info.get(key)
         if isinstance(data, bytes) and len(data) <= TEXT_LIMIT:

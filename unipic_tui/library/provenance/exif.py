@@ -10,16 +10,10 @@ from unipic_tui.library.provenance.texts import EmbeddedText
 from unipic_tui.library.provenance.xmp import xmp_texts
 
 _NAMES = {
-    0x010D: "DocumentName",
-    0x010E: "ImageDescription",
-    0x010F: "Make",
-    0x0110: "Model",
-    0x0131: "Software",
-    0x013B: "Artist",
-    0x9286: "UserComment",
-    0x9C9B: "XPTitle",
+    0x010D: "DocumentName", 0x010E: "ImageDescription", 0x010F: "Make", 0x0110: "Model",
+    0x0131: "Software", 0x013B: "Artist", 0x9286: "UserComment", 0x9C9B: "XPTitle",
     0x9C9C: "XPComment",
-}
+}  # fmt: skip
 _XMP = 0x02BC
 _POINTER = 0x8769
 _MAKER_NOTE = 0x927C

@@ -12,7 +12,7 @@ from unipic_tui.library.provenance import comfy
 from unipic_tui.library.provenance.comfygraph import is_graph
 from unipic_tui.library.provenance.result import Provenance, collect, label
 from unipic_tui.library.provenance.texts import EmbeddedText, Texts, json_object
-from unipic_tui.metadata import PictureMetadata, parse_record
+from unipic_tui.metadata import RECORD_LIMIT, PictureMetadata, parse_record
 from unipic_tui.parameters import Parameters, parse_parameters
 
 OWN = "unipic-tui"
@@ -29,13 +29,19 @@ _TOLD = frozenset({"steps", "seed", "cfg scale", "guidance scale", "sampler", "s
 _INFOTEXT_KEYS = ("parameters", "UserComment", "comment", "Comment", "ImageDescription")
 
 
+def own_record(texts: Texts) -> str:
+    """Our own record as it stands in the file; "" where there is none."""
+    record = texts.get("unipic") or ""
+    described = texts.get("ImageDescription") or ""
+    if not record and described.startswith('{"version"'):  # else it is a photographer's
+        record = described
+    return record if len(record) <= RECORD_LIMIT else ""
+
+
 def read_own(texts: Texts) -> PictureMetadata | None:
     """Our own record; ``None`` where there is none that is usable."""
-    record = texts.get("unipic") or texts.get("ImageDescription") or ""
-    if not record.startswith("{"):
-        return None
     try:
-        return parse_record(record, None)
+        return parse_record(own_record(texts))
     except InputError:
         return None
 
@@ -265,11 +271,8 @@ def _origin(version: str) -> str:
 
 
 _VERSIONS = (
-    (r"unipic-tui", OWN),
-    (r"f\d|neo", "Forge"),
-    (r"fooocus", "Fooocus"),
-    (r"comfyui", "ComfyUI"),
-)
+    (r"unipic-tui", OWN), (r"f\d|neo", "Forge"), (r"fooocus", "Fooocus"), (r"comfyui", "ComfyUI"),
+)  # fmt: skip
 
 
 def _resource(settings: Mapping[str, str]) -> str | None:
@@ -294,19 +297,9 @@ def _comfy(texts: Texts) -> Found | None:
 
 
 READERS: tuple[Reader, ...] = (
-    _own,
-    _invoke,
-    _dream,
-    _swarm,
-    _fooocus,
-    _mflux,
-    _draw_things,
-    _novelai,
-    _easy_diffusion,
-    _automatic,
-    _comfy,
-    _plain,
-)
+    _own, _invoke, _dream, _swarm, _fooocus, _mflux, _draw_things, _novelai, _easy_diffusion,
+    _automatic, _comfy, _plain,
+)  # fmt: skip
 """Every format, the most particular first."""
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from unipic_tui.errors import InputError
 from unipic_tui.jobs import DrawingJob, GenerateJob
 from unipic_tui.library.provenance.containers import read_texts
-from unipic_tui.library.provenance.formats import OWN, infotext, read_format, read_own
+from unipic_tui.library.provenance.formats import OWN, own_record, read_format, read_own
 from unipic_tui.library.provenance.result import Provenance
 from unipic_tui.library.records import clean, lenient_job
-from unipic_tui.parameters import Parameters
+from unipic_tui.metadata import PictureMetadata, parse_record
 
 FILE = "file"
 """Origin of a picture whose file says nothing of its making."""
@@ -28,18 +29,14 @@ class Making:
         origin: the tool whose format the file has, or ``file`` where it says nothing.
         job: the job that the file tells of, or as much of one as can be made of it.
         model: name of the model, "" where it is not told.
-        parameters: the ``parameters`` text, if the file has one.
         seed_known: whether the job's seed is the picture's; it is not where the file tells none.
-        provenance: all that was read.
         text: the key and the text that told it, to be kept where the file itself is not.
     """
 
     origin: str
     job: DrawingJob
     model: str = ""
-    parameters: Parameters | None = None
     seed_known: bool = False
-    provenance: Provenance = field(default_factory=Provenance)
     text: tuple[str, str] | None = None
 
 
@@ -53,32 +50,44 @@ def read_provenance(path: Path) -> Provenance:
     return read_format(read_texts(path))[0]
 
 
-def read_making(path: Path, name: str) -> Making:
-    """How the picture in a file was made.
+def read_metadata(path: str | Path) -> PictureMetadata | None:
+    """The job that a picture file carries; ``None`` where it says nothing of its making.
 
-    Args:
-        path: a picture.
-        name: what to call it when the file tells no prompt.
+    Nothing in the file is trusted: a job is only handed on when every field has its type and range.
+    Where there is none, `PictureMetadata.problem` says why if it is one of our own files.
+
+    Raises:
+        InputError, StorageError: as `read_provenance` does.
+    """
+    texts = read_texts(path)
+    record = own_record(texts)
+    if not record:
+        return PictureMetadata() if texts.get("parameters") or texts.get("UserComment") else None
+    try:
+        return parse_record(record)
+    except InputError as error:
+        return PictureMetadata(problem=error.message)
+
+
+def read_making(path: Path, name: str) -> Making:
+    """How the picture in a file was made; ``name`` is its prompt where the file tells none.
 
     Raises:
         InputError, StorageError: as `read_provenance` does.
     """
     texts = read_texts(path)
     found, used = read_format(texts)
-    described = next((infotext(item) for item in texts.items if item.key == "parameters"), None)
     own = read_own(texts)
     if own is not None and own.job is not None:
-        return Making(OWN, own.job, own.model, described, True, found)
+        return Making(OWN, own.job, own.model, seed_known=True)
     origin = {"": FILE, OWN: "A1111"}.get(found.origin, found.origin)
-    if described is None and used is not None:
-        described = infotext(used)
     job = _job(found, name)
     text = None
     if used is not None:
         key = used.key if used.key in _KEPT_KEYS else "parameters"
         text = (key, clean(used.text).replace("\0", ""))
     known = found.seed is not None and job.seed == found.seed
-    return Making(origin, job, found.model or "", described, known, found, text)
+    return Making(origin, job, found.model or "", known, text)
 
 
 _KEPT_KEYS = frozenset({"prompt", "workflow", "parameters", "Comment", "Dream", "sd-metadata"})

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from unipic_tui.library.records import clean
@@ -154,19 +155,10 @@ def whole(value: object, low: int, high: int) -> int | None:
     return value if low <= value <= high else None
 
 
-def seed(value: object) -> int | None:
-    """A seed; -1 and the like stand for one that was drawn and not told."""
-    return whole(value, 0, MAX_SEED)
-
-
-def steps(value: object) -> int | None:
-    """A number of steps, at least 1."""
-    return whole(value, 1, _MOST_STEPS)
-
-
-def side(value: object) -> int | None:
-    """One side of a picture in pixels, at least 1."""
-    return whole(value, 1, _LARGEST_SIDE)
+seed = partial(whole, low=0, high=MAX_SEED)
+"""A seed; -1 and the like stand for one that was drawn and not told."""
+steps = partial(whole, low=1, high=_MOST_STEPS)
+side = partial(whole, low=1, high=_LARGEST_SIDE)
 
 
 def guidance(value: object) -> float | None:

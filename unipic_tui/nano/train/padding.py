@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from unipic_tui.inference.prompts import Prompt
 from unipic_tui.model.losses import IGNORED
@@ -46,13 +47,12 @@ def pad_prompts(
     for row, label, answer in zip(rows, labels, answers, strict=False):
         row.extend(answer)
         label.extend(answer)
-    length = max(len(row) for row in rows)
-    ids = torch.tensor([row + [0] * (length - len(row)) for row in rows])
-    mask = torch.tensor([[True] * len(row) + [False] * (length - len(row)) for row in rows])
-    padded = [label + [IGNORED] * (length - len(label)) for label in labels]
+    ids = pad_sequence([torch.tensor(row) for row in rows], True)
+    padded = pad_sequence([torch.tensor(label) for label in labels], True, IGNORED)
+    mask = torch.arange(ids.shape[1]) < torch.tensor([len(row) for row in rows])[:, None]
     image = (
         torch.tensor(starts)[:, None] + torch.arange(image_positions)
         if starts
         else torch.empty(len(rows), 0)
     )
-    return PaddedPrompts(ids, mask, image.long(), torch.tensor(padded))
+    return PaddedPrompts(ids, mask, image.long(), padded)

@@ -14,14 +14,9 @@ QUADRANTS = ("top left", "top right", "bottom left", "bottom right")
 
 # In every tuple the first wording is the canonical one, which `worded` prefers.
 FRAMES_ONE = (
-    "{thing}",
-    "a photo of {thing}",
-    "a picture of {thing}",
-    "an image of {thing}",
-    "draw {thing}",
-    "show me {thing}",
-    "there is {thing}",
-)
+    "{thing}", "a photo of {thing}", "a picture of {thing}", "an image of {thing}", "draw {thing}",
+    "show me {thing}", "there is {thing}",
+)  # fmt: skip
 FRAMES_MANY = (*FRAMES_ONE[:-1], "there are {thing}")
 ONE_OBJECT = ("{a}", "one {bare}", "a single {bare}")
 TWO_OBJECTS = ("{a} and {b}", "one {bare} and one {other}", "{a} with {b}", "{a}, {b}")
@@ -33,25 +28,18 @@ RELATED = {
     "below": ("{a} below {b}", "{a} under {b}", "{a} beneath {b}"),
 }
 ON_GROUND = (
-    "on a {ground} background",
-    "on {ground}",
-    "with a {ground} background",
+    "on a {ground} background", "on {ground}", "with a {ground} background",
     "against a {ground} background",
-)
+)  # fmt: skip
 
 RECOLOUR = (
-    "make the {name} {colour}",
-    "change the {name} to {colour}",
-    "turn the {name} {colour}",
-    "paint the {name} {colour}",
-    "change the colour of the {name} to {colour}",
-)
+    "make the {name} {colour}", "change the {name} to {colour}", "turn the {name} {colour}",
+    "paint the {name} {colour}", "change the colour of the {name} to {colour}",
+)  # fmt: skip
 REPLACE = (
-    "turn the {name} into {a}",
-    "replace the {name} with {a}",
-    "change the {name} into {a}",
+    "turn the {name} into {a}", "replace the {name} with {a}", "change the {name} into {a}",
     "make the {name} {a}",
-)
+)  # fmt: skip
 REMOVE = ("remove the {name}", "delete the {name}", "take away the {name}", "erase the {name}")
 ADD = ("add {a}", "put {a} in the image", "also draw {a}")
 ADD_RELATED = {
@@ -61,26 +49,16 @@ ADD_RELATED = {
 MOVE_SIDE = ("move the {name} to the {direction}", "move the {name} {direction}")
 MOVE_UPRIGHT = ("move the {name} {direction}", "shift the {name} {direction}")
 BACKGROUND = (
-    "make the background {ground}",
-    "change the background to {ground}",
-    "set the background to {ground}",
-    "turn the background {ground}",
-    "use a {ground} background",
-)
+    "make the background {ground}", "change the background to {ground}",
+    "set the background to {ground}", "turn the background {ground}", "use a {ground} background",
+)  # fmt: skip
 
 DESCRIBE = (
-    "Describe the image in detail.",
-    "Describe the image.",
-    "Describe this image.",
-    "Describe the picture in detail.",
-    "What is in the image?",
-    "What do you see?",
-)
+    "Describe the image in detail.", "Describe the image.", "Describe this image.",
+    "Describe the picture in detail.", "What is in the image?", "What do you see?",
+)  # fmt: skip
 HOW_MANY = ("How many {things}?", "How many {things} are there?", "How many {things} do you see?")
-WHAT_COLOUR = (
-    "What colour is the {name}?",
-    "What is the colour of the {name}?",
-)
+WHAT_COLOUR = ("What colour is the {name}?", "What is the colour of the {name}?")
 WHAT_SHAPE = ("What shape is {colour}?", "What shape is the {colour} object?")
 IS_THERE = ("Is there {a}?", "Do you see {a}?")
 IS_RELATED = {

@@ -20,18 +20,11 @@ DEFAULT_GROUND = "grey"
 """The ground of a picture whose prompt names none: black and white objects both show on it."""
 
 RGB: dict[str, tuple[int, int, int]] = {
-    "red": (222, 28, 36),
-    "orange": (255, 138, 0),
-    "yellow": (252, 232, 48),
-    "green": (28, 158, 62),
-    "blue": (32, 74, 224),
-    "purple": (134, 42, 178),
-    "pink": (255, 128, 192),
-    "brown": (112, 62, 22),
-    "black": (12, 12, 12),
-    "white": (250, 250, 250),
-    "grey": (168, 168, 168),
-}
+    "red": (222, 28, 36), "orange": (255, 138, 0), "yellow": (252, 232, 48),
+    "green": (28, 158, 62), "blue": (32, 74, 224), "purple": (134, 42, 178),
+    "pink": (255, 128, 192), "brown": (112, 62, 22), "black": (12, 12, 12),
+    "white": (250, 250, 250), "grey": (168, 168, 168),
+}  # fmt: skip
 """The colour of every object and ground, 0..255."""
 COLOURS = tuple(name for name in RGB if name != DEFAULT_GROUND)
 """The colours of objects."""
