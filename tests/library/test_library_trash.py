@@ -176,6 +176,7 @@ def test_emptying_cuts_the_link_of_an_edit_that_lives_elsewhere(library: Library
     library.trash.empty()
     assert library.entries.get(below.id).parent is None
     assert library.pictures.get(edited.id).path.is_file()
+    assert list(library.health.check(deep=True)) == []
 
 
 def test_only_what_is_old_enough_goes(library: Library) -> None:

@@ -257,8 +257,11 @@ class Trash:
             raise storage_error(error, path, "delete") from error
 
     def _delete_rows(self, transaction: Transaction, trashed: int) -> None:
+        # Entries that stay, and whose files name what goes: a sibling, or what they were made from.
         kept = transaction.rows(
-            f"SELECT DISTINCT entry FROM pictures WHERE trash = ?1 AND entry NOT IN ({_DOOMED})",
+            f"""SELECT entry FROM pictures WHERE trash = ?1 AND entry NOT IN ({_DOOMED})
+            UNION SELECT id FROM entries WHERE id NOT IN ({_DOOMED}) AND parent IN (
+                SELECT id FROM pictures WHERE trash = ?1 OR entry IN ({_DOOMED}))""",
             (trashed,),
         )
         for statement in (
