@@ -109,8 +109,7 @@ class Prefix:
         """The same prompts for other rows: row k gets that of row ``rows[k]``."""
         if rows == list(range(len(self.mask))):
             return self
-        index = torch.tensor(rows, device=self.mask.device)
-        return Prefix(self.cache.take(index), self.mask[index], self.guided)
+        return Prefix(self.cache.take(rows), self.mask[rows], self.guided)
 
 
 def read_prefix(

@@ -55,7 +55,7 @@ class PrefixCache:
         """Let the prefix include the ``count`` positions written last."""
         self.length += count
 
-    def take(self, rows: Tensor) -> PrefixCache:
+    def take(self, rows: list[int]) -> PrefixCache:
         """The prefix of rows, each as often as ``rows`` names it, in memory of its own."""
         part = object.__new__(PrefixCache)
         part._keys, part._values = (
