@@ -98,6 +98,17 @@ def test_no_seconds_are_promised_while_the_picture_is_decoded(
     assert bar.states == [("Drawing", 0.75, "3/4 2 s left"), ("Decoding", 1.0, "4/4")]
 
 
+def test_pictures_drawn_at_once_move_one_bar(shown: tuple[HumanReporter, Shown]) -> None:
+    reporter, bar = shown
+    for index in range(2):
+        reporter.event(Progress(index, 3, 1, 2, (True,), 1, 1, 3.0, 1 / 3, together=2))
+    for index in range(2):
+        reporter.event(Picture(index, gradient(16, 16, "x"), GenerateJob(prompt="x"), "nano", 1.0))
+    reporter.event(Progress(2, 3, 1, 2, (True,), 1, 1, 1.0, 5 / 6))
+    several = ("2 of 3 pictures", 1 / 3, "1/2 3 s left")
+    assert bar.states == [several, several, ("Picture 3 of 3", 5 / 6, "1/2 1 s left")]
+
+
 def test_the_next_picture_is_named_before_its_first_iteration(
     shown: tuple[HumanReporter, Shown],
 ) -> None:
