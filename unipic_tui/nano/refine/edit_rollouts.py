@@ -52,7 +52,8 @@ def roll_out_edits(
     head_steps: int,
 ) -> list[EditGroup]:
     """Make ``count`` random edits ``group_size`` times each."""
-    samples = [edit_sample(rng, choose_by(rng, EDIT_PROMPTS)) for _ in range(count)]
+    kinds: list[EditKind] = [choose_by(rng, EDIT_PROMPTS) for _ in range(count)]
+    samples = [edit_sample(rng, kind) for kind in kinds]
     sources = encode_scenes(model, [sample.source for sample in samples])
     prompts = [codec.about_image(sample.instruction) for sample in samples]
     repeated = [prompt for prompt in prompts for _ in range(group_size)]

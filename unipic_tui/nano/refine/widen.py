@@ -184,8 +184,8 @@ class Widener:
                 compared,
             )
             z = z.flatten(0, 1).repeat(HEAD_REPEATS, 1)
-            noise = which.mar.diffloss.net(noisy.to(z.dtype), timesteps, z)
-            return noise.float()[:, :channels]
+            out: Tensor = which.mar.diffloss.net(noisy.to(z.dtype), timesteps, z)
+            return out.float()[:, :channels]
 
         with torch.no_grad():
             before = predicted(self.reference)
