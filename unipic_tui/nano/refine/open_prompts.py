@@ -32,7 +32,7 @@ KNOWN = 10
 MEMORY = 0.93
 """Weight that older counts keep after each round."""
 COUNTER = 1.8
-"""What comes n times as often as another is shown so many powers of n less often."""
+"""The power of its count by which a colour or quadrant is shown less often."""
 
 
 class OpenBatch(NamedTuple):
