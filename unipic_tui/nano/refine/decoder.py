@@ -26,7 +26,7 @@ from unipic_tui.nano.train.autoencoder import (
 )
 from unipic_tui.nano.train.ema import TrainState
 from unipic_tui.nano.train.loop import Run, RunningMean, RunOptions, learning_rate, optimise
-from unipic_tui.nano.train.muon import MuonAdamW
+from unipic_tui.nano.train.muon import MuonAdamW, half
 from unipic_tui.nano.train.samples import encode_scenes
 from unipic_tui.nano.world.render import render_batch
 from unipic_tui.nano.world.scene import Scene, generator
@@ -174,7 +174,7 @@ def train_decoder(
                 means["distance"].add(127.5 * gap)
 
     def backward(step: int) -> None:
-        with torch.autocast(model.device.type, torch.bfloat16):
+        with half(model.device):
             draw(step)
             loss, gap = losses(*samples.batch(BATCH))
         torch.autograd.backward(loss)

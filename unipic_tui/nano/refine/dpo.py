@@ -26,6 +26,7 @@ from unipic_tui.nano.train.noising import (
     stratified_timesteps,
 )
 from unipic_tui.nano.train.padding import pad_prompts
+from unipic_tui.nano.train.samples import read_prompts
 
 BETA = 20.0
 """β: by how much a difference of losses, in shares of the mean loss, counts as a preference."""
@@ -56,12 +57,14 @@ class PreferencePairs(NamedTuple):
     Attributes:
         right, wrong: (pairs, tokens, channels) latents.
         blamed: (pairs, tokens), True for the tokens that make the wrong drawings wrong.
+        sources: (pairs, tokens, channels) of edits.
     """
 
     prompts: list[Prompt]
     right: Tensor
     wrong: Tensor
     blamed: Tensor
+    sources: Tensor | None = None
 
 
 class ContinuationBatch(NamedTuple):
@@ -108,8 +111,10 @@ def preference_loss(
     """
     count = len(pairs.prompts)
     device = model.device
-    padded = pad_prompts(pairs.prompts * 2)
-    ids, real = padded.ids.to(device), padded.mask.to(device)
+    positions = model.config.mar.grid**2 + model.config.mar.buffer
+    padded = pad_prompts(pairs.prompts * 2, positions)
+    real = padded.mask.to(device)
+    sources = None if pairs.sources is None else pairs.sources.repeat(2, 1, 1)
     latents = torch.cat([pairs.right, pairs.wrong])
     hidden = masked_tokens(count, model.config.mar.grid, masked).to(device)
     compared = next_tokens(hidden, model.config.mar.grid, min(NEXT, masked))
@@ -119,14 +124,16 @@ def preference_loss(
     noise = _for_each(2, torch.randn(HEAD_REPEATS * rows, latents.shape[-1], device=device))
 
     def losses(which: UniPicModel) -> Tensor:
+        embeddings, canvas = read_prompts(which, padded, sources)
         return diffusion_losses(
             which,
-            which.embed(ids),
+            embeddings,
             real,
             latents,
             hidden.repeat(2, 1),
             timesteps,
             noise,
+            canvas,
             targets=compared.repeat(2, 1),
         )
 

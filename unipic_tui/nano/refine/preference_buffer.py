@@ -1,6 +1,5 @@
 """The newest rollouts to learn preferences from: which are compared, and where they differ."""
 
-import math
 from collections import deque
 from collections.abc import Iterable, Sequence
 
@@ -10,13 +9,9 @@ from torch import Tensor
 
 from unipic_tui.nano.refine.dpo import ContinuationBatch, PreferencePairs, continuation_batch
 from unipic_tui.nano.refine.rollouts import Continuations, RolloutGroup
-from unipic_tui.nano.refine.variety import Variety
 from unipic_tui.nano.train.noising import quadrant_of
 from unipic_tui.nano.world.request import blamed_quadrants
 from unipic_tui.nano.world.scene import choose_by
-
-RARER = 1.5
-"""How many times rarer a drawing's colours and places must be to be preferred for them."""
 
 
 class PreferenceBuffer:
@@ -24,15 +19,13 @@ class PreferenceBuffer:
 
     Args:
         side: tokens a side of a picture.
-        size: the largest number of mixed groups, and of groups with rare and common drawings.
+        size: the largest number of mixed groups.
         continuations: the largest number of continuations for each prefix length.
     """
 
     def __init__(self, side: int, size: int = 160, continuations: int = 160) -> None:
         self.groups: deque[RolloutGroup] = deque(maxlen=size)
-        self.varied: deque[tuple[RolloutGroup, int, int]] = deque(maxlen=size)
         self.continuations: dict[int, deque[Continuations]] = {}
-        self.variety = Variety()
         self.side, self._most = side, continuations
 
     def add(self, groups: Sequence[RolloutGroup], continued: Iterable[Continuations]) -> None:
@@ -41,37 +34,12 @@ class PreferenceBuffer:
         for each in continued:
             same = self.continuations.setdefault(each.prefix, deque(maxlen=self._most))
             same.append(each)
-        self.variety.forget()
-        for group in groups:
-            for found, right in zip(group.found, group.right, strict=True):
-                if right:
-                    self.variety.add(group.sample.request, found)
-        for group in groups:
-            rarities = {
-                index: self.variety.rarity(group.sample.request, group.found[index])
-                for index, right in enumerate(group.right)
-                if right
-            }
-            if rarities:
-                rare, common = (pick(rarities, key=rarities.__getitem__) for pick in (max, min))
-                if rarities[rare] - rarities[common] > math.log(RARER):
-                    self.varied.append((group, rare, common))
 
-    def pairs(self, rng: np.random.Generator, count: int, varied: int = 0) -> PreferencePairs:
-        """Right and wrong drawings of random mixed groups; there must be any.
-
-        Args:
-            varied: number of additional pairs of right drawings, rare over common, if there are
-                any.
-        """
+    def pairs(self, rng: np.random.Generator, count: int) -> PreferencePairs:
+        """Right and wrong drawings of random mixed groups; there must be any."""
         chosen = [
             self._pair(rng, self.groups[i]) for i in rng.integers(len(self.groups), size=count)
         ]
-        if self.varied:
-            everything = torch.ones(self.side**2, dtype=torch.bool)
-            for place in rng.integers(len(self.varied), size=varied):
-                group, rare, common = self.varied[place]
-                chosen.append((group, group.latents[rare], group.latents[common], everything))
         groups, preferred, rejected, blamed = zip(*chosen, strict=True)
         prompts = [group.prompt for group in groups]
         return PreferencePairs(

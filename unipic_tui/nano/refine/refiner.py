@@ -2,8 +2,8 @@
 
 Each round draws every prompt a few times; the detector says which drawings are right, and the first
 tokens of wrong ones are continued again. Right drawings become likelier than wrong ones of the same
-prompt, right continuations likelier than wrong ones, and rare colours and places likelier than
-common ones where a prompt leaves them open, all relative to a reference, the model at the start.
+prompt, and right continuations likelier than wrong ones, relative to a reference, the model at the
+start. What prompts leave open varies less and less; see `unipic_tui.nano.refine.widen`.
 The joint losses of the second stage continue as an anchor.
 """
 
@@ -25,6 +25,7 @@ from unipic_tui.nano.refine.rollouts import continue_wrong, roll_out
 from unipic_tui.nano.train.ema import averaged, latent_train_state
 from unipic_tui.nano.train.joint import JointLosses, TaskMix, attention_kernel, compile_blocks
 from unipic_tui.nano.train.loop import Run, RunningMean, RunOptions, learning_rate, optimise
+from unipic_tui.nano.train.muon import half
 from unipic_tui.nano.train.noising import LossWeighting
 from unipic_tui.nano.world.scene import generator
 
@@ -54,7 +55,6 @@ class RoundOptions:
         head_steps: of the rollouts; 250 were no better than 100, nor 100 than 60.
         steps: optimiser steps a round.
         pairs: right and wrong drawings of one prompt in each step.
-        varied: right drawings of one prompt with rare and common attributes in each step.
         tries: how often a wrong drawing is continued.
         continuations: continued drawings in each step.
     """
@@ -64,7 +64,6 @@ class RoundOptions:
     head_steps: int = 50
     steps: int = 10
     pairs: int = 36
-    varied: int = 10
     tries: int = 3
     continuations: int = 48
 
@@ -107,8 +106,6 @@ class Refiner:
             self.model, self.codec, self.rng, groups, rounds.tries, rounds.head_steps
         )
         self.buffer.add(groups, continued)
-        for name in ("colour", "place"):
-            self.means[f"{name}s"].add(self.buffer.variety.mean_effective(name))
         self.means["retried"].add(len(continued))
         for group in groups:
             share = sum(group.right) / len(group.right)
@@ -119,7 +116,7 @@ class Refiner:
         """Add up a step's gradients."""
         models = (self.model, self.reference)
         if self.buffer.groups:
-            pairs = self.buffer.pairs(self.rng, self.rounds.pairs, self.rounds.varied)
+            pairs = self.buffer.pairs(self.rng, self.rounds.pairs)
             visible = self.rng.integers(EARLY if self.rng.random() < 0.5 else LATEST)
             masked = self.joint.tokens - int(visible)
             loss = preference_loss(*models, self.pair_weighting, pairs, masked)
@@ -164,10 +161,10 @@ def refine(
 
     def backward(step: int) -> None:
         # The attention that is best for a backward pass is twice as slow without one.
-        with torch.autocast(model.device.type, torch.bfloat16):
+        with half(model.device):
             refiner.roll_out(step)
         kernel = sdpa_kernel(attention_kernel(options.device))
-        with torch.autocast(model.device.type, torch.bfloat16), kernel:
+        with half(model.device), kernel:
             refiner.backward(step)
 
     def rate(step: int) -> float:

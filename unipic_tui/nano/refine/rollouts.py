@@ -1,6 +1,5 @@
 """Rollouts: the model's own drawings of many prompts at once, with the detector as reward."""
 
-import copy
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,10 +9,12 @@ from torch import Tensor
 
 from unipic_tui.inference.orders import spread_order
 from unipic_tui.inference.prompts import Prompt, PromptCodec
-from unipic_tui.model.losses import drawing_conditions
+from unipic_tui.inference.sampling import SamplingSettings, read_prefix, sample
+from unipic_tui.inference.state import SamplerState
 from unipic_tui.model.unipic import UniPicModel
 from unipic_tui.model.vae import to_bytes
 from unipic_tui.nano.train.padding import pad_prompts
+from unipic_tui.nano.train.samples import read_prompts
 from unipic_tui.nano.world.detect import detect
 from unipic_tui.nano.world.request import satisfies
 from unipic_tui.nano.world.scene import Detected, choose, choose_by
@@ -66,46 +67,44 @@ def sample_latents(
     head_steps: int,
     latents: Tensor | None = None,
     order: Tensor | None = None,
+    sources: Tensor | None = None,
+    most: int | None = None,
 ) -> Tensor:
     """One drawing of each prompt, one token an iteration.
-
-    The engine draws one prompt at a time with a cache; with hundreds of prompts of different
-    lengths it is faster to recompute all in large batches.
 
     Args:
         guidance: 1 or more; at 1 there is no unconditional half.
         latents: (prompts, tokens, channels) of drawings to redraw in part.
         order: (n,) the tokens to draw, in this order; by default all, in spread order.
+        sources: (prompts, tokens, channels) of the pictures to edit; guidance is then 1.
+        most: stop when so many tokens are drawn; the others stay zero.
 
     Returns:
         (prompts, tokens, channels), float32.
     """
-    device, count, side = model.device, len(prompts), model.config.mar.grid
+    count, side = len(prompts), model.config.mar.grid
     tokens, channels = side * side, model.config.mar.latent_channels
-    # A copy in half precision, so that autocast need not round the weights at every step.
-    head = copy.deepcopy(model.mar.diffloss).to(torch.bfloat16)
-    halves = [prompts]
-    if guidance != 1:
-        halves.append([codec.draw_unconditional()] * count)
-    padded = [pad_prompts(half) for half in halves]
-    embedded = [(model.embed(each.ids.to(device)), each.mask.to(device)) for each in padded]
-    if order is None:
-        order = spread_order(side, side)
-    order = order.to(device).expand(count, -1)
-    drawn = torch.zeros(count, tokens, channels, device=device) if latents is None else latents
-    mask = torch.zeros(count, tokens, dtype=torch.bool, device=device).scatter(1, order, True)
-    for place in order.split(1, dim=1):
-        z = torch.cat(
-            [
-                drawing_conditions(model, embeddings, drawn, mask, (side, side), real, None, place)
-                for embeddings, real in embedded
-            ]
-        )
-        noise = torch.randn(1 + head_steps, count, channels, device=device)
-        token = head.sample(z[:, 0], noise[0], noise[1:], head_steps, guidance=guidance)
-        drawn = drawn.scatter(1, place[..., None].expand(-1, -1, channels), token[:, None])
-        mask.scatter_(1, place, False)
-    return drawn
+    guided = guidance != 1
+    rows = [*prompts, *([codec.draw_unconditional()] * count if guided else ())]
+    padded = pad_prompts(rows, tokens + model.config.mar.buffer)
+    embeddings, canvas = read_prompts(model, padded, sources)
+    prefix = read_prefix(model, embeddings, padded.mask.to(model.device), tokens, guided=guided)
+    order = spread_order(side, side) if order is None else order
+    drawn = torch.zeros(count, tokens, channels) if latents is None else latents.clone()
+    seeds: list[int] = torch.randint(2**62, (count,)).tolist()
+    state = SamplerState(
+        drawn.to(model.device),
+        order.cpu().flip(0).expand(count, -1),
+        0,
+        [torch.Generator().manual_seed(seed) for seed in seeds],
+    )
+    settings = SamplingSettings(
+        guidance=guidance, iterations=len(order), quality="balanced", head_steps=head_steps
+    )
+    for step in sample(model, prefix, state, (side, side), settings, canvas=canvas):
+        if step.iteration == most:
+            break
+    return state.tokens
 
 
 @torch.no_grad()
@@ -139,10 +138,10 @@ def roll_out(
     drawn = sample_latents(model, codec, repeated, guidance, head_steps, latents, order)
     found = detect_latents(model, drawn)
     groups: list[RolloutGroup] = []
-    for index, (sample, prompt) in enumerate(zip(samples, prompts, strict=True)):
+    for index, (asked, prompt) in enumerate(zip(samples, prompts, strict=True)):
         part = slice(index * group_size, (index + 1) * group_size)
-        right = tuple(satisfies(sample.request, each) for each in found[part])
-        groups.append(RolloutGroup(sample, prompt, drawn[part], tuple(found[part]), right))
+        right = tuple(satisfies(asked.request, each) for each in found[part])
+        groups.append(RolloutGroup(asked, prompt, drawn[part], tuple(found[part]), right))
     return groups
 
 

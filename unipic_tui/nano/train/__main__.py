@@ -2,8 +2,9 @@
 
 Training starts from scratch: first the autoencoder, then everything else on its latents. With
 --init it continues from a checkpoint and leaves the autoencoder as it is; with --refine the
-checkpoint learns from its own drawings, judged by the detector; with --decoder only the decoder
-of its autoencoder is trained, on its own drawings, so that outlines become sharper. It can be
+checkpoint learns from its own drawings, judged by the detector; with --widen it varies more what
+prompts leave open and follows edits better; with --decoder only the decoder of its autoencoder is
+trained, on its own drawings, so that outlines become sharper. It can be
 stopped at any time: the same command resumes. To train in two processes, start it with
 "torchrun --nproc-per-node 2 -m unipic_tui.nano.train".
 """
@@ -28,13 +29,14 @@ from unipic_tui.model.vae import Vae
 from unipic_tui.nano.architecture import NANO_VAE, nano_config
 from unipic_tui.nano.refine.decoder import train_decoder
 from unipic_tui.nano.refine.refiner import refine
+from unipic_tui.nano.refine.widen import widen
 from unipic_tui.nano.tokenizer import corpus, save_tokenizer, train_tokenizer
 from unipic_tui.nano.train.autoencoder import train_vae
 from unipic_tui.nano.train.joint import train_joint
 from unipic_tui.nano.train.loop import RunOptions
 from unipic_tui.nano.train.parallel import rank
 
-Stage = Literal["joint", "refine", "decoder"]
+Stage = Literal["joint", "refine", "widen", "decoder"]
 
 CORPUS = 40_000
 VAE_SHARE = 0.15
@@ -89,7 +91,7 @@ def run(options: RunOptions, out: Path, init: Path | None, stage: Stage = "joint
     Args:
         options: ``minutes`` are for all stages together.
         init: a checkpoint to continue from.
-        stage: what to do with ``init``: train it jointly, refine it, or train its decoder.
+        stage: what to do with ``init``: train it jointly, refine or widen it, or train its decoder.
     """
     options.folder.mkdir(parents=True, exist_ok=True)
     share = 0.0 if init else VAE_SHARE
@@ -101,6 +103,8 @@ def run(options: RunOptions, out: Path, init: Path | None, stage: Stage = "joint
     codec, tokenizer = PromptCodec.load(path), path.read_bytes()
     if stage == "refine":
         snapshots = refine(model, codec, options)
+    elif stage == "widen":
+        snapshots = widen(model, codec, options)
     elif stage == "decoder":
         snapshots = train_decoder(model, codec, options)
     else:
@@ -139,6 +143,13 @@ def main(arguments: list[str] | None = None) -> int:
         const="refine",
         default="joint",
         help="learn from the model's own drawings; needs --init",
+    )
+    stages.add_argument(
+        "--widen",
+        dest="stage",
+        action="store_const",
+        const="widen",
+        help="vary more what prompts leave open, and follow edits better; needs --init",
     )
     stages.add_argument(
         "--decoder",

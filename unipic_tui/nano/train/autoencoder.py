@@ -11,7 +11,7 @@ from unipic_tui.model.config import VaeConfig
 from unipic_tui.model.vae import Vae, to_bytes
 from unipic_tui.nano.train.ema import TrainState
 from unipic_tui.nano.train.loop import Run, RunningMean, RunOptions, learning_rate, optimise
-from unipic_tui.nano.train.muon import MuonAdamW
+from unipic_tui.nano.train.muon import MuonAdamW, half
 from unipic_tui.nano.train.parallel import world_size
 from unipic_tui.nano.world.detect import detect
 from unipic_tui.nano.world.render import render_batch
@@ -112,7 +112,7 @@ def train_vae(config: VaeConfig, options: RunOptions, batch: int = 32) -> Vae:
         images = to_tensor(render_batch(sample_scenes(rng, batch)), device)
         sides = (side // config.stride for side in images.shape[2:])
         noise = torch.randn(batch, config.latent_channels, *sides, device=device)
-        with torch.autocast(torch.device(device).type, torch.bfloat16):
+        with half(torch.device(device)):
             loss, gap = vae_loss(vae, images, noise)
         torch.autograd.backward(loss)
         mean_loss.add(loss)

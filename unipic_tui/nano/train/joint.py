@@ -17,13 +17,14 @@ from unipic_tui.model.losses import describing_loss, padded_layout
 from unipic_tui.model.unipic import UniPicModel
 from unipic_tui.nano.train.ema import averaged, latent_train_state
 from unipic_tui.nano.train.loop import Run, RunningMean, RunOptions, learning_rate, optimise
+from unipic_tui.nano.train.muon import half
 from unipic_tui.nano.train.noising import (
     LossWeighting,
     diffusion_losses,
     masked_tokens,
     stratified_timesteps,
 )
-from unipic_tui.nano.train.padding import PaddedPrompts, pad_prompts
+from unipic_tui.nano.train.padding import pad_prompts
 from unipic_tui.nano.train.parallel import world_size
 from unipic_tui.nano.train.replay_buffer import ReplayBatch, ReplayBuffer
 from unipic_tui.nano.train.samples import (
@@ -31,6 +32,7 @@ from unipic_tui.nano.train.samples import (
     drawing_sample,
     editing_sample,
     encode_scenes,
+    read_prompts,
 )
 from unipic_tui.nano.world.scene import generator
 
@@ -124,17 +126,6 @@ class JointLosses:
         self.image_positions = self.tokens + model.config.mar.buffer
         self.weighting = LossWeighting(model.device)
 
-    def _embed(self, padded: PaddedPrompts, seen: Tensor | None) -> Tensor:
-        embeddings = self.model.embed(padded.ids.to(self.model.device))
-        if seen is None:
-            return embeddings
-        index = padded.image.to(embeddings.device)[..., None].expand(-1, -1, embeddings.shape[-1])
-        return embeddings.scatter(1, index, seen.to(embeddings.dtype))
-
-    def _encode(self, latents: Tensor) -> Tensor:
-        latents = latents.to(self.model.device)
-        return self.model.mar.encode(latents, None, self.model.positions(*self.grid))
-
     def draw(self, batch: ReplayBatch, masked: int) -> TaskLoss:
         """The diffusion loss with ``masked`` tokens masked; of edits where there is a source."""
         device = self.model.device
@@ -142,19 +133,18 @@ class JointLosses:
         target = batch.target.to(device)
         count = target.shape[0]
         padded = pad_prompts(batch.prompts, self.image_positions)
-        encoded = None if batch.source is None else self._encode(batch.source)
-        seen = None if encoded is None else self.model.look(encoded)
+        embeddings, canvas = read_prompts(self.model, padded, batch.source)
         hidden = masked_tokens(count, self.grid[0], masked).to(device)
         timesteps = stratified_timesteps(count * masked, device)
         losses = diffusion_losses(
             self.model,
-            self._embed(padded, seen),
+            embeddings,
             padded.mask.to(device),
             target,
             hidden,
             timesteps,
             torch.randn(len(timesteps), target.shape[-1], device=device),
-            None if encoded is None else self.model.mar.canvas(encoded),
+            canvas,
         )
         weighted = self.weighting.weighted_mean(losses, timesteps)
         return TaskLoss(weighted, losses.detach().mean())
@@ -164,11 +154,9 @@ class JointLosses:
         device = self.model.device
         assert batch.source is not None
         padded = pad_prompts(batch.prompts, self.image_positions, batch.answers)
-        seen = self.model.look(self._encode(batch.source))
+        embeddings, _ = read_prompts(self.model, padded, batch.source)
         places, attention = padded_layout(padded.mask.to(device), 0)
-        loss = describing_loss(
-            self.model, self._embed(padded, seen), padded.labels.to(device), places, attention
-        )
+        loss = describing_loss(self.model, embeddings, padded.labels.to(device), places, attention)
         return TaskLoss(loss, loss.detach())
 
     def of_step(self) -> Iterator[tuple[str, float, Callable[[], TaskLoss]]]:
@@ -255,7 +243,7 @@ def train_joint(
     def backward(_: int) -> None:
         # One autocast for all, so that each weight is rounded once a step.
         kernel = sdpa_kernel(attention_kernel(options.device))
-        with torch.autocast(model.device.type, torch.bfloat16), kernel:
+        with half(model.device), kernel:
             losses.backward(means)
 
     def rate(step: int) -> float:

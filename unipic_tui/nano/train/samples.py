@@ -11,6 +11,8 @@ from unipic_tui.inference.prompts import Prompt, PromptCodec
 from unipic_tui.jobs import EditJob
 from unipic_tui.model.unipic import UniPicModel
 from unipic_tui.nano.train.autoencoder import to_tensor
+from unipic_tui.nano.train.muon import half
+from unipic_tui.nano.train.padding import PaddedPrompts
 from unipic_tui.nano.world.edits import edit_sample
 from unipic_tui.nano.world.questions import describe_sample, question_sample
 from unipic_tui.nano.world.render import render_batch
@@ -73,6 +75,24 @@ def encode_scenes(model: UniPicModel, scenes: Sequence[Scene], batch: int = 64) 
     latents = []
     for start in range(0, len(scenes), batch):
         images = to_tensor(render_batch(scenes[start : start + batch]), device)
-        with torch.autocast(device.type, torch.bfloat16):
+        with half(device):
             latents.append(model.vae.encode(images).float().flatten(1, 2))
     return torch.cat(latents)
+
+
+def read_prompts(
+    model: UniPicModel, padded: PaddedPrompts, sources: Tensor | None = None
+) -> tuple[Tensor, Tensor | None]:
+    """Prompts as embeddings (batch, length, width), and the canvas of those about a picture.
+
+    Args:
+        sources: (batch, tokens, channels) latents of the pictures.
+    """
+    embeddings = model.embed(padded.ids.to(model.device))
+    if sources is None:
+        return embeddings, None
+    side = model.config.mar.grid
+    encoded = model.mar.encode(sources.to(model.device), None, model.positions(side, side))
+    index = padded.image.to(model.device)[..., None].expand(-1, -1, embeddings.shape[-1])
+    seen = model.look(encoded).to(embeddings.dtype)
+    return embeddings.scatter(1, index, seen), model.mar.canvas(encoded)
