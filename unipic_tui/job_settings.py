@@ -1,6 +1,6 @@
 """What a setting of a job is: its name, its help, what it accepts, and how it is read and shown.
 
-The settings themselves stand in `unipic_tui.jobs`, each beside the field that holds it. Flags, keys
+The settings themselves stand in `unipic_tui.jobs`, each at the field that holds it. Flags, keys
 of batches, fields of the app, sweeps, labels and the texts in pictures are all made from them.
 """
 

@@ -21,14 +21,10 @@ from unipic_tui.batch.tasks import Plan, Task
 from unipic_tui.cli.bar import duration, say
 from unipic_tui.cli.context import Context
 from unipic_tui.cli.execution import Interrupt, load, start
-from unipic_tui.cli.report import (
-    HumanReporter,
-    Reporter,
-    reporting,
-)
+from unipic_tui.cli.report import HumanReporter, Reporter, reporting
 from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
-from unipic_tui.events import Backend, BackendOptions, Event, Notice, Progress
+from unipic_tui.events import Backend, Event, Notice, Progress
 from unipic_tui.files import check_writable
 from unipic_tui.text import one_line, printable
 
@@ -71,38 +67,34 @@ def run_batch(
     with reporting(args) as reporter:
         backend = start(context, options, reporter)
         try:
-            return _run(args, context, make, notes, ranks, backend, options, reporter)
+            if ranks.leads:
+                load(backend, reporter, named=options.checkpoint is not None)
+            else:
+                for _ in backend.load():
+                    pass
+            embed = context.settings.metadata if args.metadata is None else bool(args.metadata)
+            info = backend.info
+            folder = ResultFolder(root, info.model, info.weights, embed=embed, notes=notes)
+            return _run(args, make(info.defaults), folder, ranks, backend, reporter)
         finally:
             backend.close()
 
 
 def _run(
     args: argparse.Namespace,
-    context: Context,
-    make: Callable[[Defaults], Plan],
-    notes: Path | None,
+    plan: Plan,
+    folder: ResultFolder,
     ranks: Ranks,
     backend: Backend,
-    options: BackendOptions,
     reporter: Reporter,
 ) -> int:
-    if ranks.leads:
-        load(backend, reporter, named=options.checkpoint is not None)
-    else:
-        for _ in backend.load():
-            pass
-    plan = make(backend.info.defaults)
-    embed = context.settings.metadata if args.metadata is None else bool(args.metadata)
-    info = backend.info
-    root = paths.absolute(args.output)
-    folder = ResultFolder(root, info.model, info.weights, embed=embed, notes=notes)
     own = [folder.with_seed(task) for task in plan.tasks if ranks.owns(task.index)]
     if not args.force:
         check_foreign(folder, own)
     theirs = (task.record for task in plan.tasks if not ranks.owns(task.index))
     others = Others(folder.notes, theirs, redo=args.force)
     pace = Pace(len(plan.tasks), others.done)
-    report = BatchReport(reporter, folder.root, pace, quiet=args.quiet or not ranks.leads)
+    report = _BatchReport(reporter, folder, pace, quiet=args.quiet or not ranks.leads)
     problems = {index: why for index, why in plan.problems.items() if ranks.owns(index)}
     missing = [index for index in plan.missing if ranks.owns(index)]
     for index, why in problems.items():
@@ -114,13 +106,13 @@ def _run(
             f"the first one being that of item {plan.missing[0]}. {first}"
         )
     if not _work(backend, own, folder, report, problems):
-        report.close()
-        report.stopped()
+        reporter.bar.pause()
+        say(f"Stopped after {pace.settled} of {pace.total}: the same command goes on.")
         return INTERRUPTED
     together: dict[int, str] = {}
-    for each in ranks.gather(problems, report.waiting):
+    for each in ranks.gather(problems, report.show):
         together |= each
-    report.close()
+    reporter.bar.pause()
     if not ranks.leads:
         return 0  # the leader's exit code speaks for all
     failed = finish(folder, plan.tasks, together, sheet=args.sheet)
@@ -134,7 +126,7 @@ def _work(
     backend: Backend,
     tasks: list[Task],
     folder: ResultFolder,
-    report: BatchReport,
+    report: _BatchReport,
     problems: dict[int, str],
 ) -> bool:
     """Run the tasks; whether that came to its end."""
@@ -147,7 +139,7 @@ def _work(
                     case Working(task, event):
                         report.working(task, event)
                     case Done(task, fresh):
-                        report.done(task, folder.answer(task), fresh)
+                        report.done(task, fresh)
                     case Problem(task, message):
                         problems[task.index] = message
                         report.problem(task.index, message, tried=True)
@@ -221,62 +213,59 @@ class Pace:
         return f"{settled} of {self.total}, {shown}, {left}"
 
 
-class BatchReport:
+class _BatchReport:
     """Tells of many jobs.
 
     Args:
         reporter: where results go, for a person or as JSON.
-        root: the folder of the results.
+        folder: of the results.
         pace: counts the results.
         quiet: no bar and no remarks.
     """
 
-    def __init__(self, reporter: Reporter, root: Path, pace: Pace, *, quiet: bool) -> None:
+    def __init__(
+        self, reporter: Reporter, folder: ResultFolder, pace: Pace, *, quiet: bool
+    ) -> None:
         self._reporter = reporter
-        self._root = root
+        self._folder = folder
         self._quiet = quiet
         self._pace = pace
         self._there = 0
         self._noticed: set[str] = set()
-        self._bar = reporter.bar if isinstance(reporter, HumanReporter) and not quiet else None
+
+    def show(self) -> None:
+        """Show how far it is."""
+        if not self._quiet:
+            self._reporter.bar.show("Items", self._pace.fraction, str(self._pace))
 
     def working(self, task: Task, event: Event) -> None:
         """Something happened within a task's job."""
         match event:
             case Progress(fraction=fraction):
                 self._pace.within(task.index, fraction)
-                self._show()
+                self.show()
             case Notice(message) if not self._quiet and message not in self._noticed:
                 self._noticed.add(message)  # what holds for many items is said once
-                self._pause()
                 self._reporter.notice(message)
-            case _:
-                pass
 
-    def waiting(self) -> None:
-        """All of this process is done; others are not."""
-        self._show()
-
-    def done(self, task: Task, answer: str | None, fresh: bool) -> None:
+    def done(self, task: Task, fresh: bool) -> None:
         """A result is there."""
         self._pace.settle(task.index, fresh)
         self._there += not fresh
         if fresh:
             self._tell_there()
-            files = [str(self._root / file.path) for file in task.files]
-            record: dict[str, object] = {
+            files = [str(self._folder.root / file.path) for file in task.files]
+            answer = self._folder.answer(task)
+            record = {
                 "event": "item",
                 "index": task.index,
                 "done": self._pace.settled,
                 "of": self._pace.total,
                 "files": files,
-            }
-            if answer is not None:
-                record["answer"] = answer
+            } | ({} if answer is None else {"answer": answer})
             line = files[-1] if files else f"{task.index}: {one_line(answer or '', _ANSWER_WIDTH)}"
-            self._pause()
             self._reporter.result(record, line)
-        self._show()
+        self.show()
 
     def problem(self, index: int, message: str, tried: bool = False, *, told: bool = True) -> None:
         """A result there will not be.
@@ -289,52 +278,29 @@ class BatchReport:
         """
         if tried:
             self._pace.settle(index, fresh=True)
-        self._pause()
+        self._reporter.bar.pause()
         if told:
             say(f"item {index}: {message}")
-        if not self._human:
-            self._reporter.result({"event": "item", "index": index, "error": message}, "")
-
-    def stopped(self) -> None:
-        """It was interrupted."""
-        say(f"Stopped after {self._pace.settled} of {self._pace.total}: the same command goes on.")
+        self._reporter.result({"event": "item", "index": index, "error": message})
 
     def finished(self, total: int, failed: int, manifest: Path) -> None:
         """All is settled."""
         self._tell_there()
-        if not self._human:
-            self._reporter.result(
-                {
-                    "event": "finished",
-                    "done": total - failed,
-                    "failed": failed,
-                    "manifest": str(manifest),
-                },
-                "",
-            )
-        elif failed:
-            say(f"{failed} of {total} could not be done; {printable(str(manifest))} says why.")
-        elif not self._quiet:
-            say(f"{total} of {total} are done; see {printable(str(manifest))}.")
-
-    def close(self) -> None:
-        """Take down the bar."""
-        self._pause()
-
-    @property
-    def _human(self) -> bool:
-        return isinstance(self._reporter, HumanReporter)
+        self._reporter.result(
+            {
+                "event": "finished",
+                "done": total - failed,
+                "failed": failed,
+                "manifest": str(manifest),
+            }
+        )
+        if isinstance(self._reporter, HumanReporter):
+            if failed:
+                say(f"{failed} of {total} could not be done; {printable(str(manifest))} says why.")
+            elif not self._quiet:
+                say(f"{total} of {total} are done; see {printable(str(manifest))}.")
 
     def _tell_there(self) -> None:
         if self._there and not self._quiet:
-            self._pause()
             self._reporter.notice(f"{self._there} of {self._pace.total} were done already.")
         self._there = 0
-
-    def _pause(self) -> None:
-        if self._bar is not None:
-            self._bar.pause()
-
-    def _show(self) -> None:
-        if self._bar is not None:
-            self._bar.show("Items", self._pace.fraction, str(self._pace))

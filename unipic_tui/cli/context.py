@@ -1,4 +1,4 @@
-"""What every command gets besides its arguments."""
+"""What every command gets in addition to its arguments."""
 
 from __future__ import annotations
 

@@ -52,10 +52,6 @@ class Check:
     text: str
     remedy: str = ""
 
-    def to_dict(self) -> dict[str, str]:
-        """For JSON."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True)
 class Device:
@@ -84,7 +80,7 @@ def doctor(args: argparse.Namespace, context: Context) -> int:
     for check in _checks(args, context):
         failures += check.state == "fails"
         if args.json:
-            write_json({"event": "check", **check.to_dict()})
+            write_json({"event": "check", **asdict(check)})
         else:
             _print(check)
     if args.json:

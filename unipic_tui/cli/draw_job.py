@@ -70,11 +70,13 @@ def draw(
             load(backend, reporter, named=options.checkpoint is not None)
             job = _drawing(make_job(backend.info.defaults, reporter.notice))
             reporter.started(job, backend.info)
-            _tell_choices(job, seed, reporter)
+            if seed_of(seed) is None:
+                reporter.notice(f"The seed is {job.seed}.")
+            if job.unconditional is not None:
+                reporter.notice(f"The guidance steers away from {job.unconditional!r}.")
             show = images if not (args.json or output.to_stdout) else "none"
             gallery = _Gallery(job, output, reporter, grid=grid, embed=embed, images=show)
-            choice = _Choice(job.count, reporter)
-            final = run_job(backend, job, reporter, gallery.keep, choice)
+            final = run_job(backend, job, reporter, gallery.take)
             with reporter.pause():
                 _tell_end(final, job)
             return Drawn(exit_code(final), gallery.image, backend.info.model)
@@ -87,13 +89,6 @@ def _drawing(job: Job) -> DrawingJob:
     return job
 
 
-def _tell_choices(job: DrawingJob, seed: str | None, reporter: Reporter) -> None:
-    if seed_of(seed) is None:
-        reporter.notice(f"The seed is {job.seed}.")
-    if job.unconditional is not None:
-        reporter.notice(f"The guidance steers away from {job.unconditional!r}.")
-
-
 def _tell_end(final: Final, job: DrawingJob) -> None:
     match final:
         case Failed():
@@ -101,16 +96,12 @@ def _tell_end(final: Final, job: DrawingJob) -> None:
         case Cancelled(pictures) if not pictures and job.chooses:
             say("Stopped before the best picture was chosen: none was saved.")
         case Cancelled(pictures):
-            kept = (
-                f"{len(pictures)} of {job.count} pictures were done" if pictures else "no picture"
-            )
-            say(f"Stopped: {kept}.")
-        case _:
-            pass
+            done = f"{len(pictures)} of {job.count} pictures were done"
+            say(f"Stopped: {done if pictures else 'no picture'}.")
 
 
 class _Gallery:
-    """Saves and shows what a job draws.
+    """Saves and shows what a job draws, and tells what the model said of it.
 
     Attributes:
         image: what was saved last.
@@ -133,85 +124,68 @@ class _Gallery:
         self._embed = embed
         self._images = images
         self._waiting: list[Picture] = []
+        self._judged: list[Judged] = []
         self.image: Image.Image | None = None
 
-    def keep(self, picture: Picture) -> None:
-        """Save a picture, or keep it until its grid is full; raises `StorageError`.
+    def take(self, event: Event) -> None:
+        """Deal with what came; raises `StorageError` where a picture cannot be saved."""
+        match event:
+            case Judged():
+                self._judged.append(event)
+            case Finished() if self._judged:
+                self._tell_ranking()
+            # Pictures that the model did not choose come after the job's count.
+            case Picture() if event.index < self._job.count:
+                self._waiting.append(event)
+                if len(self._waiting) == self._grid**2:
+                    self._save(self._waiting)
+                    self._waiting = []
 
-        Pictures that the model did not choose come after the job's count, and are left out.
-        """
-        if picture.index >= self._job.count:
-            return
-        if self._grid == 1:
-            self._save(picture.image, picture.job, picture)
-            return
-        self._waiting.append(picture)
-        if len(self._waiting) == self._grid**2:
+    def _save(self, pictures: list[Picture]) -> None:
+        """Save a picture, or as many as fill a grid."""
+        first = pictures[0]
+        image, job = first.image, first.job
+        if self._grid > 1:
             # The grid's job draws all of its pictures, with the settings the checkpoint filled in.
-            whole = whole_job(picture.job, self._job)
-            images = [waiting.image for waiting in self._waiting]
-            self._save(join_grid(images, self._grid), whole, picture)
-
-    def _save(self, image: Image.Image, job: DrawingJob, picture: Picture) -> None:
+            job = whole_job(job, self._job)
+            image = join_grid([picture.image for picture in pictures], self._grid)
         data = encode_picture(
-            image, job, picture.model, self._output.format, embed=self._embed, grid=self._grid
+            image, job, first.model, self._output.format, embed=self._embed, grid=self._grid
         )
         with self._reporter.pause():
-            path = self._output.save(data, picture.index, job.prompt, job.seed)
+            path = self._output.save(data, first.index, job.prompt, job.seed)
             self.image = image
-            self._reporter.saved(path, _record(image, job, picture, self._grid))
+            record = {
+                "event": "picture",
+                "path": str(path.absolute()),
+                "index": first.index,
+                "width": image.width,
+                "height": image.height,
+                "seed": job.seed,
+                "grid": self._grid,
+                "seconds": round(pictures[-1].seconds, 3),
+                "model": first.model,
+                "job": job_to_dict(job),
+            }
+            self._reporter.result(record, str(path))
             if self._images != "none":
                 from unipic_tui.cli.inline import show
 
                 show(image, self._images)
 
-
-def _record(image: Image.Image, job: DrawingJob, picture: Picture, grid: int) -> dict[str, object]:
-    return {
-        "index": picture.index if grid == 1 else 0,
-        "width": image.width,
-        "height": image.height,
-        "seed": job.seed,
-        "grid": grid,
-        "seconds": round(picture.seconds, 3),
-        "model": picture.model,
-        "job": job_to_dict(job),
-    }
-
-
-class _Choice:
-    """Tells what the model said of each picture, when all are judged.
-
-    Args:
-        count: how many pictures are saved.
-        reporter: is told what was chosen, and why.
-    """
-
-    def __init__(self, count: int, reporter: Reporter) -> None:
-        self._count = count
-        self._reporter = reporter
-        self._judged: list[Judged] = []
-
-    def __call__(self, event: Event) -> None:
-        """Keep a verdict; at the end tell the ranking, if there was a choice."""
-        if isinstance(event, Judged):
-            self._judged.append(event)
-        if isinstance(event, Finished) and self._judged:
-            self._tell(sorted(self._judged, key=lambda judged: -judged.mark))
-
-    def _tell(self, ranking: list[Judged]) -> None:
-        record = {
-            "event": "chosen",
-            "kept": self._count,
-            "ranking": [
-                {
-                    "seed": judged.seed,
-                    "worth": round(judged.mark, 4),
-                    "description": judged.description,
-                    "answers": dict(judged.answers),
-                }
-                for judged in ranking
-            ],
-        }
+    def _tell_ranking(self) -> None:
+        ranking = sorted(self._judged, key=lambda judged: -judged.mark)
+        told = [
+            {
+                "seed": judged.seed,
+                "worth": round(judged.mark, 4),
+                "description": judged.description,
+                "answers": dict(judged.answers),
+            }
+            for judged in ranking
+        ]
         shown = ", ".join(f"seed {judged.seed} {judged.mark:.2f}" for judged in ranking)
-        self._reporter.remark(record, f"Saved the best {self._count} of these: {shown}.")
+        self._reporter.notice(
+            f"Saved the best {self._job.count} of these: {shown}.",
+            {"event": "chosen", "kept": self._job.count, "ranking": told},
+        )

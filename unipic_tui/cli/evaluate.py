@@ -18,8 +18,10 @@ from unipic_tui.cli.arguments import (
     add_settings,
     add_shared,
 )
+from unipic_tui.cli.bar import say
 from unipic_tui.cli.context import Context
 from unipic_tui.cli.inputs import given_settings
+from unipic_tui.cli.report import write_json
 from unipic_tui.errors import InputError
 from unipic_tui.jobs import MAX_COUNT, QUALITIES, USUAL_QUALITY, EditJob, GenerateJob
 from unipic_tui.text import printable
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 _EPILOG = """\
 What is there already is not made again, and torchrun shares the work out, as with batch. The
 folder holds what the benchmark's tools want and nothing else; records, a manifest and a contact
-sheet go to a folder beside it, named after it with "-notes" at the end. Where a prompt has four
+sheet go to a folder next to it, named after it with "-notes" at the end. Where a prompt has four
 pictures, item k starts at the seed N + 4k, however many items and samples are drawn. At the end
 the command is printed that scores the folder.
 """
@@ -133,9 +135,6 @@ def _run(name: str, args: argparse.Namespace, context: Context) -> int:
 
 
 def _tell_scoring(scoring: Scoring, args: argparse.Namespace) -> None:
-    from unipic_tui.cli.bar import say
-    from unipic_tui.cli.report import write_json
-
     if args.json:
         write_json({"event": "scoring", "where": scoring.where, "commands": scoring.commands})
     elif not args.quiet:
@@ -144,9 +143,6 @@ def _tell_scoring(scoring: Scoring, args: argparse.Namespace) -> None:
 
 
 def _shapes(args: argparse.Namespace, context: Context) -> int:
-    from unipic_tui.cli.bar import say
-    from unipic_tui.cli.report import write_json
-
     if args.count < 1:
         raise InputError(f"The number {args.count} is not positive: give at least 1.")
     if not 1 <= args.best_of <= MAX_COUNT:

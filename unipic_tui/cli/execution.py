@@ -19,7 +19,6 @@ from unipic_tui.events import (
     Event,
     Failed,
     Final,
-    Finished,
     Loading,
     Picture,
 )
@@ -88,8 +87,7 @@ def run_job(
     backend: Backend,
     job: Job,
     reporter: Reporter,
-    keep: Callable[[Picture], None] | None = None,
-    watch: Callable[[Event], None] | None = None,
+    watch: Callable[[Event], None] = lambda _: None,
 ) -> Final:
     """Run a job to its end, or to the first iteration after Ctrl+C.
 
@@ -97,8 +95,7 @@ def run_job(
         backend: a backend that is loaded.
         job: what to do.
         reporter: is told every event.
-        keep: takes each picture as soon as it is done; what it raises stops the job.
-        watch: is told every event, before the reporter is.
+        watch: is told every event, before the reporter is; what it raises stops the job.
     """
     interrupt = Interrupt()
     pictures: list[Picture] = []
@@ -107,13 +104,10 @@ def run_job(
         events = backend.run(job)
         try:
             for event in events:
-                if watch is not None:
-                    watch(event)
+                watch(event)
                 if isinstance(event, Picture):
                     pictures.append(event)
-                    if keep is not None:
-                        keep(event)
-                if isinstance(event, Finished | Failed | Cancelled):
+                if isinstance(event, Final):
                     final = event
                     break
                 reporter.event(event)

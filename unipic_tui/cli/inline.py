@@ -10,12 +10,7 @@ from collections.abc import Iterator
 from PIL import Image
 
 from unipic_tui.terminal import kitty
-from unipic_tui.terminal.capabilities import (
-    cell_size,
-    detect_protocol,
-    in_tmux,
-    terminal_answers,
-)
+from unipic_tui.terminal.capabilities import cell_size, detect_protocol, in_tmux, terminal_answers
 from unipic_tui.terminal.geometry import fit_cells
 from unipic_tui.terminal.sixel import encode_band, reduce_colours
 
@@ -48,8 +43,13 @@ def show(image: Image.Image, images: str) -> None:
     scaled = image.resize(
         pixels, Image.Resampling.NEAREST if enlarges else Image.Resampling.LANCZOS
     )
-    parts = _kitty(scaled, columns, rows) if protocol == "kitty" else _sixel(scaled)
-    sys.stdout.write("".join(parts))
+    if protocol == "kitty":
+        shown = "".join(_kitty(scaled, columns, rows))
+    else:
+        colours = terminal_answers().colours
+        palette = reduce_colours(scaled, colours, dither=True)
+        shown = encode_band(palette, 0, scaled.height, colours) + "\n"
+    sys.stdout.write(shown)
     sys.stdout.flush()
 
 
@@ -63,12 +63,6 @@ def _cells(image: Image.Image) -> tuple[int, int]:
     return fit_cells(image.size, (columns, rows), cell)
 
 
-def _sixel(image: Image.Image) -> Iterator[str]:
-    colours = terminal_answers().colours
-    yield encode_band(reduce_colours(image, colours, dither=True), 0, image.height, colours)
-    yield "\n"
-
-
 def _kitty(image: Image.Image, columns: int, rows: int) -> Iterator[str]:
     picture = kitty.new_id()
     for sequence in kitty.transmission(kitty.encode_png(image), picture, columns, rows):
@@ -78,26 +72,18 @@ def _kitty(image: Image.Image, columns: int, rows: int) -> Iterator[str]:
 
 
 def _show_blocks(image: Image.Image) -> None:
-    """The picture as half blocks, two pixels a cell, in the colours there are."""
+    """The picture as half blocks, in the colours there are."""
     from rich.console import Console
-    from rich.text import Text
+
+    from unipic_tui.terminal.halfblocks import half_block_pixels, half_block_strips
 
     terminal = shutil.get_terminal_size()
     area = (min(_MOST_COLUMNS, terminal.columns - 1), max(4, terminal.lines - _LINES_LEFT_FREE))
-    columns, rows = fit_cells(image.size, area, (1, 2))
-    pixels = image.convert("RGB").resize((columns, 2 * rows), Image.Resampling.BOX).tobytes()
-    text = Text(no_wrap=True, end="\n")
-    for row in range(rows):
-        for column in range(columns):
-            upper = 3 * (2 * row * columns + column)
-            lower = upper + 3 * columns
-            ink = ",".join(map(str, pixels[upper : upper + 3]))
-            ground = ",".join(map(str, pixels[lower : lower + 3]))
-            text.append("▀", style=f"rgb({ink}) on rgb({ground})")
-        if row + 1 < rows:
-            text.append("\n")
     console = Console(file=sys.stdout)
     if console.color_system == "standard" and os.environ.get("TERM") not in {"linux", "dumb"}:
         # Few terminal names promise 256 colours, but all terminals with windows have them.
         console = Console(file=sys.stdout, color_system="256")
-    console.print(text)
+    pixels = half_block_pixels(image, *fit_cells(image.size, area, (1, 2)))
+    lines = [strip.render(console) for strip in half_block_strips(pixels, console)]
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()

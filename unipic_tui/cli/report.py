@@ -7,13 +7,13 @@ output, with ``event`` as its kind.
 
 from __future__ import annotations
 
+import abc
 import argparse
 import contextlib
 import json
 import sys
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from unipic_tui.cli.bar import Bar, Remaining, duration, say
 from unipic_tui.events import (
@@ -43,46 +43,49 @@ def write_json(record: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-class Reporter(Protocol):
-    """Takes what happens and shows it."""
+class Reporter(abc.ABC):
+    """Takes what happens and shows it.
 
-    def started(self, job: Job, info: BackendInfo) -> None:
+    Attributes:
+        bar: how far it is; it shows nothing where a program reads.
+    """
+
+    def __init__(self, quiet: bool) -> None:
+        self.bar = Bar(quiet)
+
+    def started(self, job: Job, info: BackendInfo) -> None:  # noqa: B027 (a person needs no word)
         """The checkpoint is loaded and the job begins."""
 
+    @abc.abstractmethod
     def event(self, event: Event) -> None:
-        """Something happened; pictures are told by `saved`."""
+        """Something happened; pictures are told as a `result`."""
 
-    def notice(self, message: str) -> None:
-        """A remark that stops nothing."""
+    @abc.abstractmethod
+    def notice(self, message: str, record: dict[str, Any] | None = None) -> None:
+        """A remark that stops nothing, for a program as ``record`` where that says more."""
 
-    def saved(self, path: Path, record: dict[str, Any]) -> None:
-        """A picture is on the disk."""
-
-    def result(self, record: dict[str, Any], line: str) -> None:
-        """A further result: as JSON, or the line for a person."""
-
-    def remark(self, record: dict[str, Any], line: str) -> None:
-        """A remark of more than a sentence: as JSON, or the line for a person."""
+    @abc.abstractmethod
+    def result(self, record: dict[str, Any], line: str = "") -> None:
+        """A result: as JSON, or the line for a person, if there is one."""
 
     def pause(self) -> contextlib.AbstractContextManager[None]:
         """While it lasts, the terminal is free for other output."""
-
-    def close(self) -> None:
-        """Take down whatever moves on the screen."""
+        return self.bar.away()
 
 
 @contextlib.contextmanager
 def reporting(args: argparse.Namespace) -> Iterator[Reporter]:
-    """The reporter that the arguments ask for; closed at the end."""
+    """The reporter that the arguments ask for; its bar is taken down at the end."""
     reporter: Reporter = JsonReporter() if args.json else HumanReporter(args.quiet)
-    try:
+    with contextlib.closing(reporter.bar):
         yield reporter
-    finally:
-        reporter.close()
 
 
-class JsonReporter:
+class JsonReporter(Reporter):
     """One JSON object a line."""
+
+    def __init__(self) -> None:
+        super().__init__(quiet=True)
 
     def started(self, job: Job, info: BackendInfo) -> None:
         """Tell the job with its seed, and what runs it."""
@@ -102,29 +105,13 @@ class JsonReporter:
         if record is not None:
             write_json(record)
 
-    def notice(self, message: str) -> None:
+    def notice(self, message: str, record: dict[str, Any] | None = None) -> None:
         """Tell it as an event."""
-        write_json({"event": "notice", "message": message})
+        write_json(record or {"event": "notice", "message": message})
 
-    def saved(self, path: Path, record: dict[str, Any]) -> None:
-        """Tell the picture with its absolute path."""
-        write_json({"event": "picture", "path": str(path.absolute()), **record})
-
-    def result(self, record: dict[str, Any], line: str) -> None:  # noqa: ARG002
+    def result(self, record: dict[str, Any], line: str = "") -> None:  # noqa: ARG002
         """Tell the record."""
         write_json(record)
-
-    def remark(self, record: dict[str, Any], line: str) -> None:  # noqa: ARG002
-        """Tell the record."""
-        write_json(record)
-
-    @contextlib.contextmanager
-    def pause(self) -> Iterator[None]:
-        """Nothing to pause."""
-        yield
-
-    def close(self) -> None:
-        """Nothing to close."""
 
 
 def _json_event(event: Event) -> dict[str, Any] | None:  # noqa: PLR0911 (one a kind of event)
@@ -159,44 +146,31 @@ def _json_event(event: Event) -> dict[str, Any] | None:  # noqa: PLR0911 (one a 
             return None
 
 
-class HumanReporter:
+class HumanReporter(Reporter):
     """Results on the standard output; a bar and remarks on the standard error.
 
     Args:
         quiet: leave out the bar and the remarks, not what went wrong.
-
-    Attributes:
-        bar: how far it is.
     """
 
     def __init__(self, quiet: bool) -> None:
+        super().__init__(quiet)
         self._quiet = quiet
-        self.bar = Bar(quiet)
         self._remaining = Remaining()
         self._pictures = self._together = 1
         self._answer = ""
         self._shown = 0
 
-    def started(self, job: Job, info: BackendInfo) -> None:
-        """Nothing: remarks that are needed come as notices."""
-
-    def notice(self, message: str) -> None:
+    def notice(self, message: str, record: dict[str, Any] | None = None) -> None:  # noqa: ARG002
         """A line on the standard error."""
         if not self._quiet:
             with self.pause():
                 say(message)
 
-    def saved(self, path: Path, record: dict[str, Any]) -> None:  # noqa: ARG002
-        """The path as a line of its own."""
-        self._write(f"{printable(str(path))}\n")
-
-    def result(self, record: dict[str, Any], line: str) -> None:  # noqa: ARG002
+    def result(self, record: dict[str, Any], line: str = "") -> None:  # noqa: ARG002
         """The line."""
-        self._write(f"{printable(line)}\n")
-
-    def remark(self, record: dict[str, Any], line: str) -> None:  # noqa: ARG002
-        """The line on the standard error."""
-        self.notice(line)
+        if line:
+            self._write(f"{printable(line)}\n")
 
     def event(self, event: Event) -> None:
         """Move the bar, or write a further piece of the answer."""
@@ -257,14 +231,6 @@ class HumanReporter:
         self.bar.pause()  # it must not come back behind half a line of an answer
         sys.stdout.write(text)
         sys.stdout.flush()
-
-    def pause(self) -> contextlib.AbstractContextManager[None]:
-        """Take the bar off the screen for a while."""
-        return self.bar.away()
-
-    def close(self) -> None:
-        """Take the bar down for good."""
-        self.bar.close()
 
 
 def _doing(stage: str) -> str:

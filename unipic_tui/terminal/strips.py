@@ -101,7 +101,7 @@ class JoinedStrip(Strip):
         return "".join([part.render(console) for part in self._parts])
 
     def divide(self, cuts: Iterable[int]) -> Sequence[Strip]:
-        """Cut by the compositor; between two parts, as beside a scrollbar, nothing is lost."""
+        """Cut by the compositor; between two parts, as next to a scrollbar, nothing is lost."""
         cuts = [cut for cut in cuts if cut <= self.cell_length]
         pieces: list[list[Strip]] = [[] for _ in cuts]
         end = piece = 0
@@ -123,7 +123,7 @@ class PictureStrip(Strip):
         blocks: the picture's line as half blocks.
         band: the band that the line belongs to.
         line: which of the band's lines it is.
-        before, after: the segments beside the picture.
+        before, after: the segments left and right of the picture.
         ground: style of the cells under the picture.
     """
 
