@@ -9,7 +9,7 @@ import dataclasses
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,6 +21,7 @@ from torch.utils.flop_counter import flop_registry
 
 from unipic_tui.errors import InputError
 from unipic_tui.events import BackendOptions, Failed, Loading, Preview, Progress, Stage
+from unipic_tui.inference.drawing import Drawer
 from unipic_tui.inference.engine import (
     Engine,
     choose_device,
@@ -194,16 +195,11 @@ def measure(
 
 
 def _first_preview(pipeline: Pipeline, job: GenerateJob) -> float | None:
-    own = pipeline.options
-    pipeline.options = dataclasses.replace(own, preview_seconds=0.0)
+    options = dataclasses.replace(pipeline.options, preview_seconds=0.0)
     began = time.perf_counter()
-    events = pipeline.run(job)
-    try:
-        shown = any(isinstance(event, Preview) for event in events)
+    with closing(Drawer(pipeline.engine, options).draw([(job, None)])) as told:
+        shown = any(isinstance(event, Preview) for _, event in told)
         return time.perf_counter() - began if shown else None
-    finally:
-        events.close()
-        pipeline.options = own
 
 
 class _Watch:
