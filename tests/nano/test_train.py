@@ -1,10 +1,12 @@
 """Training, a few steps of it: that it runs, learns, resumes and writes a checkpoint."""
 
 import dataclasses
+import itertools
 import json
 from collections import defaultdict
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -22,6 +24,7 @@ from unipic_tui.model.unipic import UniPicModel
 from unipic_tui.model.vae import Vae, to_bytes
 from unipic_tui.nano.architecture import nano_config
 from unipic_tui.nano.train import __main__ as train
+from unipic_tui.nano.train import loop
 from unipic_tui.nano.train.autoencoder import same_content, sample_scenes, to_tensor, vae_loss
 from unipic_tui.nano.train.ema import VECTORS, ExponentialMovingAverage, TrainState
 from unipic_tui.nano.train.joint import (
@@ -270,6 +273,9 @@ def test_training_writes_a_checkpoint_that_draws_and_goes_on(
 ) -> None:
     monkeypatch.setattr(train, "NANO_VAE", SMALL_VAE)
     monkeypatch.setattr(train, "train_joint", partial(train_joint, buffer_size=64))
+    # A clock of its own, so that a slow machine takes as many steps as a quick one.
+    ticks = itertools.count()
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: 0.3 * next(ticks)))
     folder, out = tmp_path / "run", tmp_path / "out"
     arguments = ["--folder", str(folder), "--out", str(out), "--minutes", "0.06"]
     assert train.main(arguments) == 0

@@ -212,18 +212,19 @@ class PtyTerminal:
             found += [(m.start(), m.end(), answer) for m in re.finditer(re.escape(question), data)]
         if self.kitty:
             found += [(m.start(), m.end(), b"\x1b_Gi=31;OK\x1b\\") for m in _QUERY.finditer(data)]
-        done = 0
-        for _, end, answer in sorted(found):
-            done = max(done, end)
-            if self.answers:
-                threading.Timer(self._delay, self._send, [answer]).start() if self._delay else (
-                    self._send(answer)
-                )
+        done = max((end for _, end, _ in found), default=0)
+        if self.answers and found:
+            answers = [answer for _, _, answer in sorted(found)]
+            # One timer for all: terminals answer in the order they are asked.
+            threading.Timer(self._delay, self._send, answers).start() if self._delay else (
+                self._send(*answers)
+            )
         rest = data[done:]
         last = rest.rfind(b"\x1b")
         return rest[last:] if last >= 0 else b""
 
-    def _send(self, answer: bytes) -> None:
+    def _send(self, *answers: bytes) -> None:
         with contextlib.suppress(OSError):
-            os.write(self._master, answer)
-            self.answered += 1
+            for answer in answers:
+                os.write(self._master, answer)
+                self.answered += 1
