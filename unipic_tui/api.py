@@ -109,7 +109,8 @@ class UniPic:
             checkpoint: a folder; ``None`` for the one that UNIPIC_CHECKPOINT names, or else the
                 small embedded one.
             device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``, ``mps``.
-            dtype: the number format; ``auto`` is bfloat16, or float32 for small models on a CPU.
+            dtype: the number format; ``auto`` is bfloat16, but on a CPU float32 for small models
+                and wherever it is multiplied as fast.
             preview_seconds: shortest time between two previews while iterating; ``None`` for none.
             batch_size: most pictures of a job that are drawn at once, at least 1, as memory allows;
                 ``None`` for as many as keep the processor busy.

@@ -19,6 +19,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from unipic_tui.bench.rehearse import FREE
 from unipic_tui.errors import InputError
 from unipic_tui.events import BackendOptions, Failed, Loading, Preview, Progress, Stage
 from unipic_tui.inference.drawing import Drawer
@@ -41,12 +42,6 @@ from unipic_tui.paths import EMBEDDED_CHECKPOINT
 
 PARTS = ("prompt", "MAR encoder", "language model", "MAR decoder", "head", "VAE")
 _PROMPT = "a red circle left of a blue square"
-_VIEWS = frozenset(
-    """_reshape_alias _unsafe_view alias as_strided chunk detach empty empty_like empty_strided
-    expand lift_fresh narrow new_empty permute reshape select slice split split_with_sizes
-    squeeze t transpose unbind unflatten unsqueeze view""".split()  # noqa: SIM905
-)
-"""Operations that start nothing on a device."""
 
 
 @dataclass(slots=True)
@@ -281,7 +276,7 @@ class _Counting(TorchDispatchMode):
                 return made
         out = func(*args, **kwargs)
         part = self._watch.current or self._watch.rest
-        if func.__name__.split(".")[0] not in _VIEWS:
+        if func.__name__.split(".")[0] not in FREE:
             part.launches += 1
         if formula is not None:
             part.flop += float(formula(*args, **kwargs, out_val=out))

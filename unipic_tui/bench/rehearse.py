@@ -33,11 +33,11 @@ from unipic_tui.sizes import TOKEN_PIXELS
 
 PROMPTS = (40, 11)
 """Tokens of a usual prompt and of the unconditional one."""
-_FREE = frozenset({"alias", "as_strided", "detach", "empty", "empty_like", "empty_strided"}) | {
-    *("expand", "lift_fresh", "new_empty", "permute", "select", "slice", "split"),
-    *("split_with_sizes", "squeeze", "t", "transpose", "unbind", "unsqueeze", "view"),
-    *("_reshape_alias", "_unsafe_view"),
-}
+FREE = frozenset(
+    """_reshape_alias _unsafe_view alias as_strided chunk detach empty empty_like empty_strided
+    expand lift_fresh narrow new_empty permute reshape select slice split split_with_sizes
+    squeeze t transpose unbind unflatten unsqueeze view""".split()  # noqa: SIM905
+)
 """Operations that only allocate, or look at the same memory in another way."""
 _COPIES = ("_to_copy", "copy_")
 
@@ -129,7 +129,7 @@ class Watch(TorchDispatchMode):
         if name in _COPIES and (mixed or (made and not given[-1].is_meta)):
             self.copies += 1
             self.copied += sum(each.nbytes for each in made)
-        elif made and name not in _FREE:
+        elif made and name not in FREE:
             self.stages[self.stage] += 1
             formula = flop_registry.get(func.overloadpacket)
             if formula is not None:

@@ -170,7 +170,7 @@ def _requirements() -> list[tuple[str, str]]:
     try:
         lines = metadata.requires("unipic-tui") or []
     except metadata.PackageNotFoundError:
-        lines = ["torch>=2.6", "tokenizers>=0.21", "textual>=6.0"]
+        lines = ["torch>=2.6", "transformers>=5.0", "tokenizers>=0.21", "textual>=6.0"]
     needed = (re.match(r"([\w.-]+)\s*>=\s*([\d.]+)", line) for line in lines if "extra" not in line)
     return [(match[1], match[2]) for match in needed if match]
 

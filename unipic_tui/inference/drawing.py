@@ -112,12 +112,8 @@ class Drawer:
             failure: Failed | None = None
             try:
                 yield from self._begin(place, asked, resume, rows)
-            except UnipicError as error:
-                failure = Failed(error.title, error.message)
-            except MEMORY_ERRORS as error:
-                if not is_out_of_memory(error):
-                    raise
-                failure = out_of_memory(self._engine, asked)
+            except (UnipicError, *MEMORY_ERRORS) as error:
+                failure = failure_of(error, self._engine, asked)
             if failure is not None:
                 yield place, failure
 
@@ -263,6 +259,15 @@ class Drawer:
 
 def _due(every: float | None, last: float) -> bool:
     return every is not None and time.monotonic() - last >= every
+
+
+def failure_of(error: Exception, engine: Engine, job: Job) -> Failed:
+    """What is told of an error; raised again where that is none a person may mend."""
+    if isinstance(error, UnipicError):
+        return Failed(error.title, error.message)
+    if not is_out_of_memory(error):
+        raise error
+    return out_of_memory(engine, job)
 
 
 def out_of_memory(engine: Engine, job: Job) -> Failed:

@@ -26,12 +26,11 @@ from unipic_tui.events import (
     Text,
 )
 from unipic_tui.inference.describe import DECODING_SETTINGS, decode_stream, generate_tokens
-from unipic_tui.inference.drawing import Drawer, out_of_memory
+from unipic_tui.inference.drawing import Drawer, failure_of
 from unipic_tui.inference.engine import (
     MEMORY_ERRORS,
     Engine,
     device_memory,
-    is_out_of_memory,
     load_engine,
     release,
 )
@@ -107,12 +106,8 @@ class Pipeline:
                     yield from (event for _, event in events)
             elif isinstance(job, DescribeJob):
                 yield from self._describe(job)
-        except UnipicError as error:
-            failure = Failed(error.title, error.message)
-        except MEMORY_ERRORS as error:
-            if not is_out_of_memory(error):
-                raise
-            failure = out_of_memory(self.engine, job)
+        except (UnipicError, *MEMORY_ERRORS) as error:
+            failure = failure_of(error, self.engine, job)
         if failure is not None:
             # After its handling, so that nothing holds on to what the error's frames hold.
             release(self.engine.model.device)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from itertools import pairwise
-from pathlib import Path
 
 import torch
 
 from unipic_tui.inference.prepare import Preparation
+from unipic_tui.inference.processor import free_memory as main_memory
 from unipic_tui.inference.sampling import filled, masked_counts
 from unipic_tui.model.unipic import UniPicModel
 
@@ -92,26 +91,4 @@ def free_memory(device: torch.device) -> int | None:
         return torch.cuda.mem_get_info(device)[0] + unused
     if device.type == "mps":
         return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
-    known = [left for left in (_machine_memory(), _group_memory()) if left is not None]
-    return min(known, default=None)
-
-
-def _machine_memory() -> int | None:
-    """What Linux says is available; half of what there is elsewhere."""
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) << 10
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
-    except (OSError, ValueError, AttributeError):
-        return None
-
-
-def _group_memory() -> int | None:
-    """What this process's control group leaves of its limit, where it has one."""
-    folder = Path("/sys/fs/cgroup")
-    try:
-        most, used = (int((folder / f"memory.{name}").read_text()) for name in ("max", "current"))
-    except (OSError, ValueError):  # the word max: no limit
-        return None
-    return max(0, most - used)
+    return main_memory() or None

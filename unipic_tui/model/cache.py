@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from unipic_tui.model.config import LlmConfig
+from unipic_tui.model.qwen2 import turns
 
 
 class Span(NamedTuple):
@@ -86,7 +87,7 @@ class PrefixCache:
             at = self.length - self.spans[0].start
             cosines, sines = (table[at : at + count][None] for table in tables)
         else:
-            rows = [self.length - span.start for span in self.spans for _ in range(*span[:2])]
+            rows = [self.length - start for start in self._starts]
             cosines, sines = (
                 torch.stack([table[at : at + count] for at in rows]) for table in tables
             )
@@ -109,17 +110,13 @@ class PrefixCache:
 
     def take(self, rows: Sequence[int]) -> PrefixCache:
         """The prefix of rows, each as often as ``rows`` names it, in memory of its own."""
-        part = object.__new__(PrefixCache)
         index = torch.tensor(rows, device=self._keys.device)
-        part._keys, part._values = (
+        starts = self._starts
+        return self._part(
             self._gather(self._keys, index),
             self._gather(self._values, index),
+            [starts[row] for row in rows],
         )
-        part._cosines, part._sines = self._cosines, self._sines
-        part.length = self.length
-        starts = [span.start for span in self.spans for _ in range(span.first, span.behind)]
-        part.spans = _group([starts[row] for row in rows])
-        return part
 
     def _gather(self, old: Tensor, index: Tensor) -> Tensor:
         new = old.new_empty(old.shape[0], len(index), *old.shape[2:])
@@ -128,17 +125,19 @@ class PrefixCache:
 
     def select(self, rows: slice) -> PrefixCache:
         """A view of some rows, sharing the memory."""
-        begin, end, _ = rows.indices(self._keys.shape[1])
+        return self._part(self._keys[:, rows], self._values[:, rows], self._starts[rows])
+
+    def _part(self, keys: Tensor, values: Tensor, starts: Sequence[int]) -> PrefixCache:
         part = object.__new__(PrefixCache)
-        part._keys, part._values = self._keys[:, rows], self._values[:, rows]
+        part._keys, part._values = keys, values
         part._cosines, part._sines = self._cosines, self._sines
-        part.length = self.length
-        cut = (
-            Span(max(span.first, begin) - begin, min(span.behind, end) - begin, span.start)
-            for span in self.spans
-        )
-        part.spans = tuple(span for span in cut if span.first < span.behind)
+        part.length, part.spans = self.length, _group(starts)
         return part
+
+    @property
+    def _starts(self) -> list[int]:
+        """Where each row's prefix begins."""
+        return [span.start for span in self.spans for _ in range(span.first, span.behind)]
 
     @property
     def place(self) -> tuple[Hashable, ...]:
@@ -157,6 +156,4 @@ def _rotations(
     """
     powers = torch.arange(0, width, 2, dtype=torch.float32, device=device) / width
     places = torch.arange(length, dtype=torch.float32, device=device)
-    angles = places[:, None] / theta**powers
-    cosines, sines = angles.cos(), angles.sin()
-    return torch.cat([cosines, cosines], 1).to(dtype), torch.cat([-sines, sines], 1).to(dtype)
+    return turns(places[:, None] / theta**powers, dtype)

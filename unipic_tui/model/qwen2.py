@@ -30,8 +30,14 @@ class Rotary(nn.Module):
     def forward(self, positions: Tensor, dtype: torch.dtype) -> Rotation:
         """Positions (batch, length) to what `rotate` takes, each (batch, 1, length, width)."""
         angles = positions[:, None, :, None].float() * self.inv_freq.float()
-        cosines = torch.cat([angles, angles], dim=-1).cos()
-        return cosines.to(dtype), torch.cat([-angles, angles], dim=-1).sin().to(dtype)
+        return turns(angles, dtype)
+
+
+def turns(angles: Tensor, dtype: torch.dtype) -> Rotation:
+    """Cosines and sines (…, width) of angles (…, width / 2); sines of the first half negated."""
+    cosines, sines = angles.cos(), angles.sin()
+    both = torch.cat([cosines, cosines], dim=-1), torch.cat([-sines, sines], dim=-1)
+    return both[0].to(dtype), both[1].to(dtype)
 
 
 def rotate(x: Tensor, rotation: Rotation, out: Tensor | None = None) -> Tensor:
