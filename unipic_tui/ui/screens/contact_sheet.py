@@ -11,10 +11,11 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Label, Static
+from textual.widgets import Label
 
 from unipic_tui.library.records import StoredPicture
-from unipic_tui.ui.commands import SHEET, chosen_keys, declared, key_bindings, key_line
+from unipic_tui.ui.commands import SHEET, chosen_keys, declared, hints, key_bindings
+from unipic_tui.ui.widgets.bars import KeyHints
 from unipic_tui.ui.widgets.sheet_view import SheetView
 from unipic_tui.ui.wording import amount
 
@@ -44,14 +45,13 @@ class SheetScreen(ModalScreen[int | None]):
             title = f"Contact sheet: {amount(len(self._pictures), 'picture')}"
             yield Label(title, classes="dialog-title", markup=False)
             yield self._view
-            keys = key_line(declared(SheetView, SheetScreen), chosen_keys(self))
-            yield Static(keys, classes="dialog-keys", markup=False)
+            yield KeyHints(hints(declared(SheetView, SheetScreen), chosen_keys(self)))
 
     def on_mount(self) -> None:
         """The arrow keys move."""
         self._view.focus()
 
-    @SHEET.command("sheet.close", "escape,ctrl+c,q,x", "Close", hint="closes")
+    @SHEET.command("sheet.close", "escape,ctrl+c,q,x", "Close", hint="closes", rank=9)
     def action_close(self) -> None:
         """Close the contact sheet."""
         self.dismiss(None)

@@ -13,10 +13,11 @@ from textual.widget import Widget
 
 from unipic_tui.events import Progress
 from unipic_tui.text import one_line
+from unipic_tui.ui.commands import Hint
 from unipic_tui.ui.wording import progress
 
 _BAR = 12
-_HINT_GAP = 3
+_GAP, _WIDE_GAP = 2, 3
 
 
 class TitleBar(Widget):
@@ -107,44 +108,41 @@ class StatusLine(Widget):
         return str(self.get_component_rich_style(f"status--{name}"))
 
 
-@dataclass(frozen=True, slots=True)
-class Hint:
-    """A key and what it does, for the bottom line."""
-
-    key: str
-    words: str
-    command: str
-
-
 class KeyHints(Widget):
     """The keys that matter where the focus is, as many as there is room for; they can be clicked.
 
-    The last one (help) always has room, at the right edge.
+    The last one (help, or how to leave) always has room, at the right edge.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"keys--key", "keys--words"}
 
     hints: reactive[Sequence[Hint]] = reactive(())
 
+    def __init__(self, hints: Sequence[Hint] = ()) -> None:
+        super().__init__()
+        self.set_reactive(KeyHints.hints, hints)
+
     def render(self) -> Text:
         """As many hints as fit."""
         line = Text(no_wrap=True)
         for hint, gap in self._shown():
             line.append(" " * gap)
-            line.append(hint.key, self.get_component_rich_style("keys--key"))
+            line.append(hint.keys, self.get_component_rich_style("keys--key"))
             line.append(f" {hint.words}", self.get_component_rich_style("keys--words"))
         return line
 
     def _shown(self) -> list[tuple[Hint, int]]:
-        """What fits, each with the spaces before it."""
+        """What fits, each with the spaces before it: fewer where that lets all of them stand."""
         if not self.hints:
             return []
         *hints, last = self.hints
         room = self.size.width - _hint_width(last)
+        fits = sum(_hint_width(hint) + _WIDE_GAP for hint in hints) <= room
+        wide = _WIDE_GAP if fits else _GAP
         shown: list[tuple[Hint, int]] = []
         for hint in hints:
-            gap = _HINT_GAP if shown else 0
-            if room - gap - _hint_width(hint) < _HINT_GAP:
+            gap = wide if shown else 0
+            if room - gap - _hint_width(hint) < _GAP:
                 break
             room -= gap + _hint_width(hint)
             shown.append((hint, gap))
@@ -156,9 +154,10 @@ class KeyHints(Widget):
         for hint, gap in self._shown():
             place -= gap + _hint_width(hint)
             if place < 0:
-                await self.run_action(f"screen.command('{hint.command}')")
-                return
+                for node in (self.screen.focused, self.screen):
+                    if node is not None and await self.app.run_action(hint.action, node):
+                        return
 
 
 def _hint_width(hint: Hint) -> int:
-    return len(hint.key) + 1 + len(hint.words)
+    return len(hint.keys) + 1 + len(hint.words)

@@ -7,8 +7,9 @@ only those in sight are made, in the background.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -91,6 +92,7 @@ class Gallery(ScrollView, can_focus=True):
     ) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._pictures: Sequence[StoredPicture] = ()
+        self._labels: Mapping[int, str] = {}
         self._thumbnails = ThumbnailCache(load)
         self._tiles = TileLayout.fitted(1, 1, 0, text=False)
         self._look: TileLook | None = None
@@ -105,14 +107,20 @@ class Gallery(ScrollView, can_focus=True):
         """The chosen picture."""
         return self._pictures[self.cursor] if 0 <= self.cursor < len(self._pictures) else None
 
-    def set_pictures(self, pictures: Sequence[StoredPicture], selected: int | None) -> None:
+    def set_pictures(
+        self,
+        pictures: Sequence[StoredPicture],
+        selected: int | None,
+        labels: Mapping[int, str] = MappingProxyType({}),
+    ) -> None:
         """Show these pictures; nothing is posted.
 
         Args:
             pictures: in order; the sequence must not change afterwards.
             selected: id of the chosen one; one that is not among them chooses none.
+            labels: captions by picture, of those that their prompt does not tell apart.
         """
-        self._pictures = pictures
+        self._pictures, self._labels = pictures, labels
         cursor = -1
         if selected is not None:
             places = (index for index, picture in enumerate(pictures) if picture.id == selected)
@@ -319,6 +327,7 @@ class Gallery(ScrollView, can_focus=True):
             drawn = self._drawn[index] = tile_lines(
                 picture,
                 index + 1,
+                self._labels.get(picture.id, ""),
                 self._tiles,
                 self._thumbnails.get(picture, self._tiles.picture),
                 chosen=index == self.cursor,

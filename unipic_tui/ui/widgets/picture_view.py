@@ -22,7 +22,7 @@ from unipic_tui.terminal.canvas import Canvas
 from unipic_tui.terminal.geometry import FITTED, Pair, Zoom
 from unipic_tui.terminal.painter import Painter, PaintRequest
 from unipic_tui.terminal.sources import FileSource, ImageSource, PictureSource
-from unipic_tui.ui.commands import REGION, chosen_keys, declared, key_bindings, key_line
+from unipic_tui.ui.commands import REGION, key_bindings
 from unipic_tui.ui.overlays import known_alone, known_over, region_over
 from unipic_tui.ui.widgets.selection import Selection
 
@@ -151,7 +151,7 @@ class PictureView(Widget):
             self._end_region()
             self.post_message(self.RegionChosen(region))
 
-    @REGION.command("region.leave", "escape", "Leave the region", hint="leaves")
+    @REGION.command("region.leave", "escape", "Leave the region", hint="leaves", rank=9)
     def action_leave_region(self) -> None:
         """Choose no region."""
         if self._selection:
@@ -290,7 +290,7 @@ class PictureView(Widget):
         if not self.overlay and self._source is not None:
             progress = None
         if chosen is not None:
-            request = replace(request, zoom=FITTED, note=self._region_note(chosen.region))
+            request = replace(request, zoom=FITTED, note=_note(chosen.region))
         if progress is not None or chosen is not None:
             shape = (progress.columns, progress.rows) if progress is not None else None
             alone = self._source is None
@@ -298,9 +298,9 @@ class PictureView(Widget):
             request = replace(request, overlay=overlay, shape=shape)
         self._painter.ask(request, give_up=give_up)
 
-    def _region_note(self, region: Region) -> str:
-        tokens = f"{region.width}×{region.height} tokens at {region.x},{region.y}"
-        return f"{tokens} · {key_line(declared(PictureView), chosen_keys(self))}"
+
+def _note(region: Region) -> str:
+    return f"{region.width}×{region.height} tokens at {region.x},{region.y}"
 
 
 def _overlaid(

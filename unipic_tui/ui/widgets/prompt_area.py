@@ -27,6 +27,7 @@ class PromptArea(TextArea):
         self._history: list[str] = []
         self._place = -1
         self._own = ""
+        self._typed = ""
 
     def check_consume_key(self, key: str, character: str | None = None) -> bool:
         """Characters are typed, whatever else their keys may do."""
@@ -50,7 +51,11 @@ class PromptArea(TextArea):
         """
         if self._place < 0:
             self._own = self.text
-        matching = [text for text in self._history if text.startswith(self._own.rstrip())]
+            # After a run the prompt is selected: what comes next is another one.
+            self._typed = "" if self.selected_text == self.text else self.text.rstrip()
+        matching = [
+            text for text in self._history if text.startswith(self._typed) and text != self._own
+        ]
         place = min(max(self._place + direction, -1), len(matching) - 1)
         if place == self._place:
             return

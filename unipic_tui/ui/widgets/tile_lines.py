@@ -18,6 +18,9 @@ from unipic_tui.ui.widgets.tile_layout import TileLayout
 
 FAVOURITE = "★"
 _LEFT_BAR, _RIGHT_BAR = "▐", "▌"
+_NARROW, _WIDE = 12, 90
+"""Cells below which a caption gives a label's values alone, and from which a list has room for
+names of files."""
 _WAITING, _UNREADABLE = "·", "✗"
 
 
@@ -34,6 +37,7 @@ class TileLook:
 def tile_lines(
     picture: StoredPicture,
     place: int,
+    label: str,
     tiles: TileLayout,
     thumbnail: Sequence[Strip] | None,
     *,
@@ -44,11 +48,12 @@ def tile_lines(
 
     Args:
         place: what the caption calls it, counted from 1.
+        label: what tells it from those it was made with; empty where the prompt does.
         thumbnail: lines of one width that fit into ``tiles.picture``; none where the picture cannot
             be read; ``None`` where it is still to be made.
         chosen: whether the cursor is on it.
     """
-    caption = _caption(picture, place, tiles, chosen, look)
+    caption = _caption(picture, place, label, tiles, chosen, look)
     if tiles.layout == "list":
         return [caption]
     bar = Style(color=look.chosen.bgcolor, bgcolor=look.ground.bgcolor) if chosen else look.ground
@@ -73,13 +78,19 @@ def tile_lines(
 
 
 def _caption(
-    picture: StoredPicture, place: int, tiles: TileLayout, chosen: bool, look: TileLook
+    picture: StoredPicture, place: int, label: str, tiles: TileLayout, chosen: bool, look: TileLook
 ) -> Strip:
-    width = tiles.width
-    words = f"{place} {picture.job.prompt}"
+    width, prompt = tiles.width, picture.job.prompt
     if tiles.layout == "list":
-        facts = f"  {picture.width}×{picture.height}  {printable(picture.path.name)}"
+        name = printable(picture.path.name)
+        facts = f"  {picture.width}×{picture.height}" + (f"  {name}" if width >= _WIDE else "")
+        words = f"{place} {f'{label} · ' if label else ''}{prompt}"
         words = one_line(words, max(0, width - len(facts) - 2)) + facts
+    elif label and width < _NARROW:
+        # The values alone, and what changes fastest first: ``3 purple`` of ``purple, guidance 3``.
+        words = " ".join(part.rpartition(" ")[2] for part in reversed(label.split(", ")))
+    else:
+        words = f"{place} {label or prompt}"
     words = set_cell_size(one_line(words, width - 2), max(0, width - 1))
     mark = FAVOURITE if picture.favourite else " "
     return Strip(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -11,6 +9,7 @@ from textual.message import Message
 from textual.reactive import reactive
 
 from unipic_tui.library.records import StoredPicture
+from unipic_tui.ui.open_session import OpenSession
 from unipic_tui.ui.state import AppState
 from unipic_tui.ui.widgets.details import Details
 from unipic_tui.ui.widgets.gallery import Gallery
@@ -67,10 +66,11 @@ class Workspace(Vertical):
         ):
             self.post_message(self.PictureClicked())
 
-    def show_pictures(self, pictures: Sequence[StoredPicture], chosen: int | None) -> None:
+    def show_pictures(self, session: OpenSession, chosen: int | None) -> None:
         """Show the session's thumbnails."""
+        pictures = list(session.pictures.values())
         self._places = {picture.id: place for place, picture in enumerate(pictures)}
-        self.gallery.set_pictures(pictures, chosen)
+        self.gallery.set_pictures(pictures, chosen, session.labels())
         self.gallery.set_class(not pictures, "-empty")
         self.gallery.set_class(len(pictures) * TILE_WIDTH > self.size.width, "-many")
 
@@ -109,6 +109,7 @@ class Workspace(Vertical):
             conversation=state.current.conversation(picture.id) if picture and not fresh else (),
             live=live,
             follow=only_live,
+            label=state.current.labels().get(picture.id, "") if picture else "",
             text_first=self.text_first,
         )
 
