@@ -118,6 +118,7 @@ class OpenSession:
         self.pictures: dict[int, StoredPicture] = {}
         self._drawn: dict[int, list[int]] = {}
         self._asked: dict[int, list[int]] = {}
+        self._runs: list[Run] | None = None
         self._labels: dict[tuple[tuple[int, int], ...], tuple[str, ...]] = {}
         for picture in pictures:
             self.put_picture(picture)
@@ -138,6 +139,7 @@ class OpenSession:
 
     def put_entry(self, entry: Entry) -> bool:
         """Take in a new or changed entry; returns whether the tree's shape changed."""
+        self._runs = None
         before = self.entries.get(entry.id)
         self.entries[entry.id] = entry
         if before is None and entry.parent and not entry.job.draws:
@@ -146,6 +148,7 @@ class OpenSession:
 
     def put_picture(self, picture: StoredPicture) -> None:
         """Take in a new or changed picture."""
+        self._runs = None
         if picture.id not in self.pictures:
             self._drawn.setdefault(picture.entry, []).append(picture.id)
         self.pictures[picture.id] = picture
@@ -159,6 +162,11 @@ class OpenSession:
         """What was asked about a picture, oldest first."""
         return [self.entries[number] for number in self._asked.get(picture, ())]
 
+    def edits(self, picture: int) -> list[Entry]:
+        """The jobs that draw something from a picture, oldest first."""
+        below = (entry for entry in self.entries.values() if entry.parent == picture)
+        return [entry for entry in below if entry.job.draws]
+
     def turns(self, picture: int) -> tuple[Turn, ...]:
         """The questions about a picture that were answered in full."""
         return tuple(
@@ -169,6 +177,11 @@ class OpenSession:
 
     def runs(self) -> list[Run]:
         """All jobs, those that were started together as one."""
+        if self._runs is None:
+            self._runs = self._find_runs()
+        return self._runs
+
+    def _find_runs(self) -> list[Run]:
         together: list[list[Entry]] = []
         for entry in self.entries.values():
             if together and _together(together[-1][-1], entry):

@@ -18,6 +18,7 @@ from unipic_tui.ui.wording import (
     STATE_WORDS,
     duration,
     entry_title,
+    mode_glyph,
     mode_word,
     moment,
     picture_settings,
@@ -45,6 +46,7 @@ class Details(VerticalScroll, can_focus=True):
         entry: Entry | None = None,
         conversation: Sequence[Entry] = (),
         live: Live | None = None,
+        edits: Sequence[Entry] = (),
         follow: bool = False,
         label: str = "",
         text_first: bool = False,
@@ -56,6 +58,7 @@ class Details(VerticalScroll, can_focus=True):
             entry: the chosen job, where it has drawn nothing yet or asked something.
             conversation: what was asked about the picture, oldest first.
             live: what is known of the chosen job while it runs.
+            edits: the jobs that drew something from the picture, oldest first.
             follow: keep the end of a growing answer in sight.
             label: what tells the picture from those it was made with.
             text_first: say in words what is otherwise seen.
@@ -64,11 +67,11 @@ class Details(VerticalScroll, can_focus=True):
         talk = _talk(conversation, entry if asked else None, live)
         if picture is not None:
             parts = _picture(picture, label, text_first)
-            further = _facts(picture)
+            further = _facts(picture, edits)
         else:
             parts, further = _entry(entry, live) if entry is not None else [], []
         # Whoever asked wants to see the answer first, and the picture's numbers last.
-        parts = [*talk, *parts] if asked else [*parts, *talk]
+        parts = [*talk[1:], ("\n", ""), *parts] if asked and talk else [*parts, *talk]
         self.query_one("#details-text", Static).update(Content.assemble(*parts, *further))
         if not follow:
             self.scroll_home(animate=False)
@@ -92,8 +95,12 @@ def _picture(picture: StoredPicture, label: str, text_first: bool) -> list[Span]
     return parts
 
 
-def _facts(picture: StoredPicture) -> list[Span]:
-    return [*_table(picture_settings(picture)), (f"\n\n{printable(picture.path.name)}", MUTED)]
+def _facts(picture: StoredPicture, edits: Sequence[Entry]) -> list[Span]:
+    parts = [*_table(picture_settings(picture)), (f"\n\n{printable(picture.path.name)}", MUTED)]
+    if edits:
+        parts.append(("\n\nMade from it", MUTED))
+        parts += [(f"\n{mode_glyph(edit.job)} {entry_title(edit)}", "") for edit in edits]
+    return parts
 
 
 def _entry(entry: Entry, live: Live | None) -> list[Span]:
@@ -123,7 +130,7 @@ def _talk(conversation: Sequence[Entry], chosen: Entry | None, live: Live | None
     parts: list[Span] = []
     for entry in conversation:
         question_style = "bold $primary" if entry is chosen else "$primary"
-        parts.append((f"\n› {entry_title(entry)}\n", question_style))
+        parts += [("\n", ""), (f"› {entry_title(entry)}\n", question_style)]
         running = live is not None and entry.state == "running"
         answer = live.text if live is not None and running else entry.answer
         parts.append((printable(answer.strip(), newlines=True), ""))

@@ -18,9 +18,8 @@ from unipic_tui.ui.widgets.tile_layout import TileLayout
 
 FAVOURITE = "★"
 _LEFT_BAR, _RIGHT_BAR = "▐", "▌"
-_NARROW, _WIDE = 12, 90
-"""Cells below which a caption gives a label's values alone, and from which a list has room for
-names of files."""
+_WIDE = 90
+"""Cells from which a list has room for names of files."""
 _WAITING, _UNREADABLE = "·", "✗"
 
 
@@ -86,7 +85,7 @@ def _caption(
         facts = f"  {picture.width}×{picture.height}" + (f"  {name}" if width >= _WIDE else "")
         words = f"{place} {f'{label} · ' if label else ''}{prompt}"
         words = one_line(words, max(0, width - len(facts) - 2)) + facts
-    elif label and width < _NARROW:
+    elif len(f"{place} {label}") > width - 2 and label:
         # The values alone, and what changes fastest first: ``3 purple`` of ``purple, guidance 3``.
         words = " ".join(part.rpartition(" ")[2] for part in reversed(label.split(", ")))
     else:

@@ -108,6 +108,7 @@ class Workspace(Vertical):
             entry=entry,
             conversation=state.current.conversation(picture.id) if picture and not fresh else (),
             live=live,
+            edits=state.current.edits(picture.id) if picture else (),
             follow=only_live,
             label=state.current.labels().get(picture.id, "") if picture else "",
             text_first=self.text_first,
