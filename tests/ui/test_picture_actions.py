@@ -256,7 +256,7 @@ def test_completion(tmp_path: Path) -> None:
     (tmp_path / "text.txt").touch()
     gradient(8, 8, "x").save(tmp_path / "beta", "PNG")
     found = complete(f"{tmp_path}/", "picture")
-    assert [candidate.path.name for candidate in found] == ["alpha", "alps.png", "beta"]
+    assert found == ["alpha/", "alps.png", "beta"]
     assert (
         common_start(f"{tmp_path}/AL", complete(f"{tmp_path}/AL", "picture")) == f"{tmp_path}/alp"
     )

@@ -67,7 +67,7 @@ async def test_a_run_is_closed_and_opened(tmp_path: Path) -> None:
         await driver.press("home", "down", "left")
         assert len(history.rows) == 2
         await driver.press("f6", "f6", "home")
-        assert history.row is not None and history.row.run is not None, "the run stands for its jobs"
+        assert history.row is not None and history.row.run is not None, "the run stands for them"
         history.focus()
         await driver.press("enter")
         assert len(history.rows) == 5

@@ -38,8 +38,7 @@ from unipic_tui.ui.commands import (
 from unipic_tui.ui.controller import Controller
 from unipic_tui.ui.notices import complain
 from unipic_tui.ui.state import Change
-from unipic_tui.ui.status import status_of
-from unipic_tui.ui.widgets.bars import KeyHints, StatusLine, TitleBar
+from unipic_tui.ui.widgets.bars import KeyHints, StatusLine, TitleBar, status_of
 from unipic_tui.ui.widgets.composer import Composer
 from unipic_tui.ui.widgets.gallery import Gallery
 from unipic_tui.ui.widgets.greeting import Greeting, Starters
@@ -89,7 +88,7 @@ class MainScreen(Screen[None]):
         Binding("ctrl+c,super+c", "screen.copy_text", "Copy", show=False),
         *_keys("main"),
     ]
-    AUTO_FOCUS = "#prompt"
+    AUTO_FOCUS = "PromptArea"
 
     def __init__(
         self,
@@ -103,9 +102,9 @@ class MainScreen(Screen[None]):
         super().__init__()
         self.controller = controller
         self.state = controller.state
-        self.sidebar = Sidebar(id="sidebar")
-        self.workspace = Workspace(protocol, id="workspace")
-        self.composer = Composer(texts, id="composer")
+        self.sidebar = Sidebar()
+        self.workspace = Workspace(protocol)
+        self.composer = Composer(texts)
         self._begins_text_first = text_first
         self._pending = Change(0)
         self._shown = 0.0
@@ -250,7 +249,7 @@ class MainScreen(Screen[None]):
     def begin(self, prompts: Sequence[str]) -> None:
         """The library is open."""
         self.composer.prompt.set_history(prompts)
-        self.workspace.gallery.load = self._small
+        self.workspace.gallery.thumbnails.load = self._small
         if self.state.entry is None:
             self.query_one(Starters).focus()
 

@@ -44,7 +44,7 @@ class PromptActions(Actions):
         composer.prompt.remember(composer.prompt.text)
         # The prompt stays, to be changed and run again; being selected, it makes way for another.
         # Before anything is waited for, so that no key typed meanwhile is selected with it.
-        composer.prompt.select_all()
+        composer.prompt.keep()
         entries = await self._controller.queue.run(planned)
         if draft.region is not None:
             # Once more of the same is what Remix does with the result.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from textual import events
@@ -62,6 +63,7 @@ class ViewerScreen(Screen[int | None]):
     comparison: reactive[Comparison] = reactive[Comparison]("none", init=False, bindings=True)
     zoom: reactive[Zoom] = reactive(FITTED, init=False)
 
+    @dataclass
     class Action(Message):
         """A command for a picture; the viewer itself only marks pictures and moves on.
 
@@ -72,11 +74,9 @@ class ViewerScreen(Screen[int | None]):
             viewer: the viewer, to be closed or told what came of it.
         """
 
-        def __init__(self, name: ActionName, picture: StoredPicture, viewer: ViewerScreen) -> None:
-            super().__init__()
-            self.name = name
-            self.picture = picture
-            self.viewer = viewer
+        name: ActionName
+        picture: StoredPicture
+        viewer: ViewerScreen
 
     def __init__(self, pictures: Sequence[StoredPicture], index: int, protocol: str) -> None:
         super().__init__()

@@ -70,17 +70,11 @@ class HistoryTree(ScrollView, can_focus=True):
         row: HistoryRow
         unfold: bool
 
-    def __init__(
-        self,
-        *,
-        id: str | None = None,  # noqa: A002 (Textual's own name)
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
-        super().__init__(id=id)
+    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        super().__init__()
         self._rows: Sequence[HistoryRow] = ()
         self._current = 0
         self._now = now
-        self._styles: dict[str, Style] = {}
 
     # What is shown
 
@@ -206,24 +200,8 @@ class HistoryTree(ScrollView, can_focus=True):
 
     # Drawing
 
-    def notify_style_update(self) -> None:
-        """Forget the styles of the theme before."""
-        super().notify_style_update()
-        self._styles.clear()
-
     def _style(self, name: str) -> Style:
-        style = self._styles.get(name)
-        if style is None:
-            style = self._styles[name] = self.get_component_rich_style(f"history--{name}")
-        return style
-
-    @property
-    def _ground(self) -> Style:
-        """What is under everything; Textual computes it on every access."""
-        ground = self._styles.get("")
-        if ground is None:
-            ground = self._styles[""] = self.rich_style
-        return ground
+        return self.get_component_rich_style(f"history--{name}")
 
     def on_resize(self) -> None:
         """Lines are as wide as the widget."""
@@ -232,14 +210,14 @@ class HistoryTree(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """One line."""
         place = y + self.scroll_offset.y
-        width = self.size.width
+        width, ground = self.size.width, self.rich_style
         if place >= len(self._rows):
-            return Strip.blank(width, self._ground)
+            return Strip.blank(width, ground)
         row = self._rows[place]
         segments = (
             self._session_line(row) if row.entry is None else self._entry_line(row, row.entry)
         )
-        strip = Strip(segments).adjust_cell_length(width, self._ground)
+        strip = Strip(segments).apply_style(ground).adjust_cell_length(width, ground)
         if place == self.cursor:
             cursor = self._style("cursor" if self.has_focus else "cursor-blurred")
             strip = Strip([Segment(text, (style or Style()) + cursor) for text, style, _ in strip])
@@ -275,16 +253,12 @@ class HistoryTree(ScrollView, can_focus=True):
         self, start: str, text: str, end: str, style: Style, end_style: Style
     ) -> list[Segment]:
         """Start, text and end, the text cut to the room between, the end at the right edge."""
-        room = self.size.width - len(start) - len(end) - 2
-        shown = one_line(text, max(1, room))
-        base = self._ground
-        padding = self.size.width - len(start) - len(end) - cell_len(shown)
+        room = self.size.width - len(start) - len(end) - 1
+        shown = one_line(text, max(1, room - 1))
+        gap = " " * max(1, room - cell_len(shown))
         return [
-            Segment(start, base + end_style),
-            Segment(shown, base + style),
-            Segment(" " * max(1, padding - 1), base),
-            Segment(end, base + end_style),
-            Segment(" ", base),
+            *(Segment(start, end_style), Segment(shown, style), Segment(gap)),
+            *(Segment(end, end_style), Segment(" ")),
         ]
 
 
@@ -313,10 +287,10 @@ class SearchInput(Line):
 class Sidebar(Vertical):
     """The search field over the tree."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's own name)
-        super().__init__(id=id)
+    def __init__(self) -> None:
+        super().__init__()
         self.search = SearchInput(placeholder="Search  /", id="search")
-        self.history = HistoryTree(id="history")
+        self.history = HistoryTree()
 
     def compose(self) -> ComposeResult:
         """A field and a tree."""

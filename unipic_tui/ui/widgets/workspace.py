@@ -32,13 +32,13 @@ class Workspace(Vertical):
     class PictureClicked(Message):
         """The large picture was clicked."""
 
-    def __init__(self, protocol: str, *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self.view = PictureView(id="picture")
+    def __init__(self, protocol: str) -> None:
+        super().__init__()
+        self.view = PictureView()
         self.view.set_reactive(PictureView.protocol, protocol)
-        self.details = Details(id="details")
-        self.gallery = Gallery(id="gallery")
-        self.greeting = Greeting(id="greeting")
+        self.details = Details()
+        self.gallery = Gallery()
+        self.greeting = Greeting()
         self._shown: tuple[str, int] | None = None
         self._places: dict[int, int] = {}
 
