@@ -17,6 +17,14 @@ F1 shows the same list in the app, and Ctrl+P finds a command by its name. The k
 picture” act in the history and on the pictures, never while text is typed. An inner place may use a
 key of an outer one for itself.
 
+After every run the prompt stays, and is selected. Whoever iterates changes a word and runs again;
+whoever asks or edits next types over it. One key does either: an arrow goes back into the prompt, a
+character replaces it, and Alt+↑ goes on to the prompt before.
+
+Jobs that were started together are one line of the history with their pictures under it, each named
+by what differs (`guidance 2`, `seed 7`). `←` and `→`, or Enter, close and open it; longer than a
+dozen begin closed.
+
 To use other keys, name a command's id in the `[keys]` part of the settings file (`unipic-tui
 settings` prints where it is), several keys joined by commas. An id that does not exist and a key
 that two commands of one place share are reported at the start.

@@ -22,7 +22,7 @@ async def test_what_arrives_while_a_dialog_is_taken_down_is_dropped(
     folder, let_go = tmp_path / "big-model", threading.Event()
     folder.mkdir()
 
-    def slow(text: str, kind: path_screen.Kind) -> list[path_screen.Candidate]:
+    def slow(text: str, kind: path_screen.Kind) -> list[str]:
         let_go.wait(PATIENCE)
         return complete(text, kind)
 

@@ -23,8 +23,7 @@ from unipic_tui.jobs import GenerateJob
 from unipic_tui.library.records import StoredPicture
 from unipic_tui.ui import thumbnail_cache
 from unipic_tui.ui.widgets.gallery import Gallery
-from unipic_tui.ui.widgets.tile_layout import TileLayout
-from unipic_tui.ui.widgets.tile_lines import FAVOURITE
+from unipic_tui.ui.widgets.tiles import FAVOURITE, TileLayout
 
 
 def stored(number: int, *, prompt: str = "", favourite: bool = False) -> StoredPicture:

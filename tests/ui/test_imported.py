@@ -10,9 +10,8 @@ from PIL import PngImagePlugin
 from tests.fakes import gradient
 from tests.ui.harness import running_app
 from unipic_tui.library.html import page
-from unipic_tui.ui.screens.contact_sheet import SheetScreen
+from unipic_tui.ui.screens.contact_sheet import SheetScreen, SheetView
 from unipic_tui.ui.widgets.captioned_picture import caption
-from unipic_tui.ui.widgets.sheet_view import SheetView
 
 TOLD = "a boat\nNegative prompt: fog\nSteps: 20, CFG scale: 7, Seed: 0, Size: 512x512"
 UNTOLD = "a house\nSteps: 12, Sampler: Euler"

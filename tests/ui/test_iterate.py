@@ -162,3 +162,17 @@ def test_a_sheet_of_edits_and_of_one_picture() -> None:
 )
 def test_distinct_words(texts: list[str], expected: list[str]) -> None:
     assert iterate.distinct(texts) == expected
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["a red ring", "a blue ring"], "a … ring"),
+        (["a red ring", "a blue cross"], "a …"),
+        (["a ring", "a big ring", "a very big ring"], "a … ring"),
+        (["a ring", "a ring"], "a ring"),
+        (["one", "two"], "…"),
+    ],
+)
+def test_shared_words(texts: list[str], expected: str) -> None:
+    assert iterate.shared(texts) == expected

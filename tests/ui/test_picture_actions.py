@@ -99,7 +99,7 @@ async def test_edit_takes_the_chosen_picture(driver: Driver) -> None:
         size=64,
     )
     depths = [row.depth for row in driver.state.rows() if row.entry]
-    assert sorted(depths) == [1, 1, 2, 2]
+    assert depths == [1, 2, 3, 3, 2]  # the run, its first job with two edits, its second
 
 
 async def test_a_region_is_drawn_anew(driver: Driver) -> None:
@@ -121,7 +121,7 @@ async def test_a_region_is_drawn_anew(driver: Driver) -> None:
     assert (job.region.x, job.region.y) == (0, 0)
     assert job.prompt == "a cross"
     assert "redraws" not in driver.text()
-    assert [row.depth for row in driver.state.rows() if row.entry] == [1, 2, 1]
+    assert [row.depth for row in driver.state.rows() if row.entry] == [1, 2, 2, 3]
 
     driver.screen.workspace.gallery.focus()
     await driver.press("g", "escape")
@@ -256,7 +256,7 @@ def test_completion(tmp_path: Path) -> None:
     (tmp_path / "text.txt").touch()
     gradient(8, 8, "x").save(tmp_path / "beta", "PNG")
     found = complete(f"{tmp_path}/", "picture")
-    assert [candidate.path.name for candidate in found] == ["alpha", "alps.png", "beta"]
+    assert found == ["alpha/", "alps.png", "beta"]
     assert (
         common_start(f"{tmp_path}/AL", complete(f"{tmp_path}/AL", "picture")) == f"{tmp_path}/alp"
     )

@@ -9,7 +9,7 @@ from unipic_tui.library.database import Transaction
 from unipic_tui.library.inserting import insert_entry
 from unipic_tui.library.layout import SESSIONS
 from unipic_tui.library.queue import LibraryQueue
-from unipic_tui.library.records import SELECT_ENTRIES, Entry, State, clean, entry_of
+from unipic_tui.library.records import SELECT_ENTRIES, Entry, State, clean, entry_of, now
 from unipic_tui.library.search import index_entry
 from unipic_tui.library.sessions import Sessions
 from unipic_tui.library.sidecars import EntrySidecar
@@ -25,13 +25,20 @@ class Entries:
         self._sessions = sessions
         self._queue = queue
 
-    def add(self, session: int, job: Job, parent: int | None = None) -> Entry:
-        """Keep a job in state ``queued``, at the end of the queue."""
+    def add(
+        self, session: int, job: Job, parent: int | None = None, *, created: str | None = None
+    ) -> Entry:
+        """Keep a job in state ``queued``, at the end of the queue.
+
+        Args:
+            created: the time of its run, as `records.now` tells it; jobs of the same time were
+                started together. Now by default.
+        """
         with self._database.write() as transaction:
             sql = "SELECT 1 FROM pictures WHERE id = ? AND trash IS NULL"
             if parent is not None and not transaction.execute(sql, (parent,)).fetchone():
                 raise self._storage.missing("picture", parent)
-            data = EntrySidecar(job=job_to_dict(job), state="queued")
+            data = EntrySidecar(job=job_to_dict(job), state="queued", created=created or now())
             entry = self.insert(transaction, session, data, parent)
         return self.get(entry)
 

@@ -43,7 +43,7 @@ from unipic_tui.ui.library_access import LibraryAccess, Recorder
 from unipic_tui.ui.main_screen import ACTIONS, MainScreen
 from unipic_tui.ui.messages import Stored, Trouble, Worked
 from unipic_tui.ui.notices import complain, log_to_file
-from unipic_tui.ui.screens.contact_sheet import SheetScreen
+from unipic_tui.ui.screens.contact_sheet import SheetScreen, SheetView
 from unipic_tui.ui.screens.dialogs import Answer, QuestionDialog
 from unipic_tui.ui.screens.help import LOG_NAME, HelpScreen
 from unipic_tui.ui.screens.queue_screen import QueueScreen
@@ -53,7 +53,6 @@ from unipic_tui.ui.themes import DARK, LIGHT, usual_theme
 from unipic_tui.ui.widgets.gallery import Gallery
 from unipic_tui.ui.widgets.history import HistoryTree
 from unipic_tui.ui.widgets.picture_view import PictureView
-from unipic_tui.ui.widgets.sheet_view import SheetView
 from unipic_tui.ui.wording import amount, entry_title
 from unipic_tui.worker import LoadFailed, ModelThread, Ready
 

@@ -51,6 +51,8 @@ class Command:
         group: heading on the help screen.
         place: where its keys act.
         hint: one or two words for a line of keys; empty to leave it out.
+        rank: where the hint stands in a line of keys, the smallest first; the last are left out
+            where there is little room.
         needs: what must be there for the hint.
         yields: whether what has the focus may use its keys first.
         method: name of the function that does it.
@@ -64,6 +66,7 @@ class Command:
     group: str
     place: Place
     hint: str
+    rank: int
     needs: Need
     yields: bool
     method: str
@@ -83,6 +86,7 @@ class Group:
 
     heading: str
     place: Place
+    needs: Need = ""
 
     def command(
         self,
@@ -93,7 +97,8 @@ class Group:
         args: tuple[Any, ...] = (),
         place: Place | None = None,
         hint: str = "",
-        needs: Need = "",
+        rank: int = 5,
+        needs: Need | None = None,
         yields: bool = False,
     ) -> Callable[[_F], _F]:
         """Declare that a function does a command, whose help its docstring's first line is.
@@ -105,7 +110,14 @@ class Group:
             sentence = (function.__doc__ or "").partition("\n")[0]
             entry = Command(
                 *(identifier, keys, title, sentence, self.heading, place or self.place),
-                *(hint, needs, yields, function.__name__, args),
+                *(
+                    hint,
+                    rank,
+                    self.needs if needs is None else needs,
+                    yields,
+                    function.__name__,
+                    args,
+                ),
             )
             # The one that stands last is called first.
             function.__dict__.setdefault("commands", []).insert(0, entry)
@@ -115,7 +127,7 @@ class Group:
 
 
 RUN = Group("Prompt and running", "main")
-PICTURE = Group("The chosen picture", "browser")
+PICTURE = Group("The chosen picture", "browser", needs="picture")
 QUEUE = Group("Queue", "main")
 FILES = Group("Sessions and files", "main")
 SCREEN = Group("Screen", "main")
@@ -212,13 +224,27 @@ _SHOWN = {
 _SHOWN |= _ARROWS
 
 
-def key_line(entries: Iterable[Command], keymap: Mapping[str, str]) -> str:
-    """What keys do, such as ``Shift+↑↓ order · Space hold``; the same hint is given once."""
-    by_hint: dict[str, list[str]] = {}
-    for entry in entries:
-        if entry.hint and (keys := keys_of(entry, keymap)):
-            by_hint.setdefault(entry.hint, []).append(shown_key(keys[0]))
-    return " · ".join(f"{_joined(keys)} {hint}" for hint, keys in by_hint.items())
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Keys and what they do, for a line of keys; a click on it runs the action."""
+
+    keys: str
+    words: str
+    action: str
+
+
+def hints(entries: Iterable[Command], keymap: Mapping[str, str]) -> list[Hint]:
+    """What keys do, the most important first; keys of the same hint stand together."""
+    same: dict[str, list[Command]] = {}
+    for entry in sorted(entries, key=lambda entry: entry.rank):
+        if entry.hint and keys_of(entry, keymap):
+            same.setdefault(entry.hint, []).append(entry)
+    return [
+        Hint(
+            _joined([shown_key(keys_of(each, keymap)[0]) for each in found]), hint, found[-1].action
+        )
+        for hint, found in same.items()
+    ]
 
 
 def _joined(keys: list[str]) -> str:

@@ -250,27 +250,45 @@ def distinct(texts: Sequence[str]) -> list[str]:
     Texts of as many words each are compared word by word (``red … blue``), others by what all of
     them begin and end with.
     """
+    split, alike = _compared(texts)
+    return [_joined(words, [not same for same in alike]) or "–" for words in split]
+
+
+def shared(texts: Sequence[str]) -> str:
+    """What texts have in common, with an ellipsis for each part by which they differ."""
+    split, alike = _compared(texts)
+    parts = [
+        " ".join(word for word, _ in group) if same else "…"
+        for same, group in itertools.groupby(
+            zip(split[0], alike, strict=True), lambda pair: pair[1]
+        )
+    ]
+    return " ".join(parts)
+
+
+def _compared(texts: Sequence[str]) -> tuple[list[list[str]], list[bool]]:
+    """The parts of each text, and which of them all texts agree on.
+
+    Parts are words; in texts of several lengths, all that is between the common ends is one.
+    """
     split = [text.split() for text in texts]
-    if len({len(words) for words in split}) == 1:
-        same = [len(set(column)) == 1 for column in zip(*split, strict=True)]
-        return [_differing(words, same) for words in split]
-    start = _common(split)
-    rest = [words[start:] for words in split]
-    end = _common([words[::-1] for words in rest])
-    return [" ".join(words[: len(words) - end]) or "–" for words in rest]
+    if len({len(words) for words in split}) > 1:
+        start = _common(split)
+        end = _common([words[start:][::-1] for words in split])
+        split = [
+            [*words[:start], " ".join(words[start : len(words) - end]), *words[len(words) - end :]]
+            for words in split
+        ]
+    return split, [len(set(column)) == 1 for column in zip(*split, strict=True)]
 
 
-def _differing(words: Sequence[str], same: Sequence[bool]) -> str:
-    groups = itertools.groupby(zip(words, same, strict=True), key=lambda pair: pair[1])
-    runs = [" ".join(word for word, _ in group) for alike, group in groups if not alike]
-    return " … ".join(runs) or "–"
+def _joined(words: Sequence[str], kept: Sequence[bool]) -> str:
+    groups = itertools.groupby(zip(words, kept, strict=True), key=lambda pair: pair[1])
+    runs = [" ".join(word for word, _ in group) for keep, group in groups if keep]
+    return " … ".join(runs)
 
 
 def _common(lists: Sequence[Sequence[str]]) -> int:
     """How many items all lists begin with."""
-    count = 0
-    for items in zip(*lists, strict=False):
-        if len(set(items)) > 1:
-            break
-        count += 1
-    return count
+    columns = zip(*lists, strict=False)
+    return sum(1 for _ in itertools.takewhile(lambda items: len(set(items)) == 1, columns))

@@ -7,7 +7,7 @@ import dataclasses
 from unipic_tui.errors import InputError
 from unipic_tui.jobs import DrawingJob, Job
 from unipic_tui.library import Library
-from unipic_tui.library.records import Entry
+from unipic_tui.library.records import Entry, now
 from unipic_tui.ui.draft import PlannedJobs
 from unipic_tui.ui.library_access import LibraryAccess, Recorder
 from unipic_tui.ui.session_browser import SessionBrowser
@@ -54,8 +54,12 @@ class JobQueue:
         """Keep the jobs of a plan and queue them; the first one is chosen."""
         session = await self._sessions.current_or_new(plan.jobs[0].prompt)
 
+        started = now()
+
         def add(library: Library) -> list[Entry]:
-            return [library.entries.add(session, job, plan.parent) for job in plan.jobs]
+            return [
+                library.entries.add(session, job, plan.parent, created=started) for job in plan.jobs
+            ]
 
         entries = await self._library.write(add)
         for entry in entries:

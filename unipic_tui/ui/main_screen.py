@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -33,14 +33,12 @@ from unipic_tui.ui.commands import (
     bindings,
     chosen_keys,
     declared,
-    keys_of,
-    shown_key,
+    hints,
 )
 from unipic_tui.ui.controller import Controller
 from unipic_tui.ui.notices import complain
 from unipic_tui.ui.state import Change
-from unipic_tui.ui.status import status_of
-from unipic_tui.ui.widgets.bars import Hint, KeyHints, StatusLine, TitleBar
+from unipic_tui.ui.widgets.bars import KeyHints, StatusLine, TitleBar, status_of
 from unipic_tui.ui.widgets.composer import Composer
 from unipic_tui.ui.widgets.gallery import Gallery
 from unipic_tui.ui.widgets.greeting import Greeting, Starters
@@ -90,7 +88,7 @@ class MainScreen(Screen[None]):
         Binding("ctrl+c,super+c", "screen.copy_text", "Copy", show=False),
         *_keys("main"),
     ]
-    AUTO_FOCUS = "#prompt"
+    AUTO_FOCUS = "PromptArea"
 
     def __init__(
         self,
@@ -104,9 +102,9 @@ class MainScreen(Screen[None]):
         super().__init__()
         self.controller = controller
         self.state = controller.state
-        self.sidebar = Sidebar(id="sidebar")
-        self.workspace = Workspace(protocol, id="workspace")
-        self.composer = Composer(texts, id="composer")
+        self.sidebar = Sidebar()
+        self.workspace = Workspace(protocol)
+        self.composer = Composer(texts)
         self._begins_text_first = text_first
         self._pending = Change(0)
         self._shown = 0.0
@@ -193,7 +191,7 @@ class MainScreen(Screen[None]):
                 self.history.change_entry(entry)
         state.touched.clear()
         if change & (Change.PICTURES | Change.SESSION):
-            self.workspace.show_pictures(list(state.current.pictures.values()), state.picture_id)
+            self.workspace.show_pictures(state.current, state.picture_id)
         elif Change.CHOICE in change:
             self.workspace.point_at(state.picture_id)
         if change & (Change.CHOICE | Change.PICTURES | Change.SESSION | Change.LIVE):
@@ -212,18 +210,18 @@ class MainScreen(Screen[None]):
         return session.name if session else "new session"
 
     def _show_tree(self) -> None:
-        self.history.set_rows(
-            self.state.rows(), frozenset(self.state.unfolded), self.state.current.id
-        )
-        if self.state.entry_id is not None and self.focused is not self.history:
-            self.history.point_at(self.state.entry_id)
+        self.history.set_rows(self.state.rows(), self.state.current.id)
+        self._point_history()
 
     def _show_chosen(self) -> None:
         picture = self.state.picture
         turns = self.state.current.turns(picture.id) if picture else ()
         self.composer.use_source(picture, turns)
+        self._point_history()
+
+    def _point_history(self) -> None:
         if self.state.entry_id is not None and self.focused is not self.history:
-            self.history.point_at(self.state.entry_id)
+            self.history.point_at(self.state.entry_id, self.state.picture_id)
 
     def _show_model(self) -> None:
         info = self.state.info
@@ -233,27 +231,25 @@ class MainScreen(Screen[None]):
         self.workspace.greeting.show_model(info)
 
     def _show_hints(self) -> None:
-        self.query_one(KeyHints).hints = self._hints()
+        view = self.workspace.view
+        entries = declared(PictureView) if self.focused is view else self._hinted()
+        found = hints(entries, chosen_keys(self))
+        # Whoever knows no key needs Help, so it always has room, at the end.
+        self.query_one(KeyHints).hints = sorted(found, key=lambda hint: hint.words == "Help")
 
-    def _hints(self) -> list[Hint]:
+    def _hinted(self) -> Iterator[Command]:
         typing = not isinstance(self.focused, HistoryTree | Gallery | PictureView)
-        running = self.state.running is not None
-        hints = []
+        there = {"": True, "job": self.state.running is not None}
+        there["picture"] = self.state.picture is not None
         for entry in self._commands.values():
-            keys = keys_of(entry, chosen_keys(self))
-            if not (entry.hint and keys) or (entry.needs == "job" and not running):
-                continue
-            if entry.needs == "picture" and self.state.picture is None:
-                continue
-            if (entry.place == "browser") != typing or entry.id in {"cancel", "help"}:
-                hints.append(Hint(shown_key(keys[0]), entry.hint, entry.id))
-        # Whoever knows no key needs Help, and whoever wants to stop needs it at once.
-        return sorted(hints, key=lambda hint: hint.command != "cancel")
+            everywhere = entry.id in {"cancel", "help"}
+            if there[entry.needs] and (everywhere or (entry.place == "browser") != typing):
+                yield entry
 
     def begin(self, prompts: Sequence[str]) -> None:
         """The library is open."""
         self.composer.prompt.set_history(prompts)
-        self.workspace.gallery.load = self._small
+        self.workspace.gallery.thumbnails.load = self._small
         if self.state.entry is None:
             self.query_one(Starters).focus()
 
@@ -307,24 +303,33 @@ class MainScreen(Screen[None]):
 
     @on(HistoryTree.Highlighted)
     def _row_highlighted(self, event: HistoryTree.Highlighted) -> None:
-        entry = event.row.entry
-        if entry is not None and entry.session == self.state.current.id:
+        entry, picture = event.row.entry, event.row.picture
+        if entry is None or entry.session != self.state.current.id:
+            return
+        if picture is not None:
+            self.state.choose_picture(picture.id)
+        else:
             self.state.choose_entry(entry.id)
 
     @on(HistoryTree.Opened)
     def _row_opened(self, event: HistoryTree.Opened) -> None:
         row = event.row
-        if row.entry is not None:
+        if row.run is not None and row.entry and row.entry.session == self.state.current.id:
+            self.state.turn(row.run.id)
+        elif row.entry is not None:
             self.soon(self.controller.sessions.go_to(row.entry))
         elif row.session.id != self.state.current.id:
             self.soon(self.controller.sessions.open(row.session.id))
         else:
-            unfold = row.session.id not in self.state.unfolded
-            self.soon(self.controller.sessions.fold(row.session, unfold))
+            self.soon(self.controller.sessions.fold(row.session, not row.open))
 
     @on(HistoryTree.Folded)
     def _row_folded(self, event: HistoryTree.Folded) -> None:
-        self.soon(self.controller.sessions.fold(event.row.session, event.unfold))
+        row = event.row
+        if row.run is None:
+            self.soon(self.controller.sessions.fold(row.session, event.unfold))
+        elif row.open != event.unfold:
+            self.state.turn(row.run.id)
 
     @on(Input.Changed, "#search")
     def _search_changed(self, event: Input.Changed) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 from textual.message import Message
 
 from unipic_tui.events import Progress
@@ -9,6 +12,7 @@ from unipic_tui.library.records import Entry, StoredPicture
 from unipic_tui.worker import WorkerEvent
 
 
+@dataclass
 class Worked(Message):
     """Something happened on the model's thread.
 
@@ -16,12 +20,10 @@ class Worked(Message):
     at yet; everything else is kept.
     """
 
-    bubble = False
+    bubble: ClassVar[bool] = False
 
-    def __init__(self, ticket: int | None, event: WorkerEvent) -> None:
-        super().__init__()
-        self.ticket = ticket
-        self.event = event
+    ticket: int | None
+    event: WorkerEvent
 
     def can_replace(self, message: Message) -> bool:
         """Whether ``message``, which came later, may take this one's place."""
@@ -33,23 +35,21 @@ class Worked(Message):
         )
 
 
+@dataclass(kw_only=True)
 class Stored(Message):
     """A picture or an entry is on the disk in its new form."""
 
-    bubble = False
+    bubble: ClassVar[bool] = False
 
-    def __init__(self, *, picture: StoredPicture | None = None, entry: Entry | None = None) -> None:
-        super().__init__()
-        self.picture = picture
-        self.entry = entry
+    picture: StoredPicture | None = None
+    entry: Entry | None = None
 
 
+@dataclass
 class Trouble(Message):
     """Something went wrong off the event loop; the person should read it."""
 
-    bubble = False
+    bubble: ClassVar[bool] = False
 
-    def __init__(self, title: str, message: str) -> None:
-        super().__init__()
-        self.title = title
-        self.message = message
+    title: str
+    message: str

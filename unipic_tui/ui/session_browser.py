@@ -122,8 +122,8 @@ class SessionBrowser:
         self._state.found = []
         for number, found in by_session.items():
             if number in present:
-                self._state.found.append(HistoryRow(present[number]))
-                self._state.found.extend(HistoryRow(present[number], entry, 1) for entry in found)
+                self._state.found.append(HistoryRow(present[number], open=True))
+                self._state.found += OpenSession(present[number], found[::-1]).rows()
         self._state.changed(Change.TREE)
 
     async def go_to(self, entry: Entry) -> None:

@@ -52,6 +52,7 @@ class AppState:
         current: the session on the screen.
         loaded: sessions that were read, by id; the current one is among them once it is kept.
         unfolded: ids of the sessions whose jobs the history shows.
+        turned: ids of the runs that a person opened or closed in the history.
         found: what a search found, in place of the sessions.
         touched: jobs that changed since they were shown last.
         live: what is known of running jobs, by entry.
@@ -67,6 +68,7 @@ class AppState:
         self.current = OpenSession()
         self.loaded: dict[int, OpenSession] = {}
         self.unfolded: set[int] = set()
+        self.turned: set[int] = set()
         self.found: list[HistoryRow] | None = None
         self.entry_id: int | None = None
         self.picture_id: int | None = None
@@ -112,9 +114,10 @@ class AppState:
             return self.found
         rows: list[HistoryRow] = []
         for session in self.sessions:
-            rows.append(HistoryRow(session))
-            if session.id in self.unfolded:
-                rows.extend(self.loaded[session.id].rows())
+            is_open = session.id in self.unfolded
+            rows.append(HistoryRow(session, open=is_open))
+            if is_open:
+                rows.extend(self.loaded[session.id].rows(self.turned))
         return rows
 
     def answer(self) -> str:
@@ -126,6 +129,11 @@ class AppState:
         return (chosen or answered[-1]).answer if answered else ""
 
     # Choosing
+
+    def turn(self, run: int) -> None:
+        """Open or close a run in the history."""
+        self.turned ^= {run}
+        self.changed(Change.TREE)
 
     def choose_entry(self, entry: int) -> None:
         """Choose a job, and with it its last or best picture, or the one it asks about."""

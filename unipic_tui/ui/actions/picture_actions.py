@@ -57,12 +57,12 @@ class PictureActions(Actions):
 
     # Looking
 
-    @PICTURE.command("picture.view", "enter", "View full screen", hint="View", needs="picture")
+    @PICTURE.command("picture.view", "enter", "View full screen", hint="View", rank=1)
     async def view(self) -> None:
         """Show the picture alone: zoom, compare, flip, difference."""
         await self._open_viewer(compare=False)
 
-    @PICTURE.command("picture.compare", "c", "Compare")
+    @PICTURE.command("picture.compare", "c", "Compare", hint="Compare", rank=6)
     async def compare(self) -> None:
         """Open the viewer with the picture next to another one."""
         await self._open_viewer(compare=True)
@@ -79,13 +79,11 @@ class PictureActions(Actions):
         if index is not None and ids[index] != chosen.id:
             self._state.choose_picture(ids[index])
 
-    @PICTURE.command("picture.sheet", "x", "Contact sheet")
+    @PICTURE.command("picture.sheet", "x", "Contact sheet", hint="Sheet", rank=6)
     async def sheet(self) -> None:
         """Show the pictures that were made together, labelled by what differs."""
-        entries = self._state.current.made_together(self._picture.entry)
-        pictures = [
-            picture for entry in entries for picture in self._state.current.pictures_of(entry.id)
-        ] or [self._picture]
+        run = self._state.current.run_of(self._picture.entry)
+        pictures = [each for _, each in (run.members if run else ()) if each] or [self._picture]
         library = self._controller.library
 
         def load(picture: StoredPicture) -> Image:
@@ -98,23 +96,21 @@ class PictureActions(Actions):
 
     # Making more of it
 
-    @PICTURE.command("picture.edit", "e", "Edit this picture", hint="Edit", needs="picture")
+    @PICTURE.command("picture.edit", "e", "Edit this picture", hint="Edit", rank=1)
     async def edit(self) -> None:
         """Take the picture as the source of an edit and go to the prompt."""
         _ = self._picture
         self._composer.mode = EditJob.mode
         self._composer.prompt.focus()
 
-    @PICTURE.command(
-        "picture.describe", "d", "Describe this picture", hint="Describe", needs="picture"
-    )
+    @PICTURE.command("picture.describe", "d", "Describe this picture", hint="Describe", rank=1)
     async def describe(self) -> None:
         """Ask about the picture; an empty prompt has it described."""
         _ = self._picture
         self._composer.mode = DescribeJob.mode
         self._composer.prompt.focus()
 
-    @PICTURE.command("picture.region", "g", "Redraw a region", hint="Region", needs="picture")
+    @PICTURE.command("picture.region", "g", "Redraw a region", hint="Region", rank=5)
     async def region(self) -> None:
         """Select a rectangle of the picture; the rest stays as it is."""
         picture = self._picture
@@ -126,12 +122,12 @@ class PictureActions(Actions):
         self._workspace.view.focus()
         self._workspace.view.start_region(rows, columns)
 
-    @PICTURE.command("picture.variations", "v", "Draw variations", hint="Vary", needs="picture")
+    @PICTURE.command("picture.variations", "v", "Draw variations", hint="Vary", rank=2)
     async def variations(self) -> None:
         """Draw four more with the same prompt and settings and the next seeds."""
         await self._draw_again(iterate.variations(self._job, VARIATIONS))
 
-    @PICTURE.command("picture.remix", "r", "Remix", hint="Remix", needs="picture")
+    @PICTURE.command("picture.remix", "r", "Remix", hint="Remix", rank=2)
     async def remix(self) -> None:
         """Draw once more with the same prompt and settings and a new seed."""
         await self._draw_again(iterate.remix(self._job, self._random))
@@ -188,12 +184,12 @@ class PictureActions(Actions):
 
     # Keeping
 
-    @PICTURE.command("picture.favourite", "full_stop", "Mark as favourite")
+    @PICTURE.command("picture.favourite", "full_stop", "Mark as favourite", hint="★", rank=6)
     async def favourite(self) -> None:
         """Mark the picture as a favourite, or unmark it."""
         await self._controller.toggle_favourite(self._picture)
 
-    @PICTURE.command("picture.tags", "t", "Tags")
+    @PICTURE.command("picture.tags", "t", "Tags", hint="Tags", rank=6)
     async def tags(self) -> None:
         """Give the picture tags to search for."""
         picture = self._picture
@@ -206,7 +202,7 @@ class PictureActions(Actions):
                 lambda library: library.pictures.set_tags(picture.id, tags)
             )
 
-    @PICTURE.command("picture.note", "n", "Note")
+    @PICTURE.command("picture.note", "n", "Note", hint="Note", rank=6)
     async def note(self) -> None:
         """Add a note to the picture."""
         picture = self._picture

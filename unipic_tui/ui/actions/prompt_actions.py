@@ -34,7 +34,7 @@ class PromptActions(Actions):
             await _drained(screen.app.focused)  # the greeting passes keys on
         await _drained(self._composer.prompt)
 
-    @RUN.command("run", "ctrl+r,ctrl+j,ctrl+enter", "Run", hint="Run")
+    @RUN.command("run", "ctrl+r,ctrl+j,ctrl+enter", "Run", hint="Run", rank=1)
     async def run(self) -> None:
         """Draw, edit or describe, as the prompt says."""
         await self._typed()
@@ -42,10 +42,11 @@ class PromptActions(Actions):
         draft = composer.draft()
         planned = plan_jobs(draft, composer.defaults, self._random)
         composer.prompt.remember(composer.prompt.text)
+        # The prompt stays, to be changed and run again; being selected, it makes way for another.
+        # Before anything is waited for, so that no key typed meanwhile is selected with it.
+        composer.prompt.keep()
         entries = await self._controller.queue.run(planned)
-        if draft.kind.needs_source:
-            composer.prompt.show("")
-        elif draft.region is not None:
+        if draft.region is not None:
             # Once more of the same is what Remix does with the result.
             composer.use_region(None, None)
         for note in planned.notes:
@@ -57,13 +58,17 @@ class PromptActions(Actions):
             complain(self._screen, "No model is loaded", words)
 
     @RUN.command(
-        "cancel", "escape,ctrl+c", "Cancel the running job", hint="Cancel", needs="job", yields=True
+        *("cancel", "escape,ctrl+c", "Cancel the running job"),
+        hint="Cancel",
+        rank=0,
+        needs="job",
+        yields=True,
     )
     async def cancel(self) -> None:
         """Stop the running job; the queue goes on."""
         self._controller.queue.cancel_running()
 
-    @RUN.command("mode", "f2", "Draw, edit or describe", hint="Mode")
+    @RUN.command("mode", "f2", "Draw, edit or describe", hint="Mode", rank=2)
     async def next_mode(self) -> None:
         """Switch to the next of the three modes."""
         modes = list(KINDS)
@@ -107,7 +112,7 @@ class PromptActions(Actions):
         composer.use_region(None, None)
         composer.prompt.focus()
 
-    @RUN.command("settings.more", "f4", "More settings", hint="Settings")
+    @RUN.command("settings.more", "f4", "More settings", hint="Settings", rank=4)
     async def more(self) -> None:
         """Show or hide the settings that are used less often."""
         settings = self._composer.settings
@@ -137,7 +142,7 @@ class PromptActions(Actions):
         texts = {field.key: field.empty for field in all_fields()}
         self._composer.settings.put(texts)
 
-    @QUEUE.command("queue", "f8", "Show the queue", hint="Queue")
+    @QUEUE.command("queue", "f8", "Show the queue", hint="Queue", rank=6)
     async def queue(self) -> None:
         """See the waiting jobs; reorder, hold, cancel or retry them."""
         self._screen.app.push_screen(QueueScreen(self._controller))

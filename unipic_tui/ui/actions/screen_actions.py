@@ -13,7 +13,7 @@ from unipic_tui.ui.themes import DARK, LIGHT
 class ScreenActions(Actions):
     """What the screen shows, and where the focus is."""
 
-    @SCREEN.command("focus.next", "f6", "Next part of the screen")
+    @SCREEN.command("focus.next", "f6", "Next part of the screen", hint="Pictures", rank=3)
     async def next_part(self) -> None:
         """Go to the next of prompt, pictures and history."""
         screen = self._screen
@@ -27,12 +27,12 @@ class ScreenActions(Actions):
         place = parts.index(holder) if holder is not None else -1
         parts[(place + 1) % len(parts)].focus()
 
-    @SCREEN.command("focus.prompt", "i", "Go to the prompt", place="browser", hint="Prompt")
+    @SCREEN.command("focus.prompt", "i", "Go to the prompt", place="browser", hint="Prompt", rank=4)
     async def prompt(self) -> None:
         """Type a prompt."""
         self._composer.prompt.focus()
 
-    @SCREEN.command("view.history", "f3", "Show or hide the history", hint="History")
+    @SCREEN.command("view.history", "f3", "Show or hide the history", hint="History", rank=5)
     async def history(self) -> None:
         """Show or hide the list of sessions and jobs."""
         screen = self._screen
@@ -67,7 +67,7 @@ class ScreenActions(Actions):
         dark = self._screen.app.current_theme.dark
         self._screen.app.theme = LIGHT.name if dark else DARK.name
 
-    @PROGRAM.command("help", "f1,question_mark", "Help", hint="Help")
+    @PROGRAM.command("help", "f1,question_mark", "Help", hint="Help", rank=9)
     async def help(self) -> None:
         """Show all keys and commands."""
         self._screen.app.push_screen(HelpScreen(self._commands))

@@ -54,13 +54,13 @@ class SessionActions(Actions):
         if answer == "trash":
             await self._controller.sessions.trash()
 
-    @FILES.command("search", "ctrl+f,slash", "Search the history", hint="Search")
+    @FILES.command("search", "ctrl+f,slash", "Search the history", hint="Search", rank=7)
     async def search(self) -> None:
         """Find prompts, answers, tags and notes; mode:edit fav: seed:42 narrow the search."""
         self._screen.add_class("-history")
         self._sidebar.search.focus()
 
-    @FILES.command("open", "ctrl+o", "Open a picture file", hint="Open")
+    @FILES.command("open", "ctrl+o", "Open a picture file", hint="Open", rank=8)
     async def open(self) -> None:
         """Bring a picture from anywhere into the session, to edit it or ask about it."""
         path = await self._ask(
@@ -76,7 +76,7 @@ class SessionActions(Actions):
             self._composer.mode = EditJob.mode
         self._composer.prompt.focus()
 
-    @PICTURE.command("trash", "delete", "Move to the trash", hint="Trash")
+    @PICTURE.command("trash", "delete", "Move to the trash", hint="Trash", rank=3)
     async def trash(self) -> None:
         """Remove the chosen picture or job; undo brings it back."""
         words = await self._controller.trash()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -27,32 +26,28 @@ Kind = Literal["picture", "folder", "any"]
 _MOST = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A file or folder that what is typed may become."""
+def complete(text: str, kind: Kind) -> list[str]:
+    """What the last part of the typed path may become; folders, which end in a slash, come first.
 
-    path: Path
-    folder: bool
-
-
-def complete(text: str, kind: Kind) -> list[Candidate]:
-    """What the typed path may become; folders first, hidden names only after a dot.
-
-    Reads a folder, so it is called off the event loop. What cannot be read has no candidates.
+    Names with a dot in front are hidden until one is typed. Reads a folder, so it is called off the
+    event loop. What cannot be read has no candidates.
     """
     folder, _, start = text.rpartition("/")
     base = paths.absolute(folder + "/" if folder or text.startswith("/") else ".")
     try:
         found = [
-            Candidate(path, path.is_dir())
+            (not path.is_dir(), path.name.lower(), path)
             for path in base.iterdir()
             if path.name.lower().startswith(start.lower())
             and (start.startswith(".") or not path.name.startswith("."))
         ]
     except (OSError, ValueError):
         return []
-    found.sort(key=lambda candidate: (not candidate.folder, candidate.path.name.lower()))
-    fitting = (candidate for candidate in found if candidate.folder or _fits(candidate.path, kind))
+    fitting = (
+        path.name + ("" if is_file else "/")
+        for is_file, _, path in sorted(found)
+        if not is_file or _fits(path, kind)
+    )
     return list(itertools.islice(fitting, _MOST))
 
 
@@ -61,20 +56,12 @@ def _fits(file: Path, kind: Kind) -> bool:
     return kind == "any" or (kind == "picture" and (by_name or is_picture_file(file)))
 
 
-def common_start(text: str, candidates: list[Candidate]) -> str:
+def common_start(text: str, candidates: list[str]) -> str:
     """The typed path, filled in as far as all candidates agree."""
-    if not candidates:
-        return text
     folder, slash, start = text.rpartition("/")
-    names = [candidate.path.name for candidate in candidates]
-    shared = names[0]
-    for name in names[1:]:
-        while not name.lower().startswith(shared.lower()):
-            shared = shared[:-1]
-    if len(shared) < len(start):
-        return text
-    end = "/" if len(candidates) == 1 and candidates[0].folder else ""
-    return folder + slash + shared + end
+    columns = zip(*map(str.lower, candidates), strict=False)
+    length = sum(1 for _ in itertools.takewhile(lambda same: len(set(same)) == 1, columns))
+    return folder + slash + candidates[0][:length] if length and length >= len(start) else text
 
 
 class PathLine(Line):
@@ -131,7 +118,7 @@ class PathScreen(ModalScreen[Path | None]):
         self._help = help_text
         self._must_exist = must_exist
         self._check = check
-        self._candidates: list[Candidate] = []
+        self._candidates: list[str] = []
 
     def compose(self) -> ComposeResult:
         """Title, line, candidates."""
@@ -168,20 +155,17 @@ class PathScreen(ModalScreen[Path | None]):
         self._candidates = found
         for options in self.query(OptionList):  # none when the dialog is being taken down
             options.clear_options()
-            options.add_options(
-                Option(printable(found_path.path.name) + ("/" if found_path.folder else ""))
-                for found_path in found
-            )
+            options.add_options(Option(printable(name)) for name in found)
 
     @on(OptionList.OptionSelected)
     def _picked(self, event: OptionList.OptionSelected) -> None:
         candidate = self._candidates[event.option_index]
         line = self.query_one(PathLine)
         folder, slash, _ = line.value.rpartition("/")
-        line.value = folder + slash + candidate.path.name + ("/" if candidate.folder else "")
+        line.value = folder + slash + candidate
         line.cursor_position = len(line.value)
         line.focus()
-        if not candidate.folder:
+        if not candidate.endswith("/"):
             self._accept(line.value)
 
     @on(Input.Submitted)

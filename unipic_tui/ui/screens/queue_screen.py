@@ -11,14 +11,15 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Label, OptionList, Static
+from textual.widgets import Label, OptionList
 from textual.widgets.option_list import Option
 
 from unipic_tui.library.records import Entry
 from unipic_tui.text import one_line
-from unipic_tui.ui.commands import QUEUE_LIST, chosen_keys, declared, key_bindings, key_line
+from unipic_tui.ui.commands import QUEUE_LIST, chosen_keys, declared, hints, key_bindings
 from unipic_tui.ui.controller import Controller
 from unipic_tui.ui.state import Change
+from unipic_tui.ui.widgets.bars import KeyHints
 from unipic_tui.ui.wording import STATE_WORDS, amount, entry_title, mode_glyph
 
 _TITLE_CELLS = 200
@@ -39,8 +40,7 @@ class QueueScreen(ModalScreen[None]):
         with Vertical(classes="dialog -list"):
             yield Label("Queue", classes="dialog-title", id="queue-title", markup=False)
             yield OptionList(id="queue", compact=True, markup=False)
-            keys = key_line(declared(QueueScreen), chosen_keys(self))
-            yield Static(keys, classes="dialog-keys", markup=False)
+            yield KeyHints(hints(declared(QueueScreen), chosen_keys(self)))
 
     async def on_mount(self) -> None:
         """Read the queue."""
@@ -147,7 +147,7 @@ class QueueScreen(ModalScreen[None]):
         """Start no further jobs, or resume."""
         self._controller.queue.pause()
 
-    @QUEUE_LIST.command("jobs.close", "escape,ctrl+c,q,f8", "Close", hint="close")
+    @QUEUE_LIST.command("jobs.close", "escape,ctrl+c,q,f8", "Close", hint="close", rank=9)
     def action_close(self) -> None:
         """Close the list."""
         self.dismiss(None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from textual import events
@@ -13,12 +14,20 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.reactive import reactive
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from unipic_tui.library.records import StoredPicture
 from unipic_tui.terminal.geometry import FITTED, Zoom
 from unipic_tui.terminal.sources import DifferenceSource, FileSource
-from unipic_tui.ui.commands import CLOSE_UP, VIEWER, chosen_keys, declared, key_bindings, keys_of
+from unipic_tui.ui.commands import (
+    CLOSE_UP,
+    VIEWER,
+    chosen_keys,
+    declared,
+    hints,
+    key_bindings,
+    keys_of,
+)
+from unipic_tui.ui.widgets.bars import KeyHints
 from unipic_tui.ui.widgets.captioned_picture import CaptionedPicture, caption
 
 Comparison = Literal["none", "side", "flip", "difference"]
@@ -54,6 +63,7 @@ class ViewerScreen(Screen[int | None]):
     comparison: reactive[Comparison] = reactive[Comparison]("none", init=False, bindings=True)
     zoom: reactive[Zoom] = reactive(FITTED, init=False)
 
+    @dataclass
     class Action(Message):
         """A command for a picture; the viewer itself only marks pictures and moves on.
 
@@ -64,11 +74,9 @@ class ViewerScreen(Screen[int | None]):
             viewer: the viewer, to be closed or told what came of it.
         """
 
-        def __init__(self, name: ActionName, picture: StoredPicture, viewer: ViewerScreen) -> None:
-            super().__init__()
-            self.name = name
-            self.picture = picture
-            self.viewer = viewer
+        name: ActionName
+        picture: StoredPicture
+        viewer: ViewerScreen
 
     def __init__(self, pictures: Sequence[StoredPicture], index: int, protocol: str) -> None:
         super().__init__()
@@ -93,7 +101,7 @@ class ViewerScreen(Screen[int | None]):
         with Horizontal(id="viewer-panes"):
             yield self._first
             yield self._second
-        yield Footer(show_command_palette=False, compact=True)
+        yield KeyHints()
 
     def on_mount(self) -> None:
         """Show the first picture."""
@@ -106,7 +114,7 @@ class ViewerScreen(Screen[int | None]):
                 self._pictures[at] = picture
         self._draw()
 
-    @VIEWER.command("viewer.close", "escape,q,enter", "Close", hint="Close")
+    @VIEWER.command("viewer.close", "escape,q,enter", "Close", hint="Close", rank=9)
     def action_leave(self) -> None:
         """Stop comparing, or leave the viewer."""
         if self._compares:
@@ -116,8 +124,10 @@ class ViewerScreen(Screen[int | None]):
 
     # one after another
 
-    @VIEWER.command("viewer.back", "left,h,up,k", "Previous picture", args=(-1,), hint="Back")
-    @VIEWER.command("viewer.on", "right,l,down,j", "Next picture", args=(1,), hint="Next")
+    @VIEWER.command(
+        "viewer.back", "left,h,up,k", "Previous picture", args=(-1,), hint="Browse", rank=1
+    )
+    @VIEWER.command("viewer.on", "right,l,down,j", "Next picture", args=(1,), hint="Browse", rank=1)
     @VIEWER.command("viewer.previous", "pageup,N,backspace", "Previous picture", args=(-1,))
     @VIEWER.command("viewer.next", "pagedown,n", "Next picture", args=(1,))
     @VIEWER.command("viewer.first", "home", "First", args=(-_FAR,))
@@ -139,7 +149,7 @@ class ViewerScreen(Screen[int | None]):
     def _compares(self) -> bool:
         return self.comparison != "none"
 
-    @VIEWER.command("viewer.compare", "c", "Compare", hint="Compare")
+    @VIEWER.command("viewer.compare", "c", "Compare", hint="Compare", rank=2)
     def action_compare(self) -> None:
         """Show the picture next to its source or another one.
 
@@ -154,7 +164,7 @@ class ViewerScreen(Screen[int | None]):
             self._against = self._at - 1 if self._at else 1
         self.comparison = "side"
 
-    @VIEWER.command("viewer.flip", "space,f", "Flip", hint="Flip")
+    @VIEWER.command("viewer.flip", "space,f", "Flip", hint="Flip", rank=3)
     def action_flip(self) -> None:
         """Show the two in the same place, one after the other."""
         self._flipped = not self._flipped if self.comparison == "flip" else True
@@ -162,18 +172,22 @@ class ViewerScreen(Screen[int | None]):
             self._draw()
         self.comparison = "flip"
 
-    @VIEWER.command("viewer.difference", "d", "Difference", hint="Difference")
+    @VIEWER.command("viewer.difference", "d", "Difference", hint="Difference", rank=3)
     def action_difference(self) -> None:
         """Show how the two differ; black where equal."""
         self.comparison = "difference" if self.comparison != "difference" else "side"
 
-    @VIEWER.command("viewer.both", "b", "Both", hint="Both")
+    @VIEWER.command("viewer.both", "b", "Both", hint="Both", rank=3)
     def action_side_by_side(self) -> None:
         """Show the two side by side."""
         self.comparison = "side"
 
-    @VIEWER.command("viewer.amplify", "right_square_bracket", "Amplify", args=(1,), hint="Amplify")
-    @VIEWER.command("viewer.weaken", "left_square_bracket", "Weaken", args=(-1,))
+    @VIEWER.command(
+        "viewer.amplify", "right_square_bracket", "Amplify", args=(1,), hint="Amplify", rank=4
+    )
+    @VIEWER.command(
+        "viewer.weaken", "left_square_bracket", "Weaken", args=(-1,), hint="Amplify", rank=4
+    )
     def action_gain(self, steps: int) -> None:
         """Amplify small differences, or show only large ones."""
         at = min(max(0, _GAINS.index(self._gain) + steps), len(_GAINS) - 1)
@@ -205,8 +219,8 @@ class ViewerScreen(Screen[int | None]):
 
     # close up
 
-    @VIEWER.command("viewer.closer", "plus,equals_sign", "Zoom in", args=(1,), hint="Zoom in")
-    @VIEWER.command("viewer.away", "minus", "Zoom out", args=(-1,), hint="Zoom out")
+    @VIEWER.command("viewer.closer", "plus,equals_sign", "Zoom in", args=(1,), hint="Zoom", rank=5)
+    @VIEWER.command("viewer.away", "minus", "Zoom out", args=(-1,), hint="Zoom", rank=5)
     def action_zoom(self, steps: int) -> None:
         """Zoom in on the picture, or out."""
         self.zoom = self.zoom.scaled(_ZOOM_STEP**steps)
@@ -251,33 +265,33 @@ class ViewerScreen(Screen[int | None]):
 
     # what is done with a picture
 
-    @VIEWER.command("viewer.remix", "r", "Remix", hint="Remix")
+    @VIEWER.command("viewer.remix", "r", "Remix", hint="Remix", rank=6)
     def action_remix(self) -> None:
         """Draw once more with the same prompt and settings and a new seed."""
         self._post("remix")
 
-    @VIEWER.command("viewer.seed", "s", "Use its seed", hint="Seed")
+    @VIEWER.command("viewer.seed", "s", "Use its seed", hint="Seed", rank=7)
     def action_seed(self) -> None:
         """Lock the seed of the picture for what is drawn next."""
         self._post("seed")
 
-    @VIEWER.command("viewer.prompt", "p", "Use its prompt", hint="Prompt")
+    @VIEWER.command("viewer.prompt", "p", "Use its prompt", hint="Prompt", rank=7)
     def action_prompt(self) -> None:
         """Put the picture's prompt into the editor; your settings stay."""
         self._post("prompt")
 
-    @VIEWER.command("viewer.all", "a", "Use all its settings", hint="All")
+    @VIEWER.command("viewer.all", "a", "Use all its settings", hint="All", rank=7)
     def action_all(self) -> None:
         """Put the picture's prompt, seed and settings into the editor."""
         self._post("all")
 
-    @VIEWER.command("viewer.favourite", "full_stop", "Mark as favourite", hint="★")
+    @VIEWER.command("viewer.favourite", "full_stop", "Mark as favourite", hint="★", rank=6)
     def action_favourite(self) -> None:
         """Mark the picture as a favourite, or unmark it."""
         self._post("favourite")
         self.update_picture(dataclasses.replace(self.picture, favourite=not self.picture.favourite))
 
-    @VIEWER.command("viewer.trash", "delete", "Move to the trash", hint="Trash")
+    @VIEWER.command("viewer.trash", "delete", "Move to the trash", hint="Trash", rank=7)
     def action_trash(self) -> None:
         """Remove the picture; undo brings it back."""
         self._post("trash")
@@ -312,6 +326,12 @@ class ViewerScreen(Screen[int | None]):
     def _draw(self) -> None:
         if not self._first.is_attached:
             return
+        usable = (
+            entry
+            for entry in declared(ViewerScreen)
+            if self.check_action(entry.method.removeprefix("action_"), entry.args)
+        )
+        self.query_one(KeyHints).hints = hints(usable, chosen_keys(self))
         against = self._pictures[self._against] if self._against is not None else None
         self._first.view.zoom = self._second.view.zoom = self.zoom
         if against is None or self.comparison == "none":

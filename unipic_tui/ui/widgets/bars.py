@@ -13,10 +13,12 @@ from textual.widget import Widget
 
 from unipic_tui.events import Progress
 from unipic_tui.text import one_line
-from unipic_tui.ui.wording import progress
+from unipic_tui.ui.commands import Hint
+from unipic_tui.ui.state import AppState
+from unipic_tui.ui.wording import memory, progress
 
 _BAR = 12
-_HINT_GAP = 3
+_GAP, _WIDE_GAP = 2, 3
 
 
 class TitleBar(Widget):
@@ -107,44 +109,46 @@ class StatusLine(Widget):
         return str(self.get_component_rich_style(f"status--{name}"))
 
 
-@dataclass(frozen=True, slots=True)
-class Hint:
-    """A key and what it does, for the bottom line."""
-
-    key: str
-    words: str
-    command: str
-
-
 class KeyHints(Widget):
     """The keys that matter where the focus is, as many as there is room for; they can be clicked.
 
-    The last one (help) always has room, at the right edge.
+    The last one (help, or how to leave) always has room, at the right edge.
     """
 
+    DEFAULT_CSS = """
+    KeyHints { height: 1; padding: 0 1; background: $panel; }
+    KeyHints .keys--key { color: $primary; text-style: bold; }
+    KeyHints .keys--words { color: $foreground 65%; }
+    """
     COMPONENT_CLASSES: ClassVar[set[str]] = {"keys--key", "keys--words"}
 
     hints: reactive[Sequence[Hint]] = reactive(())
+
+    def __init__(self, hints: Sequence[Hint] = ()) -> None:
+        super().__init__()
+        self.set_reactive(KeyHints.hints, hints)
 
     def render(self) -> Text:
         """As many hints as fit."""
         line = Text(no_wrap=True)
         for hint, gap in self._shown():
             line.append(" " * gap)
-            line.append(hint.key, self.get_component_rich_style("keys--key"))
+            line.append(hint.keys, self.get_component_rich_style("keys--key"))
             line.append(f" {hint.words}", self.get_component_rich_style("keys--words"))
         return line
 
     def _shown(self) -> list[tuple[Hint, int]]:
-        """What fits, each with the spaces before it."""
+        """What fits, each with the spaces before it: fewer where that lets all of them stand."""
         if not self.hints:
             return []
         *hints, last = self.hints
         room = self.size.width - _hint_width(last)
+        fits = sum(_hint_width(hint) + _WIDE_GAP for hint in hints) <= room
+        wide = _WIDE_GAP if fits else _GAP
         shown: list[tuple[Hint, int]] = []
         for hint in hints:
-            gap = _HINT_GAP if shown else 0
-            if room - gap - _hint_width(hint) < _HINT_GAP:
+            gap = wide if shown else 0
+            if room - gap - _hint_width(hint) < _GAP:
                 break
             room -= gap + _hint_width(hint)
             shown.append((hint, gap))
@@ -156,9 +160,61 @@ class KeyHints(Widget):
         for hint, gap in self._shown():
             place -= gap + _hint_width(hint)
             if place < 0:
-                await self.run_action(f"screen.command('{hint.command}')")
-                return
+                for node in (self.screen.focused, self.screen):
+                    if node is not None and await self.app.run_action(hint.action, node):
+                        return
 
 
 def _hint_width(hint: Hint) -> int:
-    return len(hint.key) + 1 + len(hint.words)
+    return len(hint.keys) + 1 + len(hint.words)
+
+
+def status_of(state: AppState) -> Status:
+    """The state of model and queue in a few words."""
+    facts = _facts(state)
+    running = state.running
+    if running is not None:
+        return _running(state, running, facts)
+    kind, words = _at_rest(state)
+    fraction = state.loading.fraction if state.loading else None
+    return Status(kind, words, fraction=fraction, facts=facts)
+
+
+def _at_rest(state: AppState) -> tuple[str, str]:
+    """The kind of status, and the words, while nothing runs."""
+    if state.load_failure is not None:
+        return "wrong", "No model is loaded: see “Load a checkpoint” in Ctrl+P"
+    if state.loading is not None:
+        return "busy", f"Loading {state.loading.stage}"
+    if state.info is None:
+        return "busy", "Starting"
+    if state.thread.paused and state.waiting:
+        return "paused", "The queue is paused"
+    if state.owns_queue:
+        return "idle", "Ready"
+    why = "The library is read-only" if state.read_only else "Another window runs the queue"
+    return "paused", why
+
+
+def _running(state: AppState, running: int, facts: tuple[str, ...]) -> Status:
+    live = state.live.get(running)
+    entries = (session.entries.get(running) for session in state.loaded.values())
+    entry = next(filter(None, entries), None)
+    job = entry.job if entry else None
+    if job is not None and not job.draws:
+        said = f"Answering, {len(live.text.split())} words" if live and live.text else ""
+        return Status("busy", said or (live.stage if live else "") or "Looking", facts=facts)
+    doing = (live.stage if live else "") or (job.wording.doing if job else "Drawing")
+    return Status("busy", doing, progress=live.progress if live else None, facts=facts)
+
+
+def _facts(state: AppState) -> tuple[str, ...]:
+    facts: list[str] = []
+    if state.info is not None:
+        facts.append(state.info.device)
+    if state.memory is not None and state.memory.used:
+        facts.append(memory(state.memory))
+    if state.waiting:
+        paused = ", paused" if state.thread.paused else ""
+        facts.append(f"{state.waiting} waiting{paused}")
+    return tuple(facts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.text import Text
@@ -43,12 +44,11 @@ class ModeBar(Widget):
     outlook: reactive[str] = reactive("")
     problem: reactive[str] = reactive("")
 
+    @dataclass
     class Chosen(Message):
         """A mode was clicked."""
 
-        def __init__(self, mode: str) -> None:
-            super().__init__()
-            self.mode = mode
+        mode: str
 
     def render(self) -> Text:
         """One line: modes on the left, the rest where there is room."""
@@ -89,8 +89,8 @@ class Composer(Vertical):
 
     mode: reactive[str] = reactive(GenerateJob.mode)
 
-    def __init__(self, texts: Mapping[str, str], *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        super().__init__()
         self._first_texts = dict(texts)
         self.defaults: Defaults | None = None
         self.source: StoredPicture | None = None
@@ -101,9 +101,9 @@ class Composer(Vertical):
 
     def compose(self) -> ComposeResult:
         """The mode, the prompt, the settings."""
-        yield ModeBar(id="modes")
-        yield PromptArea(id="prompt")
-        yield SettingsRow(id="settings")
+        yield ModeBar()
+        yield PromptArea()
+        yield SettingsRow()
 
     def on_mount(self) -> None:
         """Begin with the settings file's values."""

@@ -18,6 +18,7 @@ from unipic_tui.ui.wording import (
     STATE_WORDS,
     duration,
     entry_title,
+    mode_glyph,
     mode_word,
     moment,
     picture_settings,
@@ -45,7 +46,9 @@ class Details(VerticalScroll, can_focus=True):
         entry: Entry | None = None,
         conversation: Sequence[Entry] = (),
         live: Live | None = None,
+        edits: Sequence[Entry] = (),
         follow: bool = False,
+        label: str = "",
         text_first: bool = False,
     ) -> None:
         """Say what is known.
@@ -55,40 +58,48 @@ class Details(VerticalScroll, can_focus=True):
             entry: the chosen job, where it has drawn nothing yet or asked something.
             conversation: what was asked about the picture, oldest first.
             live: what is known of the chosen job while it runs.
+            edits: the jobs that drew something from the picture, oldest first.
             follow: keep the end of a growing answer in sight.
+            label: what tells the picture from those it was made with.
             text_first: say in words what is otherwise seen.
         """
-        parts: list[Span] = []
         asked = entry is not None and not entry.job.draws
-        if asked and conversation:
-            parts += _talk(conversation, entry, live)
-            parts.append(("\n\n", ""))
+        talk = _talk(conversation, entry if asked else None, live)
         if picture is not None:
-            parts += _picture(picture, text_first)
-        elif entry is not None:
-            parts += _entry(entry, live)
-        if conversation and not asked:
-            parts.append(("\n\n", ""))
-            parts += _talk(conversation, None, live)
-        self.query_one("#details-text", Static).update(Content.assemble(*parts))
+            parts = _picture(picture, label, text_first)
+            further = _facts(picture, edits)
+        else:
+            parts, further = _entry(entry, live) if entry is not None else [], []
+        # Whoever asked wants to see the answer first, and the picture's numbers last.
+        parts = [*talk[1:], ("\n", ""), *parts] if asked and talk else [*parts, *talk]
+        self.query_one("#details-text", Static).update(Content.assemble(*parts, *further))
         if not follow:
             self.scroll_home(animate=False)
 
 
-def _picture(picture: StoredPicture, text_first: bool) -> list[Span]:
+def _picture(picture: StoredPicture, label: str, text_first: bool) -> list[Span]:
+    """What it is, and what people wrote about it."""
     star = "★ " if picture.favourite else ""
     parts: list[Span] = [(star, "$accent"), (picture_title(picture), "bold")]
+    if label:
+        parts.append((f"\n{label}", "$accent"))
     made = mode_word(picture.job, picture.origin)
     by = f" by {printable(picture.model)}" if picture.model else ""
     parts.append((f"\n{made}{by} {moment(picture.created, datetime.now(UTC))}\n", MUTED))
+    if picture.tags:
+        parts.append((f"\n# {', '.join(printable(tag) for tag in picture.tags)}\n", "$secondary"))
+    if picture.note:
+        parts.append((f"\n{printable(picture.note, newlines=True)}\n", "italic"))
     if text_first:
         parts.append((f"\n{picture.path}\n", MUTED))
-    parts += _table(picture_settings(picture))
-    if picture.tags:
-        parts += _table([("Tags", ", ".join(printable(tag) for tag in picture.tags))])
-    if picture.note:
-        parts.append((f"\n\n{printable(picture.note, newlines=True)}", "italic"))
-    parts.append((f"\n\n{printable(picture.path.name)}", MUTED))
+    return parts
+
+
+def _facts(picture: StoredPicture, edits: Sequence[Entry]) -> list[Span]:
+    parts = [*_table(picture_settings(picture)), (f"\n\n{printable(picture.path.name)}", MUTED)]
+    if edits:
+        parts.append(("\n\nMade from it", MUTED))
+        parts += [(f"\n{mode_glyph(edit.job)} {entry_title(edit)}", "") for edit in edits]
     return parts
 
 
@@ -117,22 +128,17 @@ def _table(rows: Sequence[tuple[str, str]]) -> list[Span]:
 def _talk(conversation: Sequence[Entry], chosen: Entry | None, live: Live | None) -> list[Span]:
     """Questions and answers."""
     parts: list[Span] = []
-    for place, entry in enumerate(conversation):
-        if place:
-            parts.append(("\n\n", ""))
+    for entry in conversation:
         question_style = "bold $primary" if entry is chosen else "$primary"
-        parts.append((f"› {entry_title(entry)}\n", question_style))
-        answer = entry.answer
-        if live is not None and entry.state == "running":
-            answer = live.text
-        if answer:
-            parts.append((printable(answer.strip(), newlines=True), ""))
+        parts += [("\n", ""), (f"› {entry_title(entry)}\n", question_style)]
+        running = live is not None and entry.state == "running"
+        answer = live.text if live is not None and running else entry.answer
+        parts.append((printable(answer.strip(), newlines=True), ""))
         if entry.state == "done":
-            parts.append((f"  {when(entry.created, datetime.now(UTC))}", MUTED))
-            if entry.seconds:
-                parts.append((f", {duration(entry.seconds)}", MUTED))
+            took = f", {duration(entry.seconds)}" if entry.seconds else ""
+            parts.append((f"  {when(entry.created, datetime.now(UTC))}{took}\n", MUTED))
         elif entry.error:
-            parts.append((printable(entry.error), "$error"))
+            parts.append((f"{printable(entry.error)}\n", "$error"))
         else:
-            parts.append((f" {STATE_WORDS[entry.state]} …", MUTED))
+            parts.append((f" {STATE_WORDS[entry.state]} …\n", MUTED))
     return parts

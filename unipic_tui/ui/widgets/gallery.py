@@ -7,8 +7,10 @@ only those in sight are made, in the background.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -26,8 +28,7 @@ from unipic_tui.terminal.rendering import renderer
 from unipic_tui.terminal.strips import JoinedStrip
 from unipic_tui.ui.commands import GALLERY, key_bindings
 from unipic_tui.ui.thumbnail_cache import Loader, ThumbnailCache, load_small
-from unipic_tui.ui.widgets.tile_layout import TileLayout
-from unipic_tui.ui.widgets.tile_lines import TileLook, tile_lines
+from unipic_tui.ui.widgets.tiles import TileLayout, TileLook, tile_lines
 
 _KEPT_TILES = 600
 
@@ -37,6 +38,7 @@ class Gallery(ScrollView, can_focus=True):
 
     Attributes:
         cursor: index of the chosen picture; -1 for none.
+        thumbnails: where they come from.
         text_only: a line of words for each picture instead of a thumbnail.
     """
 
@@ -67,31 +69,23 @@ class Gallery(ScrollView, can_focus=True):
     cursor: reactive[int] = reactive(-1, init=False)
     text_only: reactive[bool] = reactive(False, init=False)
 
+    @dataclass
     class Selected(Message):
         """The cursor moved to a picture."""
 
-        def __init__(self, picture: StoredPicture) -> None:
-            super().__init__()
-            self.picture = picture
+        picture: StoredPicture
 
+    @dataclass
     class Opened(Message):
         """A picture was chosen to be looked at."""
 
-        def __init__(self, picture: StoredPicture) -> None:
-            super().__init__()
-            self.picture = picture
+        picture: StoredPicture
 
-    def __init__(
-        self,
-        load: Loader = load_small,
-        *,
-        name: str | None = None,
-        id: str | None = None,  # noqa: A002 - Textual's own name for it
-        classes: str | None = None,
-    ) -> None:
-        super().__init__(name=name, id=id, classes=classes)
+    def __init__(self, load: Loader = load_small) -> None:
+        super().__init__()
         self._pictures: Sequence[StoredPicture] = ()
-        self._thumbnails = ThumbnailCache(load)
+        self._labels: Mapping[int, str] = {}
+        self.thumbnails = ThumbnailCache(load)
         self._tiles = TileLayout.fitted(1, 1, 0, text=False)
         self._look: TileLook | None = None
         self._drawn: dict[int, list[Strip]] = {}
@@ -105,14 +99,20 @@ class Gallery(ScrollView, can_focus=True):
         """The chosen picture."""
         return self._pictures[self.cursor] if 0 <= self.cursor < len(self._pictures) else None
 
-    def set_pictures(self, pictures: Sequence[StoredPicture], selected: int | None) -> None:
+    def set_pictures(
+        self,
+        pictures: Sequence[StoredPicture],
+        selected: int | None,
+        labels: Mapping[int, str] = MappingProxyType({}),
+    ) -> None:
         """Show these pictures; nothing is posted.
 
         Args:
             pictures: in order; the sequence must not change afterwards.
             selected: id of the chosen one; one that is not among them chooses none.
+            labels: captions by picture, of those that their prompt does not tell apart.
         """
-        self._pictures = pictures
+        self._pictures, self._labels = pictures, labels
         cursor = -1
         if selected is not None:
             places = (index for index, picture in enumerate(pictures) if picture.id == selected)
@@ -120,15 +120,6 @@ class Gallery(ScrollView, can_focus=True):
         with self.prevent(self.Selected):
             self.cursor = cursor
         self._arrange()
-
-    @property
-    def load(self) -> Loader:
-        """Reads small versions of pictures, in the thumbnails' thread."""
-        return self._thumbnails.load
-
-    @load.setter
-    def load(self, load: Loader) -> None:
-        self._thumbnails.load = load
 
     def watch_cursor(self, before: int, now: int) -> None:
         """Bring the chosen picture into sight, and tell."""
@@ -319,8 +310,9 @@ class Gallery(ScrollView, can_focus=True):
             drawn = self._drawn[index] = tile_lines(
                 picture,
                 index + 1,
+                self._labels.get(picture.id, ""),
                 self._tiles,
-                self._thumbnails.get(picture, self._tiles.picture),
+                self.thumbnails.get(picture, self._tiles.picture),
                 chosen=index == self.cursor,
                 look=self._styles(),
             )
@@ -347,11 +339,9 @@ class Gallery(ScrollView, can_focus=True):
             if not missing or self.text_only or not self.is_on_screen:
                 continue
             pictures = [self._pictures[index] for index in missing]
-            make = partial(
-                self._thumbnails.make_some, pictures, size, cell_size(), self.app.console
-            )
+            make = partial(self.thumbnails.make_some, pictures, size, cell_size(), self.app.console)
             made = await renderer().thumbnails.run(make)
-            self._thumbnails.keep(pictures, size, made)
+            self.thumbnails.keep(pictures, size, made)
             self._redraw(missing[: len(made)])
             self._wake.set()
 
@@ -366,7 +356,7 @@ class Gallery(ScrollView, can_focus=True):
         if height and height % self._tiles.height:
             wanted += self._tiles.row(y + height - 1, x, width)
         there = (at for at in dict.fromkeys(wanted) if 0 <= at < len(self._pictures))
-        return [at for at in there if self._thumbnails.get(self._pictures[at], size) is None]
+        return [at for at in there if self.thumbnails.get(self._pictures[at], size) is None]
 
 
 def _cut(parts: Sequence[Strip], start: int, width: int) -> list[Strip]:

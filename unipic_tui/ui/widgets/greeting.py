@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -27,12 +29,11 @@ DOWNLOAD = "hf download Skywork/Skywork-UniPic-1.5B --local-dir UniPic-1.5B"
 class Starters(OptionList):
     """The prompts; typing anything goes to the prompt editor instead."""
 
+    @dataclass
     class Typed(Message):
         """A character was typed that was meant for the editor."""
 
-        def __init__(self, text: str) -> None:
-            super().__init__()
-            self.text = text
+        text: str
 
     def on_key(self, event: events.Key) -> None:
         """Hand characters on."""
@@ -45,12 +46,11 @@ class Starters(OptionList):
 class Greeting(Vertical):
     """Where to begin."""
 
+    @dataclass
     class Chosen(Message):
         """One of the prompts is to be drawn."""
 
-        def __init__(self, prompt: str) -> None:
-            super().__init__()
-            self.prompt = prompt
+        prompt: str
 
     def compose(self) -> ComposeResult:
         """A heading, the prompts, the model."""

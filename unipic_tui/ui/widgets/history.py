@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar
 
@@ -27,6 +29,7 @@ from unipic_tui.ui.widgets.line import Line
 from unipic_tui.ui.wording import STATE_WORDS, entry_title, mode_glyph, when
 
 _FAR = 1_000_000_000
+_FOLDS = ("▸ ", "▾ ")
 _DEEPEST = 6
 """Levels that are indented; a longer chain of edits goes on at this depth."""
 
@@ -48,53 +51,42 @@ class HistoryTree(ScrollView, can_focus=True):
 
     cursor: reactive[int] = reactive(0)
 
+    @dataclass
     class Highlighted(Message):
         """The cursor was moved to a row."""
 
-        def __init__(self, row: HistoryRow) -> None:
-            super().__init__()
-            self.row = row
+        row: HistoryRow
 
+    @dataclass
     class Opened(Message):
         """Enter was pressed on a row, or it was clicked."""
 
-        def __init__(self, row: HistoryRow) -> None:
-            super().__init__()
-            self.row = row
+        row: HistoryRow
 
+    @dataclass
     class Folded(Message):
-        """A session is to be shown with its entries, or without."""
+        """What is below a session or a run is to be shown, or hidden."""
 
-        def __init__(self, row: HistoryRow, unfold: bool) -> None:
-            super().__init__()
-            self.row = row
-            self.unfold = unfold
+        row: HistoryRow
+        unfold: bool
 
-    def __init__(
-        self,
-        *,
-        id: str | None = None,  # noqa: A002 (Textual's own name)
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
-        super().__init__(id=id)
+    def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        super().__init__()
         self._rows: Sequence[HistoryRow] = ()
-        self._unfolded: frozenset[int] = frozenset()
         self._current = 0
         self._now = now
-        self._styles: dict[str, Style] = {}
 
     # What is shown
 
-    def set_rows(self, rows: Sequence[HistoryRow], unfolded: frozenset[int], current: int) -> None:
+    def set_rows(self, rows: Sequence[HistoryRow], current: int) -> None:
         """Show rows; the cursor stays on the row it was on, wherever that is now.
 
         Args:
-            rows: sessions, each followed by its entries where it is unfolded.
-            unfolded: ids of the sessions whose entries are among the rows.
+            rows: sessions, each followed by its entries where it is open.
             current: id of the session on the screen.
         """
         key = self.row.key if self.row else None
-        self._rows, self._unfolded, self._current = rows, unfolded, current
+        self._rows, self._current = rows, current
         self.virtual_size = Size(self.size.width, len(rows))
         place = next((at for at, row in enumerate(rows) if row.key == key), None)
         self.set_reactive(HistoryTree.cursor, self._within(self.cursor if place is None else place))
@@ -104,19 +96,29 @@ class HistoryTree(ScrollView, can_focus=True):
         """Show an entry's new state; much cheaper than new rows."""
         rows = list(self._rows)
         for at, row in enumerate(rows):
-            if row.entry is not None and row.entry.id == entry.id:
-                rows[at] = HistoryRow(row.session, entry, row.depth)
+            same = row.entry is not None and row.entry.id == entry.id
+            if same or (row.run is not None and entry.id in row.run):
+                run = row.run and row.run.changed(entry)
+                rows[at] = dataclasses.replace(row, entry=entry if same else row.entry, run=run)
                 self._rows = rows
                 self.refresh_line(at)
-                return
 
-    def point_at(self, entry: int) -> None:
-        """Put the cursor on an entry, without telling anybody."""
-        for at, row in enumerate(self._rows):
-            if row.entry is not None and row.entry.id == entry:
-                with self.prevent(self.Highlighted):
-                    self.cursor = at
-                return
+    def point_at(self, entry: int, picture: int | None = None) -> None:
+        """Put the cursor on an entry, on one of its pictures where it has drawn several.
+
+        Nobody is told. Of a closed run, the cursor goes to the run.
+        """
+
+        def nearness(row: HistoryRow) -> int:
+            if row.run is not None:
+                return entry in row.run
+            same = row.entry is not None and row.entry.id == entry
+            return same * (2 + (row.picture is not None and row.picture.id == picture))
+
+        place = max(range(len(self._rows)), key=lambda at: nearness(self._rows[at]), default=0)
+        if self._rows and nearness(self._rows[place]):
+            with self.prevent(self.Highlighted):
+                self.cursor = place
 
     @property
     def row(self) -> HistoryRow | None:
@@ -165,23 +167,23 @@ class HistoryTree(ScrollView, can_focus=True):
         if self.row is not None:
             self.post_message(self.Opened(self.row))
 
-    @HISTORY.command("history.fold", "left,h", "Close the session")
+    @HISTORY.command("history.fold", "left,h", "Close")
     def action_fold(self) -> None:
-        """Hide the session's jobs; from a job, go up to what it was made from."""
+        """Hide what is below a session or a run; from a job, go up to what it was made from."""
         row = self.row
-        if row is not None and row.entry is not None:
+        if row is not None and row.entry is not None and not (row.run and row.open):
             above = (at for at in range(self.cursor, -1, -1) if self._rows[at].depth < row.depth)
             self.cursor = next(above, self.cursor)
         else:
             self._fold(unfold=False)
 
-    @HISTORY.command("history.unfold", "right,l", "Look into the session")
+    @HISTORY.command("history.unfold", "right,l", "Look into")
     def action_unfold(self) -> None:
-        """Show the session's jobs."""
+        """Show the jobs of a session or a run."""
         self._fold(unfold=True)
 
     def _fold(self, unfold: bool) -> None:
-        if self.row is not None and self.row.entry is None:
+        if self.row is not None and (self.row.entry is None or self.row.run is not None):
             self.post_message(self.Folded(self.row, unfold))
 
     BINDINGS: ClassVar[list[BindingType]] = key_bindings(vars())
@@ -198,24 +200,8 @@ class HistoryTree(ScrollView, can_focus=True):
 
     # Drawing
 
-    def notify_style_update(self) -> None:
-        """Forget the styles of the theme before."""
-        super().notify_style_update()
-        self._styles.clear()
-
     def _style(self, name: str) -> Style:
-        style = self._styles.get(name)
-        if style is None:
-            style = self._styles[name] = self.get_component_rich_style(f"history--{name}")
-        return style
-
-    @property
-    def _ground(self) -> Style:
-        """What is under everything; Textual computes it on every access."""
-        ground = self._styles.get("")
-        if ground is None:
-            ground = self._styles[""] = self.rich_style
-        return ground
+        return self.get_component_rich_style(f"history--{name}")
 
     def on_resize(self) -> None:
         """Lines are as wide as the widget."""
@@ -224,14 +210,14 @@ class HistoryTree(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """One line."""
         place = y + self.scroll_offset.y
-        width = self.size.width
+        width, ground = self.size.width, self.rich_style
         if place >= len(self._rows):
-            return Strip.blank(width, self._ground)
+            return Strip.blank(width, ground)
         row = self._rows[place]
         segments = (
             self._session_line(row) if row.entry is None else self._entry_line(row, row.entry)
         )
-        strip = Strip(segments).adjust_cell_length(width, self._ground)
+        strip = Strip(segments).apply_style(ground).adjust_cell_length(width, ground)
         if place == self.cursor:
             cursor = self._style("cursor" if self.has_focus else "cursor-blurred")
             strip = Strip([Segment(text, (style or Style()) + cursor) for text, style, _ in strip])
@@ -239,41 +225,40 @@ class HistoryTree(ScrollView, can_focus=True):
 
     def _session_line(self, row: HistoryRow) -> list[Segment]:
         count = f"{row.session.pictures}" if row.session.pictures else ""
-        sign = "▾ " if row.session.id in self._unfolded else "▸ "
         style = self._style("current" if row.session.id == self._current else "session")
-        return self._line(sign, row.session.name, count, style, self._style("dim"))
+        return self._line(_FOLDS[row.open], row.session.name, count, style, self._style("dim"))
 
     def _entry_line(self, row: HistoryRow, entry: Entry) -> list[Segment]:
-        indent = "  " * min(row.depth, _DEEPEST)
-        glyph = mode_glyph(entry.job, entry.origin)
-        if entry.state == "done":
-            return self._line(
-                f"{indent}{glyph} ",
-                entry_title(entry),
-                when(entry.created, self._now()),
-                self._style("entry"),
-                self._style("dim"),
-            )
-        kind = {"running": "running", "failed": "failed"}.get(entry.state, "waiting")
-        style = self._style("entry" if kind == "running" else "dim")
-        word = STATE_WORDS[entry.state]
-        title = entry_title(entry)
-        return self._line(f"{indent}{glyph} ", title, word, style, self._style(kind))
+        run = row.run
+        state, title, when_made = entry.state, row.label or entry_title(entry), self._when(entry)
+        end = STATE_WORDS[state] if state != "done" else "" if row.label else when_made
+        if run is not None and len(run.entries) > 1:
+            state, title = ("done" if run.done == len(run.entries) else "running"), run.title
+            end = f"{run.done} of {len(run.entries)}" if state != "done" else when_made
+        if run is not None and state == "done":
+            end = f"×{len(run.members)} {end}"
+        elif row.label and entry.job.chooses and row.picture and row.picture.index == 0:
+            end = "best"
+        glyph = mode_glyph(entry.job, entry.origin) + " " if run is None else _FOLDS[row.open]
+        kind = {"done": "dim", "running": "running", "failed": "failed"}.get(state, "waiting")
+        style = self._style("entry" if state in {"done", "running"} else "dim")
+        return self._line(
+            "  " * min(row.depth, _DEEPEST) + glyph, title, end, style, self._style(kind)
+        )
+
+    def _when(self, entry: Entry) -> str:
+        return when(entry.created, self._now())
 
     def _line(
         self, start: str, text: str, end: str, style: Style, end_style: Style
     ) -> list[Segment]:
         """Start, text and end, the text cut to the room between, the end at the right edge."""
-        room = self.size.width - len(start) - len(end) - 2
-        shown = one_line(text, max(1, room))
-        base = self._ground
-        padding = self.size.width - len(start) - len(end) - cell_len(shown)
+        room = self.size.width - len(start) - len(end) - 1
+        shown = one_line(text, max(1, room - 1))
+        gap = " " * max(1, room - cell_len(shown))
         return [
-            Segment(start, base + end_style),
-            Segment(shown, base + style),
-            Segment(" " * max(1, padding - 1), base),
-            Segment(end, base + end_style),
-            Segment(" ", base),
+            *(Segment(start, end_style), Segment(shown, style), Segment(gap)),
+            *(Segment(end, end_style), Segment(" ")),
         ]
 
 
@@ -302,10 +287,10 @@ class SearchInput(Line):
 class Sidebar(Vertical):
     """The search field over the tree."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's own name)
-        super().__init__(id=id)
+    def __init__(self) -> None:
+        super().__init__()
         self.search = SearchInput(placeholder="Search  /", id="search")
-        self.history = HistoryTree(id="history")
+        self.history = HistoryTree()
 
     def compose(self) -> ComposeResult:
         """A field and a tree."""

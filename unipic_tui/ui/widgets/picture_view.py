@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -22,9 +22,48 @@ from unipic_tui.terminal.canvas import Canvas
 from unipic_tui.terminal.geometry import FITTED, Pair, Zoom
 from unipic_tui.terminal.painter import Painter, PaintRequest
 from unipic_tui.terminal.sources import FileSource, ImageSource, PictureSource
-from unipic_tui.ui.commands import REGION, chosen_keys, declared, key_bindings, key_line
+from unipic_tui.ui.commands import REGION, key_bindings
 from unipic_tui.ui.overlays import known_alone, known_over, region_over
-from unipic_tui.ui.widgets.selection import Selection
+
+
+class Selection:
+    """Moves and grows a rectangle within a token grid.
+
+    It starts in the middle, half as wide and high as the grid.
+
+    Args:
+        rows, columns: the grid, each at least 1.
+    """
+
+    def __init__(self, rows: int, columns: int) -> None:
+        self.rows = rows
+        self.columns = columns
+        width, height = max(1, columns // 2), max(1, rows // 2)
+        self.region = Region((columns - width) // 2, (rows - height) // 2, width, height)
+
+    def move(self, right: int, down: int) -> None:
+        """Move it by tokens, as far as the grid goes."""
+        region = self.region
+        x = min(max(0, region.x + right), self.columns - region.width)
+        y = min(max(0, region.y + down), self.rows - region.height)
+        self.region = Region(x, y, region.width, region.height)
+
+    def grow(self, right: int, down: int) -> None:
+        """Move its lower right corner by tokens; it keeps at least one."""
+        region = self.region
+        width = min(max(1, region.width + right), self.columns - region.x)
+        height = min(max(1, region.height + down), self.rows - region.y)
+        self.region = Region(region.x, region.y, width, height)
+
+    def span(self, start: tuple[int, int], end: tuple[int, int]) -> None:
+        """Make it reach from one token to another, both included.
+
+        Args:
+            start, end: column and row; outside of the grid, the nearest token counts.
+        """
+        (left, right) = sorted(min(max(0, at), self.columns - 1) for at in (start[0], end[0]))
+        (top, bottom) = sorted(min(max(0, at), self.rows - 1) for at in (start[1], end[1]))
+        self.region = Region(left, top, right - left + 1, bottom - top + 1)
 
 
 class PictureView(Widget):
@@ -44,16 +83,16 @@ class PictureView(Widget):
     overlay: reactive[bool] = reactive(False, init=False)
     zoom: reactive[Zoom] = reactive(FITTED, init=False)
 
+    @dataclass
     class RegionChosen(Message):
         """A rectangle of tokens was chosen."""
 
-        def __init__(self, region: Region) -> None:
-            super().__init__()
-            self.region = region
+        region: Region
 
     class RegionCancelled(Message):
         """The choosing was left without a choice."""
 
+    @dataclass
     class Shown(Message):
         """A picture is on the screen as well as it can be.
 
@@ -61,19 +100,10 @@ class PictureView(Widget):
             size: the picture's width and height in pixels.
         """
 
-        def __init__(self, size: Pair) -> None:
-            super().__init__()
-            self.size = size
+        size: Pair
 
-    def __init__(
-        self,
-        *,
-        keep: int = 1,
-        name: str | None = None,
-        id: str | None = None,  # noqa: A002 - Textual's own name for it
-        classes: str | None = None,
-    ) -> None:
-        super().__init__(name=name, id=id, classes=classes)
+    def __init__(self, *, keep: int = 1) -> None:
+        super().__init__()
         self._keep = keep
         self._canvas = Canvas()
         self._source: PictureSource | None = None
@@ -151,7 +181,7 @@ class PictureView(Widget):
             self._end_region()
             self.post_message(self.RegionChosen(region))
 
-    @REGION.command("region.leave", "escape", "Leave the region", hint="leaves")
+    @REGION.command("region.leave", "escape", "Leave the region", hint="leaves", rank=9)
     def action_leave_region(self) -> None:
         """Choose no region."""
         if self._selection:
@@ -290,7 +320,7 @@ class PictureView(Widget):
         if not self.overlay and self._source is not None:
             progress = None
         if chosen is not None:
-            request = replace(request, zoom=FITTED, note=self._region_note(chosen.region))
+            request = replace(request, zoom=FITTED, note=_note(chosen.region))
         if progress is not None or chosen is not None:
             shape = (progress.columns, progress.rows) if progress is not None else None
             alone = self._source is None
@@ -298,9 +328,9 @@ class PictureView(Widget):
             request = replace(request, overlay=overlay, shape=shape)
         self._painter.ask(request, give_up=give_up)
 
-    def _region_note(self, region: Region) -> str:
-        tokens = f"{region.width}×{region.height} tokens at {region.x},{region.y}"
-        return f"{tokens} · {key_line(declared(PictureView), chosen_keys(self))}"
+
+def _note(region: Region) -> str:
+    return f"{region.width}×{region.height} tokens at {region.x},{region.y}"
 
 
 def _overlaid(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from textual import events
 from textual.widgets import TextArea
+from textual.widgets.text_area import Selection
 
 from unipic_tui.terminal.dropped import may_name_files
 from unipic_tui.text import printable
@@ -19,14 +20,14 @@ them."""
 class PromptArea(TextArea):
     """Where the prompt is typed."""
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's own name)
-        super().__init__(
-            id=id, compact=True, highlight_cursor_line=False, soft_wrap=True, tab_behavior="focus"
-        )
+    def __init__(self) -> None:
+        super().__init__(compact=True, highlight_cursor_line=False, tab_behavior="focus")
         self.cursor_blink = False
         self._history: list[str] = []
         self._place = -1
         self._own = ""
+        self._typed = ""
+        self._kept: Selection | None = None
 
     def check_consume_key(self, key: str, character: str | None = None) -> bool:
         """Characters are typed, whatever else their keys may do."""
@@ -43,6 +44,17 @@ class PromptArea(TextArea):
             self._history = [prompt, *(other for other in self._history if other != prompt)]
         self._place = -1
 
+    def keep(self) -> None:
+        """Leave the prompt as it is after a run: selected, so that typing replaces it."""
+        self.select_all()
+        self._kept = self.selection
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What a run selected was not chosen to be copied: Ctrl+C then cancels, as ever."""
+        if action == "copy" and self.selection == self._kept:
+            return False
+        return super().check_action(action, parameters)
+
     def step_history(self, direction: int) -> None:
         """Go back (1) or forward (-1); what was being typed is kept at the near end.
 
@@ -50,7 +62,11 @@ class PromptArea(TextArea):
         """
         if self._place < 0:
             self._own = self.text
-        matching = [text for text in self._history if text.startswith(self._own.rstrip())]
+            # After a run the prompt is selected: what comes next is another one.
+            self._typed = "" if self.selected_text == self.text else self.text.rstrip()
+        matching = [
+            text for text in self._history if text.startswith(self._typed) and text != self._own
+        ]
         place = min(max(self._place + direction, -1), len(matching) - 1)
         if place == self._place:
             return

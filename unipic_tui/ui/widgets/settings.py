@@ -99,8 +99,8 @@ class SettingsRow(Vertical):
     mode: reactive[str] = reactive(GenerateJob.mode)
     advanced: reactive[bool] = reactive(False)
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 (Textual's own name)
-        super().__init__(id=id)
+    def __init__(self) -> None:
+        super().__init__()
         self._boxes = {field.key: FieldBox(field) for field in all_fields()}
         self._defaults: Defaults | None = None
 

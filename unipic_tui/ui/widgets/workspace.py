@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -11,6 +9,7 @@ from textual.message import Message
 from textual.reactive import reactive
 
 from unipic_tui.library.records import StoredPicture
+from unipic_tui.ui.open_session import OpenSession
 from unipic_tui.ui.state import AppState
 from unipic_tui.ui.widgets.details import Details
 from unipic_tui.ui.widgets.gallery import Gallery
@@ -33,13 +32,13 @@ class Workspace(Vertical):
     class PictureClicked(Message):
         """The large picture was clicked."""
 
-    def __init__(self, protocol: str, *, id: str | None = None) -> None:  # noqa: A002
-        super().__init__(id=id)
-        self.view = PictureView(id="picture")
+    def __init__(self, protocol: str) -> None:
+        super().__init__()
+        self.view = PictureView()
         self.view.set_reactive(PictureView.protocol, protocol)
-        self.details = Details(id="details")
-        self.gallery = Gallery(id="gallery")
-        self.greeting = Greeting(id="greeting")
+        self.details = Details()
+        self.gallery = Gallery()
+        self.greeting = Greeting()
         self._shown: tuple[str, int] | None = None
         self._places: dict[int, int] = {}
 
@@ -67,10 +66,11 @@ class Workspace(Vertical):
         ):
             self.post_message(self.PictureClicked())
 
-    def show_pictures(self, pictures: Sequence[StoredPicture], chosen: int | None) -> None:
+    def show_pictures(self, session: OpenSession, chosen: int | None) -> None:
         """Show the session's thumbnails."""
+        pictures = list(session.pictures.values())
         self._places = {picture.id: place for place, picture in enumerate(pictures)}
-        self.gallery.set_pictures(pictures, chosen)
+        self.gallery.set_pictures(pictures, chosen, session.labels())
         self.gallery.set_class(not pictures, "-empty")
         self.gallery.set_class(len(pictures) * TILE_WIDTH > self.size.width, "-many")
 
@@ -108,7 +108,9 @@ class Workspace(Vertical):
             entry=entry,
             conversation=state.current.conversation(picture.id) if picture and not fresh else (),
             live=live,
+            edits=state.current.edits(picture.id) if picture else (),
             follow=only_live,
+            label=state.current.labels().get(picture.id, "") if picture else "",
             text_first=self.text_first,
         )
 
