@@ -10,7 +10,7 @@ from torch import Tensor
 
 from tests.references import qwen2_of_transformers
 from tests.tiny import make_model, make_tokenizer
-from unipic_tui.inference.describe import decode_stream, generate_tokens
+from unipic_tui.inference.describe import Reading, decode_stream, generate_tokens
 from unipic_tui.inference.prompts import PromptCodec
 from unipic_tui.model.generation import GenerationConfig
 from unipic_tui.model.unipic import UniPicModel
@@ -123,3 +123,54 @@ def test_any_tokens_decode_as_all_at_once(codec: PromptCodec) -> None:
         ids = torch.randint(0, codec.vocabulary, (60,), generator=generator).tolist()
         pieces = [piece for piece in decode_stream(codec.decode, ids) if piece is not None]
         assert "".join(pieces) == codec.decode(ids)
+
+
+@pytest.fixture
+def positions(model: UniPicModel, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many the language model read in each call."""
+    read = model.read
+    counts: list[int] = []
+
+    def counted(embeddings: Tensor, **options: Any) -> Tensor:
+        counts.append(embeddings.shape[1])
+        return read(embeddings, **options)
+
+    monkeypatch.setattr(model, "read", counted)
+    return counts
+
+
+def test_what_prompts_begin_with_in_common_is_read_once(
+    model: UniPicModel, positions: list[int]
+) -> None:
+    ids = torch.randint(0, 400, (1, 60), generator=torch.Generator().manual_seed(5))
+    picture, other = model.embed(ids[:, :30]), model.embed(ids[:, 30:])
+    prompts = [
+        torch.cat([picture, other[:, :6]], 1),
+        torch.cat([picture, other[:, 6:9]], 1),
+        torch.cat([picture, other[:, 6:9], other], 1),  # needs more room
+        torch.cat([picture, other[:, 6:9], other], 1),  # the same once more
+        other,
+    ]
+    alone = [ours(model, prompt) for prompt in prompts]
+    positions.clear()
+    reading = Reading(model)
+    firsts = []
+    for prompt, expected in zip(prompts, alone, strict=True):
+        positions.clear()
+        assert ours(model, prompt, reading=reading) == expected
+        firsts.append(positions[0])
+    assert firsts == [36, 3, 30, 1, 30]
+
+
+def test_a_reading_that_was_interrupted_counts_for_nothing(
+    model: UniPicModel, embeddings: Tensor, positions: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = ours(model, embeddings)
+    reading = Reading(model)
+    ours(model, embeddings[:, :8], reading=reading)
+    with monkeypatch.context() as patch, pytest.raises(MemoryError):
+        patch.setattr(model, "read", lambda *_, **__: (_ for _ in ()).throw(MemoryError))
+        ours(model, embeddings, reading=reading)
+    positions.clear()
+    assert ours(model, embeddings, reading=reading) == expected
+    assert positions[0] == embeddings.shape[1]

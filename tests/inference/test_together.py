@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -295,20 +296,29 @@ def _state(generator: torch.Generator) -> SamplerState:
     return SamplerState.start([1], torch.randn(1, 16, 16, generator=generator))
 
 
-def test_a_picture_is_encoded_once_for_all_its_questions(
+def test_a_picture_is_encoded_and_read_once_for_all_its_questions(
     pipeline: Pipeline, photo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[object] = []
-    see = type(pipeline.engine).see
+    lengths: list[int] = []
+    see, model = type(pipeline.engine).see, pipeline.engine.model
+    read = model.read
+
+    def counted(embeddings: Tensor, **options: Any) -> Tensor:
+        lengths.append(embeddings.shape[1])
+        return read(embeddings, **options)
 
     def note(self: object, image: object) -> object:
         seen.append(image)
         return see(self, image)  # type: ignore[arg-type]
 
     monkeypatch.setattr(type(pipeline.engine), "see", note)
+    monkeypatch.setattr(model, "read", counted)
     job = DescribeJob(source=str(photo), max_new_tokens=3)
     for question in ("What?", "How many?", "Where?"):
         list(pipeline.run(job.replace(prompt=question)))
     assert len(seen) <= 1
+    whole = model.config.mar.buffer + model.config.mar.grid**2
+    assert sum(length > whole for length in lengths) == 1
     pictures = finished(list(pipeline.run(JOB.replace(prompt="a red ring", best_of=2))))
     assert len(seen) <= 1 + len(pictures)

@@ -23,6 +23,55 @@ DECODING_SETTINGS = ("temperature", "seed", "repetition_penalty", "top_k", "top_
 _INCOMPLETE = "\N{REPLACEMENT CHARACTER}"
 
 
+class Reading:
+    """What the language model has read last, so that what follows the same beginning costs less.
+
+    Questions about one picture begin alike, and so does a conversation and its next turn.
+
+    Args:
+        model: whose language model reads.
+    """
+
+    def __init__(self, model: UniPicModel) -> None:
+        self._model = model
+        self._read: Tensor | None = None
+        self._cache: PrefixCache | None = None
+        self._room = 0
+
+    def begin(self, embeddings: Tensor, limit: int) -> tuple[Tensor, PrefixCache]:
+        """Read a prompt; its last state (1, 1, width), and a cache with room for an answer.
+
+        Args:
+            embeddings: (1, length, width).
+            limit: positions that may follow.
+        """
+        length = embeddings.shape[1]
+        cache, known = self._cache, self._common(embeddings)
+        if cache is None or length + limit > self._room:
+            self._room = length + limit
+            config, kind = self._model.config.llm, embeddings.dtype
+            larger = PrefixCache(config, 1, self._room, embeddings.device, kind)
+            if cache is not None:
+                cache.rewind(known)
+                larger.copy(cache)
+            cache = larger
+        cache.rewind(known)
+        # Nothing counts as read where this is interrupted.
+        self._read, self._cache = None, None
+        hidden = self._model.read(embeddings[:, known:], cache=cache)
+        cache.keep(length - known)
+        self._read, self._cache = embeddings, cache
+        return hidden[:, -1:], cache
+
+    def _common(self, embeddings: Tensor) -> int:
+        """Positions that are read already; never the last, whose state is asked for."""
+        if self._read is None or self._read.dtype != embeddings.dtype:
+            return 0
+        shorter = min(self._read.shape[1], embeddings.shape[1] - 1)
+        same = (self._read[0, :shorter] == embeddings[0, :shorter]).all(-1)
+        return int(same.long().cumprod(0).sum())
+
+
 def generate_tokens(
     model: UniPicModel,
     embeddings: Tensor,
@@ -35,6 +84,7 @@ def generate_tokens(
     top_k: int | None = None,
     top_p: float | None = None,
     config: GenerationConfig = _NEUTRAL,
+    reading: Reading | None = None,
 ) -> Iterator[int]:
     """The ids of an answer, as they are found; the stop token is not among them.
 
@@ -50,6 +100,7 @@ def generate_tokens(
         repetition_penalty, top_k, top_p: see `GenerationConfig`; the last two only concern
             sampling.
         config: holds where a setting is ``None``.
+        reading: what was read before; its beginning is not read again where the prompt shares it.
     """
     if repetition_penalty is None:
         repetition_penalty = config.repetition_penalty
@@ -63,13 +114,15 @@ def generate_tokens(
             (config.top_k if top_k is None else top_k) if sampled else 0,
             (config.top_p if top_p is None else top_p) if sampled else 1,
         )
-    device, length = embeddings.device, embeddings.shape[1]
-    cache = PrefixCache(model.config.llm, 1, length + limit, device, embeddings.dtype)
+    device = embeddings.device
+    hidden, cache = (reading or Reading(model)).begin(embeddings, limit)
     generator = torch.Generator().manual_seed(seed)
     ids = torch.empty(1, 0, dtype=torch.long, device=device)
+    token: Tensor | None = None
     for _ in range(limit):
-        hidden = model.read(embeddings, cache=cache)
-        cache.keep(embeddings.shape[1])
+        if token is not None:
+            hidden = model.read(model.embed(token), cache=cache)
+            cache.keep(1)
         logits = model.logits(hidden[:, -1]).float()
         scores: Tensor = logits
         if process is not None:
@@ -83,7 +136,6 @@ def generate_tokens(
             return
         yield found
         ids = torch.cat([ids, token], dim=1)
-        embeddings = model.embed(token)
 
 
 def _processors(

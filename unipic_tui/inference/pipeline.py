@@ -25,7 +25,7 @@ from unipic_tui.events import (
     Stage,
     Text,
 )
-from unipic_tui.inference.describe import DECODING_SETTINGS, decode_stream, generate_tokens
+from unipic_tui.inference.describe import DECODING_SETTINGS, Reading, decode_stream, generate_tokens
 from unipic_tui.inference.drawing import Drawer, failure_of
 from unipic_tui.inference.engine import (
     MEMORY_ERRORS,
@@ -49,6 +49,7 @@ class Pipeline:
         self._engine: Engine | None = None
         self._made: Drawer | None = None
         self._seen: Seen | None = None
+        self._reading: Reading | None = None
 
     def load(self) -> Iterator[Loading]:
         """Load the checkpoint unless it is loaded.
@@ -91,12 +92,15 @@ class Pipeline:
         """Give the model's memory back; `load` may be called again."""
         if self._engine is not None:
             device = self._engine.model.device
-            self._engine = self._made = self._seen = None
+            self._engine = self._made = self._seen = self._reading = None
             release(device)
 
     def run(self, job: Job, resume: bytes | None = None) -> Generator[Event, None, None]:
         """Run a job; see `unipic_tui.events.Backend.run`."""
         yield from self.load()
+        if job.draws:
+            # Its memory is worth more to pictures.
+            self._reading = None
         failure: Failed | None = None
         try:
             if isinstance(job, GenerateJob) and job.best_of is not None:
@@ -110,6 +114,7 @@ class Pipeline:
             failure = failure_of(error, self.engine, job)
         if failure is not None:
             # After its handling, so that nothing holds on to what the error's frames hold.
+            self._reading = None
             release(self.engine.model.device)
             yield failure
 
@@ -145,6 +150,7 @@ class Pipeline:
         yield Stage("Encoding the picture")
         with torch.inference_mode():
             embeddings, self._seen = look_at(engine, job, self._seen)
+        self._reading = self._reading or Reading(engine.model)
         yield Stage("Reading the question")
         with torch.inference_mode():
             tokens = generate_tokens(
@@ -153,6 +159,7 @@ class Pipeline:
                 answer_room(engine, job, embeddings),
                 stop=stop,
                 config=engine.generation,
+                reading=self._reading,
                 **{name: getattr(job, name) for name in DECODING_SETTINGS},
             )
         pieces = decode_stream(engine.codec.decode, tokens)

@@ -108,6 +108,16 @@ class PrefixCache:
         """Let the prefix include the ``count`` positions written last."""
         self.length += count
 
+    def rewind(self, length: int) -> None:
+        """Let the prefix end earlier, at ``length`` positions."""
+        self.length = min(self.length, length)
+
+    def copy(self, other: PrefixCache) -> None:
+        """Begin with another one's prefix, whose rows are as many."""
+        self.length = other.length
+        for mine, theirs in ((self._keys, other._keys), (self._values, other._values)):
+            mine[..., : self.length, :] = theirs[..., : self.length, :]
+
     def take(self, rows: Sequence[int]) -> PrefixCache:
         """The prefix of rows, each as often as ``rows`` names it, in memory of its own."""
         index = torch.tensor(rows, device=self._keys.device)
