@@ -1,6 +1,7 @@
 """Measuring the parts of the model."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,22 @@ def test_parts_add_up_and_fast_asks_the_head_less(
         assert result["first_preview"] and result["cancel"] and result["peak_bytes"] > 1e6
     launches = [sum(p["launches"] for p in r["parts"]) for r in (full, fast)]
     assert launches[0] != launches[1]
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="the system cannot be asked")
+def test_the_first_load_reads_from_the_disk(
+    capsys: pytest.CaptureFixture[str], checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dropped: set[str] = set()
+
+    def note(file: int, start: int, length: int, advice: int) -> None:
+        assert (start, length, advice) == (0, 0, os.POSIX_FADV_DONTNEED)
+        dropped.add(Path(f"/proc/self/fd/{file}").readlink().name)
+
+    monkeypatch.setattr(os, "posix_fadvise", note)
+    _, said = run(capsys, "--model", str(checkpoint), "--iterations", "1", "--device", "cpu")
+    assert dropped == {path.name for path in checkpoint.iterdir()}
+    assert " s from the disk, " in said
 
 
 @pytest.mark.parametrize(

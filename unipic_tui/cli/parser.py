@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 from unipic_tui import __version__
@@ -55,7 +56,10 @@ def parse_arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
         SystemExit: the arguments make no sense, or help was asked for; it has been printed.
     """
     parser = build_parser()
-    args, rest = parser.parse_known_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:2] == ["bench", "--rehearse"]:  # written as an option as often as not
+        words[1] = "rehearse"
+    args, rest = parser.parse_known_args(words)
     settle(args)
     unknown = [word for word in rest if word.startswith("-") and word != "-"]
     if unknown or (rest and not hasattr(args, "words")):
