@@ -67,21 +67,20 @@ def picture_bytes(model: UniPicModel, prepared: Preparation) -> int:
     length = max(prompt.text_tokens for prompt in prepared.prompts) + seen + visual
     head_width = llm.hidden_size // llm.num_attention_heads
     cache = 2 * llm.num_hidden_layers * llm.num_key_value_heads * head_width * length
-    layer = visual * (6 * llm.hidden_size + 3 * llm.intermediate_size)
-    mask = visual * length * 2
+    layer = visual * (6 * llm.hidden_size + 4 * llm.intermediate_size)
     decoder = visual * int(mar.decoder_width * (6 + 2 * mar.mlp_ratio))
     counts = [_drawn(prepared), *masked_counts(_drawn(prepared), filled(prepared.job.iterations))]
     most = max(before - after for before, after in pairwise(counts))
     head = most * mar.head_width * (3 * mar.head_depth + 8)
     kept = visual * (2 * mar.decoder_width + 2 * mar.encoder_width)
-    return rows * width * (cache + kept + max(layer + mask, decoder, head))
+    return rows * width * (cache + kept + max(layer, decoder, head))
 
 
 def decode_bytes(model: UniPicModel, grid: tuple[int, int]) -> int:
-    """Memory for decoding: about four of the VAE's widest activations, at full resolution."""
+    """Memory for decoding: about five of the VAE's widest activations, at full resolution."""
     vae = model.config.vae
     pixels = decoded_at_once(grid, vae.stride) * grid[0] * grid[1] * vae.stride**2
-    return 4 * pixels * vae.channels * model.dtype.itemsize
+    return 5 * pixels * vae.channels * model.dtype.itemsize
 
 
 def free_memory(device: torch.device) -> int | None:
