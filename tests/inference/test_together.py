@@ -107,6 +107,17 @@ def test_jobs_drawn_at_once_equal_those_drawn_alone(
             assert_alike(one.image, other.image)
 
 
+def test_half_precision_drawn_at_once_is_that_drawn_alone() -> None:
+    job = JOB.replace(count=4, quality="balanced")
+    drawn: list[list[np.ndarray]] = []
+    for size, dtype in ((1, "bfloat16"), (4, "bfloat16"), (1, "float32")):
+        options = BackendOptions(None, "cpu", dtype, batch_size=size)
+        pictures = finished(list(Pipeline(options).run(job)))
+        drawn.append([np.asarray(picture.image, float) for picture in pictures])
+    for one, several, exact in zip(*drawn, strict=True):
+        assert np.abs(one - several).mean() < 0.1 < np.abs(one - exact).mean()
+
+
 def test_edits_and_regions_equal_those_made_alone(
     eight: Pipeline, alone: Pipeline, photo: Path, tmp_path: Path
 ) -> None:
