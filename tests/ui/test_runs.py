@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.ui.harness import Driver, running_app
-from unipic_tui.ui.open_session import MOST_OPEN
+from unipic_tui.jobs import GenerateJob
+from unipic_tui.library import Library
+from unipic_tui.ui.open_session import MOST_OPEN, OpenSession
 
 
 async def _draw(driver: Driver, prompt: str) -> None:
@@ -57,6 +59,25 @@ async def test_runs_one_after_the_other_are_not_one_run(tmp_path: Path) -> None:
         await driver.settle()
         assert [row.run for row in driver.state.rows()] == [None] * 3
         assert _labels(driver) == ["", ""]
+
+
+def test_a_sweep_of_an_older_version_is_one_run(tmp_path: Path) -> None:
+    """It gave every job the millisecond it was kept at."""
+    library = Library.open(tmp_path)
+    session = library.sessions.create("old").id
+
+    def add(seconds: str, seed: int) -> None:
+        job = GenerateJob(prompt="a star", seed=seed, width=64, height=64)
+        library.entries.add(session, job, created=f"2026-11-26T23:08:{seconds}+00:00")
+
+    for seconds in ("30.126", "30.153", "30.158"):
+        add(seconds, int(seconds[-3:]))
+    add("30.900", 1)
+    for seconds in ("40.000001", "40.005001"):
+        add(seconds, int(seconds[-3:]))
+    runs = OpenSession.load(library, library.sessions.get(session)).runs()
+    library.close()
+    assert [len(run.entries) for run in runs] == [3, 1, 1, 1]
 
 
 async def test_a_run_is_closed_and_opened(tmp_path: Path) -> None:

@@ -151,8 +151,8 @@ def now() -> str:
 
 
 def stamp(time: datetime) -> str:
-    """A time as the database keeps it."""
-    return time.astimezone(UTC).isoformat(timespec="milliseconds")
+    """A time as the database keeps it; once it kept whole milliseconds."""
+    return time.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def moment(text: str) -> datetime:

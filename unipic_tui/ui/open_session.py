@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from PIL.Image import Image
 
@@ -18,6 +19,8 @@ from unipic_tui.ui.iterate import contact_sheet, shared
 
 MOST_OPEN = 12
 """Runs of more members than this are closed in the history until a person opens them."""
+_OLD_GAP = timedelta(milliseconds=250)
+"""Less than a person can leave between two runs, more than it took to keep a job (5 to 30 ms)."""
 
 
 @dataclass(slots=True)
@@ -258,8 +261,18 @@ class OpenSession:
 
 
 def _together(one: Entry, other: Entry) -> bool:
-    """Whether two jobs were started together: `JobQueue.run` gives all jobs of a run one time."""
-    return one.created == other.created and one.job.draws and not one.origin
+    """Whether two neighbours were started together.
+
+    `JobQueue.run` gives all jobs of a run one time, to the microsecond. Older versions gave each
+    the millisecond it was kept at, a few after the one before.
+    """
+    if one.origin or not one.job.draws:
+        return False
+    if one.created == other.created:
+        return True
+    old = all(entry.created.microsecond % 1000 == 0 for entry in (one, other))
+    alike = one.job.mode == other.job.mode and one.parent == other.parent
+    return old and alike and other.created - one.created < _OLD_GAP
 
 
 def _labels(members: Sequence[tuple[Entry, StoredPicture | None]]) -> tuple[str, ...]:
