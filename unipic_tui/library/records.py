@@ -151,8 +151,9 @@ def now() -> str:
 
 
 def stamp(time: datetime) -> str:
-    """A time as the database keeps it; once it kept whole milliseconds."""
-    return time.astimezone(UTC).isoformat(timespec="microseconds")
+    """A time as the database keeps it, to the microsecond; once these were milliseconds."""
+    precision = "microseconds" if time.microsecond % 1000 else "milliseconds"
+    return time.astimezone(UTC).isoformat(timespec=precision)
 
 
 def moment(text: str) -> datetime:

@@ -23,7 +23,7 @@ Place = Literal[
 """Where a key acts: ``main`` is the main screen, ``browser`` its history and pictures, where no
 text is typed."""
 Need = Literal["", "picture", "job"]
-"""What must be there for a hint to make sense: a chosen picture, a running job."""
+"""What must be there for a hint to make sense: a chosen picture, a job that runs or waits."""
 
 _WITHIN: dict[Place, Place] = {
     "main": "app",
@@ -137,7 +137,7 @@ HISTORY = Group("In the history", "history")
 REGION = Group("While a region is chosen", "region")
 VIEWER = Group("In the viewer", "viewer")
 CLOSE_UP = Group("In a close-up of the viewer", "close-up")
-QUEUE_LIST = Group("In the list of the queue", "queue")
+QUEUE_LIST = Group("In the list of the queue", "queue", needs="job")
 SHEET = Group("On a contact sheet", "sheet")
 _GROUPS: tuple[Group, ...] = (RUN, PICTURE, QUEUE, FILES, SCREEN, PROGRAM)
 _GROUPS += (GALLERY, HISTORY, REGION, VIEWER, CLOSE_UP, QUEUE_LIST, SHEET)

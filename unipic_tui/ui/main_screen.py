@@ -34,6 +34,7 @@ from unipic_tui.ui.commands import (
     chosen_keys,
     declared,
     hints,
+    keys_of,
 )
 from unipic_tui.ui.controller import Controller
 from unipic_tui.ui.notices import complain
@@ -210,7 +211,8 @@ class MainScreen(Screen[None]):
         return session.name if session else "new session"
 
     def _show_tree(self) -> None:
-        self.history.set_rows(self.state.rows(), self.state.current.id)
+        empty = "Nothing yet." if self.state.found is None else "Nothing is found."
+        self.history.set_rows(self.state.rows(), self.state.current.id, empty)
         self._point_history()
 
     def _show_chosen(self) -> None:
@@ -231,19 +233,26 @@ class MainScreen(Screen[None]):
         self.workspace.greeting.show_model(info)
 
     def _show_hints(self) -> None:
-        view = self.workspace.view
-        entries = declared(PictureView) if self.focused is view else self._hinted()
-        found = hints(entries, chosen_keys(self))
+        found = hints(self._hinted(), chosen_keys(self))
         # Whoever knows no key needs Help, so it always has room, at the end.
         self.query_one(KeyHints).hints = sorted(found, key=lambda hint: hint.words == "Help")
 
     def _hinted(self) -> Iterator[Command]:
-        typing = not isinstance(self.focused, HistoryTree | Gallery | PictureView)
+        focused = self.focused
+        typing = not isinstance(focused, HistoryTree | Gallery | PictureView)
+        inner = [] if typing or focused is None else declared(type(focused))
+        if focused is self.history and not self.history.rows:
+            inner = []
+        yield from inner
+        if isinstance(focused, PictureView):
+            return
+        keymap = chosen_keys(self)
+        taken = {key for entry in inner for key in keys_of(entry, keymap)}
         there = {"": True, "job": self.state.running is not None}
         there["picture"] = self.state.picture is not None
         for entry in self._commands.values():
-            everywhere = entry.id in {"cancel", "help"}
-            if there[entry.needs] and (everywhere or (entry.place == "browser") != typing):
+            here = entry.id in {"cancel", "help"} or (entry.place == "browser") != typing
+            if here and there[entry.needs] and not taken.intersection(keys_of(entry, keymap)):
                 yield entry
 
     def begin(self, prompts: Sequence[str]) -> None:

@@ -209,6 +209,14 @@ class OpenSession:
         """The run that an entry is in."""
         return next((run for run in self.runs() if entry in run), None)
 
+    def label_of(self, entry: int) -> str:
+        """What tells a job from those it was started with; empty for one that is alone."""
+        run = self.run_of(entry)
+        if run is None or len(run.entries) == 1:
+            return ""
+        members = zip(run.members, run.labels, strict=True)
+        return next(label for (one, _), label in members if one.id == entry)
+
     def labels(self) -> dict[int, str]:
         """What tells pictures that were made together from each other, by picture."""
         return {

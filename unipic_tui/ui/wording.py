@@ -11,10 +11,8 @@ from unipic_tui.jobs import Job
 from unipic_tui.library.records import Entry, State, StoredPicture
 from unipic_tui.text import printable
 
-MUTED = "$foreground 60%"
+MUTED = "$text-muted"
 """Style of secondary text."""
-FAINT = "$foreground 40%"
-"""Style of what is seldom looked for."""
 
 STATE_WORDS: dict[State, str] = {
     "queued": "waiting",

@@ -49,6 +49,8 @@ class ScreenActions(Actions):
         """Overlay the grid of tokens on the picture; decoded ones are clear."""
         view = self._workspace.view
         view.overlay = not view.overlay
+        if view.overlay and self._state.running is None:
+            self._say("The tokens are shown while a picture is being drawn.")
 
     @SCREEN.command("view.redraw", "f5", "Redraw the pictures")
     async def redraw(self) -> None:

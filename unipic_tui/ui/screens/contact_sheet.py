@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from PIL.Image import Image
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual import events, on
 from textual.app import ComposeResult
@@ -33,6 +34,7 @@ from unipic_tui.ui.wording import amount
 SMALLEST, USUAL, LARGEST = 12, 20, 40
 """Cells across a picture: at least, where not all are in sight, and at most."""
 _ROW_LABEL = 18
+"""Cells for the labels of rows, at most."""
 _GAP = 2
 
 
@@ -82,7 +84,8 @@ class SheetView(ScrollView, can_focus=True):
     @property
     def _left(self) -> int:
         """Cells before the first column, for the labels of rows."""
-        return _ROW_LABEL if any(self._sheet.rows) else 1
+        widest = max(map(cell_len, self._sheet.rows))
+        return min(_ROW_LABEL, widest + _GAP) if widest else 1
 
     @property
     def _top(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import ClassVar
 
@@ -15,7 +16,7 @@ from textual.widgets import Label, Static
 from unipic_tui import paths
 from unipic_tui.text import printable
 from unipic_tui.ui.commands import Command, chosen_keys, keys_of, shown_key
-from unipic_tui.ui.wording import FAINT, MUTED
+from unipic_tui.ui.wording import MUTED
 
 LOG_NAME = "unipic-tui.log"
 """Where, in the log folder, tracebacks of unexpected errors are written."""
@@ -45,14 +46,19 @@ class HelpScreen(ModalScreen[None]):
         with Vertical(classes="dialog -large"):
             yield Label("Keys and commands", classes="dialog-title", markup=False)
             with VerticalScroll(id="help-text"):
-                yield Static(self._text(), markup=False)
+                yield Static(id="help-words", markup=False)
             yield Static("↑↓ scroll · Esc closes", classes="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
         """The arrow keys scroll."""
         self.query_one("#help-text").focus()
 
-    def _text(self) -> Content:
+    def on_resize(self) -> None:
+        """Lines that go on begin under their own words."""
+        width = self.query_one("#help-text").scrollable_content_region.width
+        self.query_one("#help-words", Static).update(self._text(width))
+
+    def _text(self, width: int) -> Content:
         parts: list[tuple[str, str]] = [(_NOTES + "\n", MUTED)]
         group = ""
         keymap = chosen_keys(self)
@@ -63,8 +69,9 @@ class HelpScreen(ModalScreen[None]):
             keys = " ".join(shown_key(key) for key in keys_of(entry, keymap)[:2])
             parts.append((f"{keys:<{_KEYS}}", "$accent"))
             parts.append((f"{entry.title:<{_TITLE}}", ""))
-            parts.append((f" {entry.id}\n", FAINT))
-            parts.append((f"{'':<{_KEYS}}{entry.help}\n", MUTED))
+            parts.append((f" {entry.id}\n", MUTED))
+            words = textwrap.wrap(entry.help, max(20, width - _KEYS))
+            parts.append((textwrap.indent("\n".join(words), " " * _KEYS) + "\n", MUTED))
         log = paths.log_dir() / LOG_NAME
         parts.append((f"\nUnexpected errors are written to {printable(str(log))}\n", MUTED))
         return Content.assemble(*parts)

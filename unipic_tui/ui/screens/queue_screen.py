@@ -24,6 +24,7 @@ from unipic_tui.ui.wording import STATE_WORDS, amount, entry_title, mode_glyph
 
 _TITLE_CELLS = 200
 """Longer titles are cut; the list cuts at its own width as well."""
+_EMPTY = "What you run while a job is being drawn waits here."
 
 
 class QueueScreen(ModalScreen[None]):
@@ -40,7 +41,7 @@ class QueueScreen(ModalScreen[None]):
         with Vertical(classes="dialog -list"):
             yield Label("Queue", classes="dialog-title", id="queue-title", markup=False)
             yield OptionList(id="queue", compact=True, markup=False)
-            yield KeyHints(hints(declared(QueueScreen), chosen_keys(self)))
+            yield KeyHints()
 
     async def on_mount(self) -> None:
         """Read the queue."""
@@ -69,12 +70,16 @@ class QueueScreen(ModalScreen[None]):
         place = options.highlighted or 0
         options.clear_options()
         options.add_options(Option(self._line(entry)) for entry in self._entries)
+        if not self._entries:
+            options.add_option(Option(_EMPTY, disabled=True))
         if follow is not None:
             ids = [entry.id for entry in self._entries]
             place = ids.index(follow) if follow in ids else place
         if self._entries:
             options.highlighted = min(place, len(self._entries) - 1)
         self.query_one("#queue-title", Label).update(self._heading())
+        usable = (each for each in declared(QueueScreen) if self._entries or not each.needs)
+        self.query_one(KeyHints).hints = hints(usable, chosen_keys(self))
 
     def _heading(self) -> str:
         if not self._entries:
@@ -85,7 +90,9 @@ class QueueScreen(ModalScreen[None]):
 
     def _line(self, entry: Entry) -> Text:
         word = STATE_WORDS[entry.state]
-        title = one_line(entry_title(entry), _TITLE_CELLS)
+        session = self._state.loaded.get(entry.session)
+        label = session.label_of(entry.id) if session else ""
+        title = one_line(f"{entry_title(entry)}{f'  {label}' if label else ''}", _TITLE_CELLS)
         line = Text(f"{word:<12} ", style="bold" if entry.state == "running" else "")
         return line.append(f"{mode_glyph(entry.job)} {title}")
 
@@ -108,7 +115,9 @@ class QueueScreen(ModalScreen[None]):
 
         self.run_worker(perform(), group="queue")
 
-    @QUEUE_LIST.command("jobs.earlier", "shift+up,K", "Earlier", args=(-1,), hint="order")
+    @QUEUE_LIST.command(
+        "jobs.earlier", "shift+up,K", "Earlier", args=(-1,), hint="order", needs="job"
+    )
     @QUEUE_LIST.command("jobs.later", "shift+down,J", "Later", args=(1,), hint="order")
     def action_shift(self, places: int) -> None:
         """Move the job up or down in the queue."""
@@ -142,12 +151,12 @@ class QueueScreen(ModalScreen[None]):
         """Run an interrupted job again."""
         self._do(self._controller.queue.retry, ["interrupted"])
 
-    @QUEUE_LIST.command("jobs.pause", "p,f9", "Pause or resume", hint="pause")
+    @QUEUE_LIST.command("jobs.pause", "p,f9", "Pause or resume", hint="pause", needs="")
     def action_pause(self) -> None:
         """Start no further jobs, or resume."""
         self._controller.queue.pause()
 
-    @QUEUE_LIST.command("jobs.close", "escape,ctrl+c,q,f8", "Close", hint="close", rank=9)
+    @QUEUE_LIST.command("jobs.close", "escape,ctrl+c,q,f8", "Close", hint="close", rank=9, needs="")
     def action_close(self) -> None:
         """Close the list."""
         self.dismiss(None)

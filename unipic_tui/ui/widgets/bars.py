@@ -118,7 +118,7 @@ class KeyHints(Widget):
     DEFAULT_CSS = """
     KeyHints { height: 1; padding: 0 1; background: $panel; }
     KeyHints .keys--key { color: $primary; text-style: bold; }
-    KeyHints .keys--words { color: $foreground 65%; }
+    KeyHints .keys--words { color: $text-muted; }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {"keys--key", "keys--words"}
 

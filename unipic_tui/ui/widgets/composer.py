@@ -84,9 +84,6 @@ class ModeBar(Widget):
 class Composer(Vertical):
     """Everything that goes into the next job."""
 
-    class Changed(Message):
-        """What would be run is another now."""
-
     mode: reactive[str] = reactive(GenerateJob.mode)
 
     def __init__(self, texts: Mapping[str, str]) -> None:
@@ -164,7 +161,6 @@ class Composer(Vertical):
         hint = _REGION_HINT if redraws else KINDS[self.mode].wording.hint
         self.prompt.placeholder = hint
         self._refresh_bar()
-        self.post_message(self.Changed())
 
     def _refresh_bar(self) -> None:
         if not self.children:

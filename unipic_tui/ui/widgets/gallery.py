@@ -162,7 +162,7 @@ class Gallery(ScrollView, can_focus=True):
         """Go to the last picture."""
         self._go(len(self._pictures) - 1)
 
-    @GALLERY.command("gallery.open", "enter", "View")
+    @GALLERY.command("gallery.open", "enter", "View", hint="View", rank=1)
     def action_open(self) -> None:
         """Look at the picture full screen."""
         if picture := self.picture:

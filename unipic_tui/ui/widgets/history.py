@@ -73,20 +73,22 @@ class HistoryTree(ScrollView, can_focus=True):
     def __init__(self, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         super().__init__()
         self._rows: Sequence[HistoryRow] = ()
+        self._empty = ""
         self._current = 0
         self._now = now
 
     # What is shown
 
-    def set_rows(self, rows: Sequence[HistoryRow], current: int) -> None:
+    def set_rows(self, rows: Sequence[HistoryRow], current: int, empty: str = "") -> None:
         """Show rows; the cursor stays on the row it was on, wherever that is now.
 
         Args:
             rows: sessions, each followed by its entries where it is open.
             current: id of the session on the screen.
+            empty: what to say where there are none.
         """
         key = self.row.key if self.row else None
-        self._rows, self._current = rows, current
+        self._rows, self._current, self._empty = rows, current, empty
         self.virtual_size = Size(self.size.width, len(rows))
         place = next((at for at, row in enumerate(rows) if row.key == key), None)
         self.set_reactive(HistoryTree.cursor, self._within(self.cursor if place is None else place))
@@ -161,13 +163,13 @@ class HistoryTree(ScrollView, can_focus=True):
         """Go up or down by as many rows as are in sight."""
         self.cursor += pages * max(1, self.size.height - 1)
 
-    @HISTORY.command("history.open", "enter", "Open")
+    @HISTORY.command("history.open", "enter", "Open", hint="Open", rank=1)
     def action_open(self) -> None:
         """Open the session, or choose the job."""
         if self.row is not None:
             self.post_message(self.Opened(self.row))
 
-    @HISTORY.command("history.fold", "left,h", "Close")
+    @HISTORY.command("history.fold", "left,h", "Close", hint="Fold")
     def action_fold(self) -> None:
         """Hide what is below a session or a run; from a job, go up to what it was made from."""
         row = self.row
@@ -177,7 +179,7 @@ class HistoryTree(ScrollView, can_focus=True):
         else:
             self._fold(unfold=False)
 
-    @HISTORY.command("history.unfold", "right,l", "Look into")
+    @HISTORY.command("history.unfold", "right,l", "Look into", hint="Fold")
     def action_unfold(self) -> None:
         """Show the jobs of a session or a run."""
         self._fold(unfold=True)
@@ -212,7 +214,9 @@ class HistoryTree(ScrollView, can_focus=True):
         place = y + self.scroll_offset.y
         width, ground = self.size.width, self.rich_style
         if place >= len(self._rows):
-            return Strip.blank(width, ground)
+            words = "" if self._rows or place else self._empty
+            strip = Strip([Segment(one_line(words, width), self._style("dim"))])
+            return strip.apply_style(ground).adjust_cell_length(width, ground)
         row = self._rows[place]
         segments = (
             self._session_line(row) if row.entry is None else self._entry_line(row, row.entry)

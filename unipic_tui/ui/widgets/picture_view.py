@@ -200,8 +200,8 @@ class PictureView(Widget):
 
     @REGION.command("region.narrower", "shift+left,H", "Narrower", args=(-1, 0), hint="resize")
     @REGION.command("region.wider", "shift+right,L", "Wider", args=(1, 0), hint="resize")
-    @REGION.command("region.lower", "shift+up,K", "Lower", args=(0, -1), hint="resize")
-    @REGION.command("region.higher", "shift+down,J", "Higher", args=(0, 1), hint="resize")
+    @REGION.command("region.lower", "shift+up,K", "Shorter", args=(0, -1), hint="resize")
+    @REGION.command("region.higher", "shift+down,J", "Taller", args=(0, 1), hint="resize")
     def action_grow_region(self, right: int, down: int) -> None:
         """Resize the region by one token."""
         if self._selection:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
@@ -19,6 +19,7 @@ from unipic_tui.defaults import Defaults
 from unipic_tui.jobs import GenerateJob
 from unipic_tui.ui.fields import Field, all_fields, placeholder, problem
 from unipic_tui.ui.widgets.line import Line
+from unipic_tui.ui.wording import MUTED
 
 
 class Choice(Widget, can_focus=True):
@@ -39,9 +40,9 @@ class Choice(Widget, can_focus=True):
         self.choices = choices
         self.set_reactive(Choice.value, choices[0])
 
-    def render(self) -> Text:
+    def render(self) -> Content:
         """The value, and a sign that there are others."""
-        return Text.assemble(self.value, (" ↔", "dim" if not self.has_focus else ""))
+        return Content.assemble(self.value, (" ↔", "" if self.has_focus else MUTED))
 
     def watch_value(self) -> None:
         """Tell of the change."""
