@@ -122,19 +122,22 @@ def test_half_block_pixels_keep_the_colours() -> None:
 
 
 def decode_sixels(sixels: str) -> Image.Image:
-    """What a terminal shows that takes colours to be settled once the first pixel is drawn."""
+    """What a terminal shows that takes colours to be settled once the first pixel is drawn.
+
+    As in xterm, to define a colour does not select it.
+    """
     match = re.fullmatch(r'\x1bP[\d;]*q"1;1;(\d+);(\d+)(.*)\x1b\\', sixels, re.DOTALL)
     assert match
     width, height = int(match[1]), int(match[2])
     shown = np.zeros((height, width, 3), dtype=np.uint8)
     colours: dict[int, tuple[int, ...]] = {}
-    x = y = colour = 0
+    x = y = 0
+    colour = -1
     drawing = False
     for token in re.finditer(r"#(\d+);2;(\d+);(\d+);(\d+)|#(\d+)|!(\d+)(.)|([$-])|(.)", match[3]):
         if token[1]:
             assert not drawing, "a colour is defined after the first pixel"
-            colour = int(token[1])
-            colours[colour] = tuple(round(int(token[i]) * 255 / 100) for i in (2, 3, 4))
+            colours[int(token[1])] = tuple(round(int(token[i]) * 255 / 100) for i in (2, 3, 4))
         elif token[5]:
             colour = int(token[5])
         elif token[8]:
@@ -161,6 +164,11 @@ def test_palette_first_moves_every_definition_to_the_front() -> None:
 def test_palette_first_leaves_a_good_picture_alone() -> None:
     good = '\x1bP0;0;0q"1;1;4;6#0;2;100;0;0#1;2;0;100;0#0~~#1~~-\x1b\\'
     assert sixel.palette_first(good) is good
+
+
+def test_a_band_of_one_colour_has_that_colour() -> None:
+    plain = sixel.reduce_colours(Image.new("RGB", (40, 40), (0, 255, 255)), 64)
+    assert decode_sixels(sixel.encode_band(plain, 0, 6, 64)).getcolors() == [(240, (0, 255, 255))]
 
 
 @pytest.mark.parametrize("height", [19, 20, 60])

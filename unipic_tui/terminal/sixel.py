@@ -56,10 +56,11 @@ def encode_band(image: Image.Image, top: int, height: int, colours: int) -> str:
 
 
 def palette_first(sixels: str) -> str:
-    """The same picture with all its colours defined before the first pixel.
+    """The same picture with all its colours defined before the first pixel, and one selected.
 
     textual-image 0.12.0 defines each where it is first used, and terminals that settle the
-    colours of a picture when it begins (xterm) then show noise. Later releases do it right.
+    colours of a picture when it begins (xterm) then show noise. Later releases do it right, but
+    none of them selects the colour of a picture that has only one, which xterm then draws green.
     """
     header = _HEADER.match(sixels)
     if header is None:
@@ -67,7 +68,7 @@ def palette_first(sixels: str) -> str:
     start = header.end()
     defined = _DEFINITIONS.match(sixels, start)
     body = defined.end() if defined else start
-    if not _DEFINITION.search(sixels, body):
+    if sixels.startswith("#", body) and not _DEFINITION.search(sixels, body):
         return sixels
     definitions = "".join(match[0] for match in _DEFINITION.finditer(sixels, start))
     return sixels[:start] + definitions + _DEFINITION.sub(r"\1", sixels[start:])

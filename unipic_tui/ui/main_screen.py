@@ -342,7 +342,7 @@ class MainScreen(Screen[None]):
 
     @on(Input.Changed, "#search")
     def _search_changed(self, event: Input.Changed) -> None:
-        self.run_worker(self._search(event.value), group="search", exclusive=True)
+        self.run_worker(partial(self._search, event.value), group="search", exclusive=True)
 
     async def _search(self, query: str) -> None:
         await asyncio.sleep(SEARCH_SECONDS)  # whoever types on wants only the last
