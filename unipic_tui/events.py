@@ -28,6 +28,13 @@ class Loading:
     stage: str
     fraction: float
 
+    @property
+    def words(self) -> str:
+        """The stage to begin a line with: ``Building nano``, ``Loading PyTorch``."""
+        if self.stage.partition(" ")[0].endswith("ing"):
+            return self.stage[:1].upper() + self.stage[1:]
+        return f"Loading {self.stage}"
+
 
 @dataclass(frozen=True, slots=True)
 class Stage:

@@ -178,7 +178,7 @@ class HumanReporter(Reporter):
             self.bar.pause()
         match event:
             case Loading(stage, fraction) if fraction < 1 and " is " not in stage:
-                self.bar.show(_doing(stage), fraction, self._remaining(fraction))
+                self.bar.show(printable(event.words), fraction, self._remaining(fraction))
             case Loading():
                 self.bar.show("Preparing", None)
             case Stage(doing) if doing != "Decoding" or self._pictures == 1:
@@ -231,10 +231,3 @@ class HumanReporter(Reporter):
         self.bar.pause()  # it must not come back behind half a line of an answer
         sys.stdout.write(text)
         sys.stdout.flush()
-
-
-def _doing(stage: str) -> str:
-    """A stage of loading as the label of a bar."""
-    shown = printable(stage)
-    doing = shown.partition(" ")[0].endswith("ing")
-    return shown[:1].upper() + shown[1:] if doing else f"Loading {shown}"

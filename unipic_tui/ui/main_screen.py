@@ -9,7 +9,7 @@ from functools import partial
 from typing import ClassVar
 
 from PIL.Image import Image
-from textual import events, on
+from textual import events, on, work
 from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -341,13 +341,11 @@ class MainScreen(Screen[None]):
             self.state.turn(row.run.id)
 
     @on(Input.Changed, "#search")
-    def _search_changed(self, event: Input.Changed) -> None:
-        self.run_worker(partial(self._search, event.value), group="search", exclusive=True)
-
-    async def _search(self, query: str) -> None:
+    @work(group="search", exclusive=True)
+    async def _search_changed(self, event: Input.Changed) -> None:
         await asyncio.sleep(SEARCH_SECONDS)  # whoever types on wants only the last
         try:
-            await self.controller.sessions.search(query)
+            await self.controller.sessions.search(event.value)
         except UnipicError as error:
             complain(self, error.title, error.message)
 

@@ -92,7 +92,8 @@ class QueueScreen(ModalScreen[None]):
         word = STATE_WORDS[entry.state]
         session = self._state.loaded.get(entry.session)
         label = session.label_of(entry.id) if session else ""
-        title = one_line(f"{entry_title(entry)}{f'  {label}' if label else ''}", _TITLE_CELLS)
+        words = f"{label} · {entry_title(entry)}" if label else entry_title(entry)
+        title = one_line(words, _TITLE_CELLS)
         line = Text(f"{word:<12} ", style="bold" if entry.state == "running" else "")
         return line.append(f"{mode_glyph(entry.job)} {title}")
 

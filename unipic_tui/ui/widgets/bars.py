@@ -185,7 +185,7 @@ def _at_rest(state: AppState) -> tuple[str, str]:
     if state.load_failure is not None:
         return "wrong", "No model is loaded: see “Load a checkpoint” in Ctrl+P"
     if state.loading is not None:
-        return "busy", f"Loading {state.loading.stage}"
+        return "busy", state.loading.words
     if state.info is None:
         return "busy", "Starting"
     if state.thread.paused and state.waiting:

@@ -61,13 +61,13 @@ class Details(VerticalScroll, can_focus=True):
             edits: the jobs that drew something from the picture, oldest first.
             follow: keep the end of a growing answer in sight.
             label: what tells the picture from those it was made with.
-            text_first: say in words what is otherwise seen.
+            text_first: name the file with its folder.
         """
         asked = entry is not None and not entry.job.draws
         talk = _talk(conversation, entry if asked else None, live)
         if picture is not None:
-            parts = _picture(picture, label, text_first)
-            further = _facts(picture, edits)
+            parts = _picture(picture, label)
+            further = _facts(picture, edits, str(picture.path) if text_first else picture.path.name)
         else:
             parts, further = _entry(entry, live) if entry is not None else [], []
         # Whoever asked wants to see the answer first, and the picture's numbers last.
@@ -77,7 +77,7 @@ class Details(VerticalScroll, can_focus=True):
             self.scroll_home(animate=False)
 
 
-def _picture(picture: StoredPicture, label: str, text_first: bool) -> list[Span]:
+def _picture(picture: StoredPicture, label: str) -> list[Span]:
     """What it is, and what people wrote about it."""
     star = "★ " if picture.favourite else ""
     parts: list[Span] = [(star, "$accent"), (picture_title(picture), "bold")]
@@ -90,13 +90,11 @@ def _picture(picture: StoredPicture, label: str, text_first: bool) -> list[Span]
         parts.append((f"\n# {', '.join(printable(tag) for tag in picture.tags)}\n", "$secondary"))
     if picture.note:
         parts.append((f"\n{printable(picture.note, newlines=True)}\n", "italic"))
-    if text_first:
-        parts.append((f"\n{picture.path}\n", MUTED))
     return parts
 
 
-def _facts(picture: StoredPicture, edits: Sequence[Entry]) -> list[Span]:
-    parts = [*_table(picture_settings(picture)), (f"\n\n{printable(picture.path.name)}", MUTED)]
+def _facts(picture: StoredPicture, edits: Sequence[Entry], name: str) -> list[Span]:
+    parts = [*_table(picture_settings(picture)), (f"\n\n{printable(name)}", MUTED)]
     if edits:
         parts.append(("\n\nMade from it", MUTED))
         parts += [(f"\n{mode_glyph(edit.job)} {entry_title(edit)}", "") for edit in edits]
