@@ -48,7 +48,8 @@ async def test_an_unknown_seed_is_not_shown_as_0(tmp_path: Path) -> None:
         entries = library.entries.of_session(current.id)
         assert "".join(page(current.session, entries, [boat, house, plain])).count("seed ") == 1
 
-        sheet = SheetScreen([boat, house, plain], boat.id, lambda picture: gradient(8, 8, "x"))
+        view = SheetView([boat, house, plain], boat.id, lambda picture: gradient(8, 8, "x"))
+        sheet = SheetScreen(view)
         await driver.app.push_screen(sheet)
         await driver.settle_screen()
         texts = [*sheet.query_one(SheetView).sheet.labels, *sheet.query_one(SheetView).sheet.rows]

@@ -44,7 +44,7 @@ from unipic_tui.ui.main_screen import ACTIONS, MainScreen
 from unipic_tui.ui.messages import Stored, Trouble, Worked
 from unipic_tui.ui.notices import complain, log_to_file
 from unipic_tui.ui.screens.contact_sheet import SheetScreen, SheetView
-from unipic_tui.ui.screens.dialogs import Answer, QuestionDialog
+from unipic_tui.ui.screens.dialogs import QuestionDialog
 from unipic_tui.ui.screens.help import LOG_NAME, HelpScreen
 from unipic_tui.ui.screens.queue_screen import QueueScreen
 from unipic_tui.ui.screens.viewer import ViewerScreen
@@ -188,7 +188,7 @@ class UnipicApp(App[int]):
             interrupted = await self.controller.begin()
         except UnipicError as error:
             await self.push_screen_wait(
-                QuestionDialog(error.title, error.message, [Answer("leave", "Leave", "main")])
+                QuestionDialog(error.title, error.message, {"leave": "Leave"})
             )
             self.exit(error.exit_code, return_code=error.exit_code)
             return
@@ -208,12 +208,12 @@ class UnipicApp(App[int]):
             QuestionDialog(
                 f"{amount(len(interrupted), 'job')} did not finish last time",
                 f"{titles}{more}",
-                [
-                    Answer("run", "Run again", "main"),
-                    Answer("hold", "Leave paused"),
-                    Answer("drop", "Discard"),
-                    Answer("later", "Ask me next time"),
-                ],
+                {
+                    "run": "Run again",
+                    "hold": "Leave paused",
+                    "drop": "Discard",
+                    "later": "Ask me next time",
+                },
             )
         )
         for entry in interrupted:
@@ -250,13 +250,13 @@ class UnipicApp(App[int]):
                 self._good_options = self.state.options
 
     async def _load_failed(self, failure: LoadFailed) -> None:
-        answers = [Answer("again", "Try again", "main"), Answer("other", "Load another")]
+        answers = {"again": "Try again", "other": "Load another"}
         good = self._good_options
         if good is not None and good != failure.options:
-            answers.insert(0, Answer("back", "Back to the previous one"))
+            answers = {"back": "Back to the previous one", **answers}
         elif failure.options.checkpoint is not None:
-            answers.append(Answer("small", "Use the small model"))
-        answers.append(Answer("later", "Later"))
+            answers["small"] = "Use the small model"
+        answers["later"] = "Later"
         answer = await self.push_screen_wait(
             QuestionDialog(failure.title, failure.message, answers)
         )
@@ -343,7 +343,7 @@ class UnipicApp(App[int]):
             QuestionDialog(
                 "Leave while a job runs?",
                 f"It is stopped, and you can run it again at the next start.{behind}",
-                [Answer("leave", "Leave", "main"), Answer("stay", "Stay")],
+                {"leave": "Leave", "stay": "Stay"},
             )
         )
         if answer == "leave":

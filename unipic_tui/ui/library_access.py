@@ -178,8 +178,21 @@ class Recorder:
         self._offsets.pop(ticket, None)
         self._resumed.discard(ticket)
 
-    def _write(self, work: Callable[[Library], None]) -> None:
-        self._access.write_soon(work).add_done_callback(self._complain)
+    def _write(
+        self, work: Callable[[Library], T], message: Callable[[T], Message] | None = None
+    ) -> None:
+        """Write, then tell the app of what came of it, or of what went wrong."""
+
+        def done(future: Future[T]) -> None:
+            try:
+                result = future.result()
+            except UnipicError as error:
+                self._tell(Trouble(error.title, error.message))
+            else:
+                if message is not None:
+                    self._tell(message(result))
+
+        self._access.write_soon(work).add_done_callback(done)
 
     def _add(self, ticket: int, picture: Picture) -> None:
         index = picture.index + self._offsets.get(ticket, 0)
@@ -190,9 +203,7 @@ class Recorder:
             library.snapshots.drop(ticket)
             return library.pictures.add(ticket, numbered)
 
-        self._access.write_soon(work).add_done_callback(
-            lambda done: self._told(done, lambda stored: Stored(picture=stored))
-        )
+        self._write(work, lambda stored: Stored(picture=stored))
 
     def _set(
         self,
@@ -208,19 +219,4 @@ class Recorder:
                 ticket, state, answer=answer, error=error, seconds=seconds
             )
 
-        self._access.write_soon(work).add_done_callback(
-            lambda done: self._told(done, lambda entry: Stored(entry=entry))
-        )
-
-    def _complain(self, done: Future[None]) -> None:
-        error = done.exception()
-        if isinstance(error, UnipicError):
-            self._tell(Trouble(error.title, error.message))
-
-    def _told(self, done: Future[T], message: Callable[[T], Message]) -> None:
-        try:
-            result = done.result()
-        except UnipicError as error:
-            self._tell(Trouble(error.title, error.message))
-        else:
-            self._tell(message(result))
+        self._write(work, lambda entry: Stored(entry=entry))

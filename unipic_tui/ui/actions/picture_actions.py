@@ -19,7 +19,7 @@ from unipic_tui.ui import iterate
 from unipic_tui.ui.actions.actions import Actions
 from unipic_tui.ui.commands import PICTURE
 from unipic_tui.ui.draft import PlannedJobs, texts_of
-from unipic_tui.ui.screens.contact_sheet import SheetScreen
+from unipic_tui.ui.screens.contact_sheet import SheetScreen, SheetView
 from unipic_tui.ui.screens.dialogs import ChoiceDialog, TextDialog
 from unipic_tui.ui.screens.path_screen import PathScreen
 from unipic_tui.ui.screens.viewer import ViewerScreen
@@ -89,8 +89,8 @@ class PictureActions(Actions):
         def load(picture: StoredPicture) -> Image:
             return library.opened.thumbnails.get(picture.id, THUMBNAIL)
 
-        sheet = SheetScreen(pictures, self._picture.id, load)
-        chosen = await self._ask(sheet)
+        view = SheetView(pictures, self._picture.id, load)
+        chosen = await self._ask(SheetScreen(view))
         if chosen is not None:
             self._state.choose_picture(chosen)
 

@@ -10,7 +10,7 @@ from unipic_tui.jobs import EditJob, GenerateJob
 from unipic_tui.text import one_line
 from unipic_tui.ui.actions.actions import Actions
 from unipic_tui.ui.commands import FILES, PICTURE, PROGRAM
-from unipic_tui.ui.screens.dialogs import Answer, QuestionDialog, TextDialog
+from unipic_tui.ui.screens.dialogs import QuestionDialog, TextDialog
 from unipic_tui.ui.screens.path_screen import PathScreen
 
 
@@ -48,7 +48,7 @@ class SessionActions(Actions):
                 "Move the session to the trash?",
                 f"“{one_line(session.name, 60)}” with all its pictures. "
                 "Undo (z in the history) brings it back.",
-                [Answer("trash", "Move to the trash", "main"), Answer("keep", "Keep it")],
+                {"trash": "Move to the trash", "keep": "Keep it"},
             )
         )
         if answer == "trash":

@@ -64,12 +64,13 @@ class SheetView(ScrollView, can_focus=True):
         load: Callable[[StoredPicture], Image],
     ) -> None:
         super().__init__()
-        self._pictures = [picture for picture in pictures if _drawn(picture) is not None]
-        self._jobs = [job for picture in pictures if (job := _drawn(picture)) is not None]
+        drawn = [(each, each.job) for each in pictures if isinstance(each.job, DrawingJob)]
+        self.pictures = [picture for picture, _ in drawn]
+        self._jobs = [job for _, job in drawn]
         self._load = load
         self._strips: dict[int, list[Strip]] = {}
-        drawn = enumerate(self._pictures)
-        self._unknown = frozenset(index for index, each in drawn if not each.seed_known)
+        known = enumerate(each.seed_known for each in self.pictures)
+        self._unknown = frozenset(index for index, is_known in known if not is_known)
         self._sheet = contact_sheet(self._jobs, unknown_seeds=self._unknown)
         self._across = USUAL
         self._chosen = chosen
@@ -128,13 +129,13 @@ class SheetView(ScrollView, can_focus=True):
     def _point_at(self, picture: int) -> None:
         for row, cells in enumerate(self._sheet.cells):
             for column, index in enumerate(cells):
-                if index is not None and self._pictures[index].id == picture:
+                if index is not None and self.pictures[index].id == picture:
                     self.cursor = column, row
                     return
         self.cursor = 0, 0
 
     async def _load_all(self) -> None:
-        for index, picture in enumerate(self._pictures):
+        for index, picture in enumerate(self.pictures):
             self._strips[index] = await asyncio.to_thread(self._draw, picture)
             self.refresh()
 
@@ -153,7 +154,7 @@ class SheetView(ScrollView, can_focus=True):
         column, row = self.cursor
         index = self._sheet.cells[row][column] if self._sheet.cells else None
         if index is not None:
-            self.post_message(self.Taken(self._pictures[index]))
+            self.post_message(self.Taken(self.pictures[index]))
 
     @SHEET.command("sheet.left", "left,h", "Left", args=(-1, 0), hint="move")
     @SHEET.command("sheet.right", "right,l", "Right", args=(1, 0), hint="move")
@@ -261,33 +262,17 @@ class SheetView(ScrollView, can_focus=True):
         return strip.adjust_cell_length(width or self._across + _GAP, self.rich_style)
 
 
-def _drawn(picture: StoredPicture) -> DrawingJob | None:
-    return picture.job if isinstance(picture.job, DrawingJob) else None
-
-
 class SheetScreen(ModalScreen[int | None]):
-    """Comes back with the id of the picture that was taken, or ``None``.
+    """Comes back with the id of the picture that was taken, or ``None``."""
 
-    Args:
-        pictures: what is on the sheet.
-        chosen: id of the picture the cursor begins on.
-        load: reads a small version of a picture; called off the event loop.
-    """
-
-    def __init__(
-        self,
-        pictures: Sequence[StoredPicture],
-        chosen: int,
-        load: Callable[[StoredPicture], Image],
-    ) -> None:
+    def __init__(self, view: SheetView) -> None:
         super().__init__()
-        self._pictures = pictures
-        self._view = SheetView(pictures, chosen, load)
+        self._view = view
 
     def compose(self) -> ComposeResult:
         """The sheet."""
         with Vertical(classes="dialog -full"):
-            title = f"Contact sheet: {amount(len(self._pictures), 'picture')}"
+            title = f"Contact sheet: {amount(len(self._view.pictures), 'picture')}"
             yield Label(title, classes="dialog-title", markup=False)
             yield self._view
             yield KeyHints(hints(declared(SheetView, SheetScreen), chosen_keys(self)))

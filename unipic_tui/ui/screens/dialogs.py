@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 from textual import on
@@ -18,22 +17,14 @@ from unipic_tui.text import one_line, printable
 from unipic_tui.ui.widgets.line import Line
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One way to answer a question; ``id`` is what the dialog comes back with."""
-
-    id: str
-    label: str
-    weight: str = "default"
-
-
 class QuestionDialog(ModalScreen[str]):
     """A question and its answers as buttons; Esc gives the last one.
 
     Args:
         title: a few words.
         text: one or a few sentences.
-        answers: the first has the focus, the last changes nothing.
+        answers: what each button says, by what the dialog then comes back with; the first has the
+            focus, the last changes nothing.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -42,7 +33,7 @@ class QuestionDialog(ModalScreen[str]):
         Binding("right,down", "app.focus_next", "Next", show=False),
     ]
 
-    def __init__(self, title: str, text: str, answers: Sequence[Answer]) -> None:
+    def __init__(self, title: str, text: str, answers: Mapping[str, str]) -> None:
         super().__init__()
         self._title = title
         self._text = printable(text, newlines=True)
@@ -55,10 +46,8 @@ class QuestionDialog(ModalScreen[str]):
             with VerticalScroll(classes="dialog-text", can_focus=False):
                 yield Static(self._text, markup=False)
             with Horizontal(classes="dialog-buttons"):
-                for answer in self._answers:
-                    button = Button(answer.label, id=f"answer-{answer.id}", compact=True)
-                    button.set_class(answer.weight == "main", "-main")
-                    yield button
+                for answer, label in self._answers.items():
+                    yield Button(label, id=f"answer-{answer}", compact=True)
 
     def on_mount(self) -> None:
         """The first answer is at hand."""
@@ -70,7 +59,7 @@ class QuestionDialog(ModalScreen[str]):
 
     def action_leave(self) -> None:
         """The answer that changes nothing."""
-        self.dismiss(self._answers[-1].id)
+        self.dismiss(list(self._answers)[-1])
 
 
 class TextDialog(ModalScreen[str | None]):

@@ -142,10 +142,6 @@ class Composer(Vertical):
         self.region_source, self.chosen_region = source, region
         self._show_mode()
 
-    def problem(self) -> tuple[str, str] | None:
-        """The first field that cannot be used, and why."""
-        return next(iter(self.settings.problems().items()), None)
-
     def watch_mode(self, before: str, after: str) -> None:
         """Each mode has a prompt of its own."""
         if not self.children:
@@ -167,8 +163,7 @@ class Composer(Vertical):
             return
         bar = self.query_one(ModeBar)
         bar.source = self._source_label()
-        wrong = self.problem()
-        bar.problem = wrong[1] if wrong else ""
+        bar.problem = next(iter(self.settings.problems().values()), "")
         bar.outlook = outlook(self.draft(), self.defaults)
 
     def _source_label(self) -> str:

@@ -234,7 +234,11 @@ class HistoryTree(ScrollView, can_focus=True):
 
     def _entry_line(self, row: HistoryRow, entry: Entry) -> list[Segment]:
         run = row.run
-        state, title, when_made = entry.state, row.label or entry_title(entry), self._when(entry)
+        state, title, when_made = (
+            entry.state,
+            row.label or entry_title(entry),
+            when(entry.created, self._now()),
+        )
         end = STATE_WORDS[state] if state != "done" else "" if row.label else when_made
         if run is not None and len(run.entries) > 1:
             state, title = ("done" if run.done == len(run.entries) else "running"), run.title
@@ -249,9 +253,6 @@ class HistoryTree(ScrollView, can_focus=True):
         return self._line(
             "  " * min(row.depth, _DEEPEST) + glyph, title, end, style, self._style(kind)
         )
-
-    def _when(self, entry: Entry) -> str:
-        return when(entry.created, self._now())
 
     def _line(
         self, start: str, text: str, end: str, style: Style, end_style: Style
