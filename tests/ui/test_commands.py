@@ -65,12 +65,12 @@ def test_keys_clash_only_where_both_act(keys: dict[str, str], clashes: list[str]
 def test_a_line_of_keys_joins_what_belongs_together() -> None:
     jobs = [command for command in ALL_COMMANDS if command.place == "queue"]
     assert _line(jobs, {}) == (
-        "Shift+↑↓ order · Space hold · c cancel · r run again · p pause · Esc close"
+        "Shift+↑↓ Order · Space Hold · c Cancel · r Run again · p Pause · Esc Close"
     )
     remapped = {"jobs.earlier": "a", "jobs.hold": "ctrl+h"}
-    assert _line(jobs, remapped).startswith("a/Shift+↓ order · Ctrl+H hold · c cancel")
+    assert _line(jobs, remapped).startswith("a/Shift+↓ Order · Ctrl+H Hold · c Cancel")
     region = [command for command in ALL_COMMANDS if command.place == "region"]
-    assert _line(region, {}) == "Enter takes · arrows move · Shift+arrows resize · Esc leaves"
+    assert _line(region, {}) == "Enter Take · arrows Move · Shift+arrows Resize · Esc Leave"
 
 
 def _line(commands: list[Command], keymap: dict[str, str]) -> str:

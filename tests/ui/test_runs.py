@@ -188,7 +188,7 @@ async def test_key_lines_say_how_to_leave_at_80_columns(tmp_path: Path) -> None:
         await driver.press("f6")
         assert all(word in driver.lines()[-1] for word in ("Remix", "Trash", "Prompt", "F1 Help"))
         await driver.press("g")
-        assert "Shift+arrows resize" in driver.lines()[-1]
+        assert "Shift+arrows Resize" in driver.lines()[-1]
         await driver.press("escape", "enter")
         assert "Esc Close" in driver.lines()[-1] and "Flip" not in driver.lines()[-1]
         await driver.press("c")

@@ -151,13 +151,8 @@ class PromptActions(Actions):
     async def pause(self) -> None:
         """Start no further jobs, or resume."""
         self._controller.queue.pause()
-        paused = self._state.thread.paused
-        words = (
-            "The queue is paused: no further job starts."
-            if paused
-            else "The queue is running again."
-        )
-        self._say(words)
+        paused = "paused: no further job starts"
+        self._say(f"The queue is {paused if self._state.thread.paused else 'running again'}.")
 
     @QUEUE.command("retry", "R", "Retry the chosen job", place="browser")
     async def retry(self) -> None:

@@ -148,7 +148,7 @@ class SheetView(ScrollView, can_focus=True):
 
     # Moving
 
-    @SHEET.command("sheet.take", "enter", "Choose", hint="chooses")
+    @SHEET.command("sheet.take", "enter", "Choose", hint="Choose")
     def action_take(self) -> None:
         """Close the sheet with this picture chosen."""
         column, row = self.cursor
@@ -156,10 +156,10 @@ class SheetView(ScrollView, can_focus=True):
         if index is not None:
             self.post_message(self.Taken(self.pictures[index]))
 
-    @SHEET.command("sheet.left", "left,h", "Left", args=(-1, 0), hint="move")
-    @SHEET.command("sheet.right", "right,l", "Right", args=(1, 0), hint="move")
-    @SHEET.command("sheet.up", "up,k", "Up", args=(0, -1), hint="move")
-    @SHEET.command("sheet.down", "down,j", "Down", args=(0, 1), hint="move")
+    @SHEET.command("sheet.left", "left,h", "Left", args=(-1, 0), hint="Move")
+    @SHEET.command("sheet.right", "right,l", "Right", args=(1, 0), hint="Move")
+    @SHEET.command("sheet.up", "up,k", "Up", args=(0, -1), hint="Move")
+    @SHEET.command("sheet.down", "down,j", "Down", args=(0, 1), hint="Move")
     def action_move(self, right: int, down: int) -> None:
         """Go to the next picture in that direction."""
         column, row = self.cursor
@@ -281,7 +281,7 @@ class SheetScreen(ModalScreen[int | None]):
         """The arrow keys move."""
         self._view.focus()
 
-    @SHEET.command("sheet.close", "escape,ctrl+c,q,x", "Close", hint="closes", rank=9)
+    @SHEET.command("sheet.close", "escape,ctrl+c,q,x", "Close", hint="Close", rank=9)
     def action_close(self) -> None:
         """Close the contact sheet."""
         self.dismiss(None)

@@ -117,9 +117,9 @@ class QueueScreen(ModalScreen[None]):
         self.run_worker(perform(), group="queue")
 
     @QUEUE_LIST.command(
-        "jobs.earlier", "shift+up,K", "Earlier", args=(-1,), hint="order", needs="job"
+        "jobs.earlier", "shift+up,K", "Earlier", args=(-1,), hint="Order", needs="job"
     )
-    @QUEUE_LIST.command("jobs.later", "shift+down,J", "Later", args=(1,), hint="order")
+    @QUEUE_LIST.command("jobs.later", "shift+down,J", "Later", args=(1,), hint="Order")
     def action_shift(self, places: int) -> None:
         """Move the job up or down in the queue."""
         self._do(lambda entry: self._controller.queue.move(entry, places), ["queued", "paused"])
@@ -134,7 +134,7 @@ class QueueScreen(ModalScreen[None]):
         """Go to the job below, as the arrow key does."""
         self.query_one(OptionList).action_cursor_down()
 
-    @QUEUE_LIST.command("jobs.hold", "space", "Hold", hint="hold")
+    @QUEUE_LIST.command("jobs.hold", "space", "Hold", hint="Hold")
     def action_hold(self) -> None:
         """Keep the job from starting, or release it."""
         self._do(
@@ -142,22 +142,22 @@ class QueueScreen(ModalScreen[None]):
             ["queued", "paused"],
         )
 
-    @QUEUE_LIST.command("jobs.cancel", "c,delete", "Cancel", hint="cancel")
+    @QUEUE_LIST.command("jobs.cancel", "c,delete", "Cancel", hint="Cancel")
     def action_cancel(self) -> None:
         """Cancel the job."""
         self._do(self._controller.queue.cancel, ["queued", "paused", "running", "interrupted"])
 
-    @QUEUE_LIST.command("jobs.retry", "r", "Run again", hint="run again")
+    @QUEUE_LIST.command("jobs.retry", "r", "Run again", hint="Run again")
     def action_retry(self) -> None:
         """Run an interrupted job again."""
         self._do(self._controller.queue.retry, ["interrupted"])
 
-    @QUEUE_LIST.command("jobs.pause", "p,f9", "Pause or resume", hint="pause", needs="")
+    @QUEUE_LIST.command("jobs.pause", "p,f9", "Pause or resume", hint="Pause", needs="")
     def action_pause(self) -> None:
         """Start no further jobs, or resume."""
         self._controller.queue.pause()
 
-    @QUEUE_LIST.command("jobs.close", "escape,ctrl+c,q,f8", "Close", hint="close", rank=9, needs="")
+    @QUEUE_LIST.command("jobs.close", "escape,ctrl+c,q,f8", "Close", hint="Close", rank=9, needs="")
     def action_close(self) -> None:
         """Close the list."""
         self.dismiss(None)

@@ -75,21 +75,17 @@ class Greeting(Vertical):
 def _model_words(info: BackendInfo | None) -> Content:
     begin = "Enter draws one of these; or type your own below and press Ctrl+R.\n\n"
     if info is None:
-        return Content.assemble((begin, MUTED), ("The model is being loaded.", ""))
-    if not info.embedded:
-        words = (
-            f"{printable(info.model)} is loaded ({info.parameters / 1e9:.1f} billion parameters)."
-        )
-        return Content.assemble((begin, MUTED), (words, ""))
-    size = f"{info.parameters / 1e6:.1f} million parameters"
-    side = f"{info.defaults.width}×{info.defaults.height} pixels"
-    return Content.assemble(
-        (begin, MUTED),
-        ("Loaded is the small model that comes with the program", ""),
-        (
-            f" ({size}): coloured shapes on a plain ground, {side}. The big one draws anything:\n",
-            "",
-        ),
-        (DOWNLOAD, "bold"),
-        ("\nthen open it with the command “Load a checkpoint” (Ctrl+P).", ""),
-    )
+        words = [("The model is being loaded.", "")]
+    elif not info.embedded:
+        size = f"{info.parameters / 1e9:.1f} billion parameters"
+        words = [(f"{printable(info.model)} is loaded ({size}).", "")]
+    else:
+        size = f"{info.parameters / 1e6:.1f} million parameters"
+        side = f"{info.defaults.width}×{info.defaults.height} pixels"
+        about = f"Loaded is the small model that comes with the program ({size}): coloured shapes"
+        words = [
+            (f"{about} on a plain ground, {side}. The big one draws anything:\n", ""),
+            (DOWNLOAD, "bold"),
+            ("\nthen open it with the command “Load a checkpoint” (Ctrl+P).", ""),
+        ]
+    return Content.assemble((begin, MUTED), *words)

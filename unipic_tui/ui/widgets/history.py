@@ -91,7 +91,8 @@ class HistoryTree(ScrollView, can_focus=True):
         self._rows, self._current, self._empty = rows, current, empty
         self.virtual_size = Size(self.size.width, len(rows))
         place = next((at for at, row in enumerate(rows) if row.key == key), None)
-        self.set_reactive(HistoryTree.cursor, self._within(self.cursor if place is None else place))
+        cursor = self.validate_cursor(self.cursor if place is None else place)
+        self.set_reactive(HistoryTree.cursor, cursor)
         self.refresh()
 
     def change_entry(self, entry: Entry) -> None:
@@ -134,12 +135,9 @@ class HistoryTree(ScrollView, can_focus=True):
 
     # Moving
 
-    def _within(self, place: int) -> int:
-        return max(0, min(place, len(self._rows) - 1))
-
     def validate_cursor(self, cursor: int) -> int:
         """Keep the cursor on a row."""
-        return self._within(cursor)
+        return max(0, min(cursor, len(self._rows) - 1))
 
     def watch_cursor(self, before: int, after: int) -> None:
         """Follow the cursor and tell of it."""

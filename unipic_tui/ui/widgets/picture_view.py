@@ -173,7 +173,7 @@ class PictureView(Widget):
         self.focus()
         self._ask()
 
-    @REGION.command("region.take", "enter", "Take the region", hint="takes")
+    @REGION.command("region.take", "enter", "Take the region", hint="Take")
     def action_take_region(self) -> None:
         """Redraw this region with the next prompt."""
         if self._selection:
@@ -181,27 +181,27 @@ class PictureView(Widget):
             self._end_region()
             self.post_message(self.RegionChosen(region))
 
-    @REGION.command("region.leave", "escape", "Leave the region", hint="leaves", rank=9)
+    @REGION.command("region.leave", "escape", "Leave the region", hint="Leave", rank=9)
     def action_leave_region(self) -> None:
         """Choose no region."""
         if self._selection:
             self._end_region()
             self.post_message(self.RegionCancelled())
 
-    @REGION.command("region.left", "left,h", "Left", args=(-1, 0), hint="move")
-    @REGION.command("region.right", "right,l", "Right", args=(1, 0), hint="move")
-    @REGION.command("region.up", "up,k", "Up", args=(0, -1), hint="move")
-    @REGION.command("region.down", "down,j", "Down", args=(0, 1), hint="move")
+    @REGION.command("region.left", "left,h", "Left", args=(-1, 0), hint="Move")
+    @REGION.command("region.right", "right,l", "Right", args=(1, 0), hint="Move")
+    @REGION.command("region.up", "up,k", "Up", args=(0, -1), hint="Move")
+    @REGION.command("region.down", "down,j", "Down", args=(0, 1), hint="Move")
     def action_move_region(self, right: int, down: int) -> None:
         """Move the region by one token."""
         if self._selection:
             self._selection.move(right, down)
             self._ask(give_up=False)
 
-    @REGION.command("region.narrower", "shift+left,H", "Narrower", args=(-1, 0), hint="resize")
-    @REGION.command("region.wider", "shift+right,L", "Wider", args=(1, 0), hint="resize")
-    @REGION.command("region.lower", "shift+up,K", "Shorter", args=(0, -1), hint="resize")
-    @REGION.command("region.higher", "shift+down,J", "Taller", args=(0, 1), hint="resize")
+    @REGION.command("region.narrower", "shift+left,H", "Narrower", args=(-1, 0), hint="Resize")
+    @REGION.command("region.wider", "shift+right,L", "Wider", args=(1, 0), hint="Resize")
+    @REGION.command("region.lower", "shift+up,K", "Shorter", args=(0, -1), hint="Resize")
+    @REGION.command("region.higher", "shift+down,J", "Taller", args=(0, 1), hint="Resize")
     def action_grow_region(self, right: int, down: int) -> None:
         """Resize the region by one token."""
         if self._selection:

@@ -81,15 +81,6 @@ class FieldBox(Vertical):
         yield Label(self.field.setting.label, markup=False)
         yield self.editor
 
-    @property
-    def text(self) -> str:
-        """What is typed or chosen."""
-        return self.editor.value
-
-    @text.setter
-    def text(self, text: str) -> None:
-        self.editor.value = text
-
 
 class SettingsRow(Vertical):
     """The settings of the mode; the less used ones in further lines that can be hidden."""
@@ -135,12 +126,12 @@ class SettingsRow(Vertical):
     @property
     def texts(self) -> dict[str, str]:
         """What is in each field, by its key."""
-        return {name: box.text for name, box in self._boxes.items()}
+        return {name: box.editor.value for name, box in self._boxes.items()}
 
     def put(self, texts: Mapping[str, str]) -> None:
         """Fill fields."""
         for name, text in texts.items():
-            self._boxes[name].text = text
+            self._boxes[name].editor.value = text
 
     def use_defaults(self, defaults: Defaults) -> None:
         """Say in the empty fields what the loaded checkpoint does."""
@@ -158,7 +149,7 @@ class SettingsRow(Vertical):
         found: dict[str, str] = {}
         for name, box in self._boxes.items():
             if self.mode in box.field.modes:
-                sentence = problem(box.field, box.text, self._defaults)
+                sentence = problem(box.field, box.editor.value, self._defaults)
                 if sentence:
                     found[name] = sentence
         return found
