@@ -37,7 +37,8 @@ COMMANDS = (
 _FONTS = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 _STYLE = re.compile(r"\.([\w-]+-r\d+) \{ fill: (#\w+)")
 _CELLS = re.compile(
-    r'<text class="([\w-]+)" x="([\d.]+)" y="([\d.]+)" textLength="([\d.]+)"[^>]*>(▀+)</text>'
+    r'<text class="([\w-]+)" x="([\d.]+)" y="([\d.]+)" textLength="([\d.]+)"[^>]*>'
+    r"((?:▀|&#160;)*▀(?:▀|&#160;)*)</text>"
 )
 _BASELINE, _ROW = 18.5, 24.4
 """Pixels from the top of a row of Rich's SVG to its baseline, and between rows."""
@@ -150,15 +151,18 @@ def standalone(svg: str) -> str:
     """Rich's SVG without fonts from the network, and with half blocks as rectangles."""
     colours = dict(_STYLE.findall(svg))
 
-    def rectangle(found: re.Match[str]) -> str:
-        style, x, y, width, _ = found.groups()
-        top, height = float(y) - _BASELINE, _ROW / 2
-        return (
-            f'<rect fill="{colours[style]}" x="{x}" y="{top:.2f}" width="{float(width) + 0.3:.1f}" '
-            f'height="{height:.2f}" shape-rendering="crispEdges"/>'
+    def rectangles(found: re.Match[str]) -> str:
+        style, x, y, width, escaped = found.groups()
+        cells = escaped.replace("&#160;", " ")
+        cell, top, height = float(width) / len(cells), float(y) - _BASELINE, _ROW / 2
+        return "".join(
+            f'<rect fill="{colours[style]}" x="{float(x) + run.start() * cell:.1f}" '
+            f'y="{top:.2f}" width="{len(run[0]) * cell + 0.3:.1f}" height="{height:.2f}" '
+            'shape-rendering="crispEdges"/>'
+            for run in re.finditer("▀+", cells)
         )
 
-    return _CELLS.sub(rectangle, _FONTS.sub("", svg)).replace("Fira Code, monospace", "monospace")
+    return _CELLS.sub(rectangles, _FONTS.sub("", svg)).replace("Fira Code, monospace", "monospace")
 
 
 def main() -> None:
