@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from unipic_tui.library.records import Entry, StoredPicture
 from unipic_tui.text import printable
-from unipic_tui.ui.open_session import Live
+from unipic_tui.ui.open_session import Live, OpenSession
 from unipic_tui.ui.wording import (
     MUTED,
     STATE_WORDS,
@@ -41,33 +41,31 @@ class Details(VerticalScroll, can_focus=True):
 
     def show(
         self,
+        session: OpenSession,
+        entry: Entry | None,
+        picture: StoredPicture | None,
+        live: Live | None,
         *,
-        picture: StoredPicture | None = None,
-        entry: Entry | None = None,
-        conversation: Sequence[Entry] = (),
-        live: Live | None = None,
-        edits: Sequence[Entry] = (),
-        follow: bool = False,
-        label: str = "",
-        text_first: bool = False,
+        follow: bool,
+        text_first: bool,
     ) -> None:
         """Say what is known.
 
         Args:
-            picture: the chosen picture.
-            entry: the chosen job, where it has drawn nothing yet or asked something.
-            conversation: what was asked about the picture, oldest first.
+            session: where what was asked about the picture and made from it is.
+            entry: the chosen job.
+            picture: the chosen picture; ``None`` while its job is still to draw it.
             live: what is known of the chosen job while it runs.
-            edits: the jobs that drew something from the picture, oldest first.
             follow: keep the end of a growing answer in sight.
-            label: what tells the picture from those it was made with.
             text_first: name the file with its folder.
         """
         asked = entry is not None and not entry.job.draws
+        conversation = session.conversation(picture.id) if picture else ()
         talk = _talk(conversation, entry if asked else None, live)
         if picture is not None:
-            parts = _picture(picture, label)
-            further = _facts(picture, edits, str(picture.path) if text_first else picture.path.name)
+            parts = _picture(picture, session.labels().get(picture.id, ""))
+            name = str(picture.path) if text_first else picture.path.name
+            further = _facts(picture, session.edits(picture.id), name)
         else:
             parts, further = _entry(entry, live) if entry is not None else [], []
         # Whoever asked wants to see the answer first, and the picture's numbers last.

@@ -88,31 +88,22 @@ class Workspace(Vertical):
         entry, picture = state.entry, state.picture
         self.set_class(entry is None and picture is None, "-empty")
         live = state.live.get(entry.id) if entry else None
-        asks = entry is not None and not entry.job.draws
-        drawing = entry is not None and not asks and entry.state != "done"
-        fresh = entry is not None and not asks and not state.current.pictures_of(entry.id)
         if only_live and live is None:
             return
-        reveals = drawing and live is not None
-        if reveals and live is not None and entry is not None:
-            if self._shown != ("live", entry.id):
+        drawing = entry if entry is not None and entry.job.draws else None
+        known = None if drawing and not state.current.pictures_of(drawing.id) else picture
+        if drawing and live and drawing.state != "done":
+            known = None
+            if self._shown != ("live", drawing.id):
                 self.view.show_file(None)
-            self._shown = ("live", entry.id)
+            self._shown = ("live", drawing.id)
             if live.preview is not None:
                 self.view.show_image(live.preview)
             self.view.show_tokens(live.progress)
         elif not only_live:
-            self._show_still(None if fresh else picture)
-        self.details.show(
-            picture=None if fresh or reveals else picture,
-            entry=entry,
-            conversation=state.current.conversation(picture.id) if picture and not fresh else (),
-            live=live,
-            edits=state.current.edits(picture.id) if picture else (),
-            follow=only_live,
-            label=state.current.labels().get(picture.id, "") if picture else "",
-            text_first=self.text_first,
-        )
+            self._show_still(known)
+        words = self.text_first
+        self.details.show(state.current, entry, known, live, follow=only_live, text_first=words)
 
     def _show_still(self, picture: StoredPicture | None) -> None:
         shown = ("still", picture.id) if picture else None
