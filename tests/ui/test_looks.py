@@ -79,6 +79,7 @@ async def test_an_empty_history_says_so(tmp_path: Path) -> None:
         await driver.press("ctrl+f")
         await driver.write("zzz")
         await driver.until(lambda: "Nothing is found." in driver.text())
+        assert "Esc Clear" in driver.lines()[-1]
 
 
 async def test_the_queue_tells_a_sweep_apart_and_says_when_it_is_empty(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ from unipic_tui.ui.screens.viewer import ViewerScreen
 from unipic_tui.ui.state import AppState
 from unipic_tui.ui.themes import DARK, LIGHT, usual_theme
 from unipic_tui.ui.widgets.gallery import Gallery
-from unipic_tui.ui.widgets.history import HistoryTree
+from unipic_tui.ui.widgets.history import HistoryTree, SearchInput
 from unipic_tui.ui.widgets.picture_view import PictureView
 from unipic_tui.ui.wording import amount, entry_title
 from unipic_tui.worker import LoadFailed, ModelThread, Ready
@@ -367,7 +367,7 @@ class UnipicApp(App[int]):
         self.library.close()
 
 
-_DECLARING: tuple[type, ...] = (*ACTIONS, UnipicApp, Gallery, HistoryTree, PictureView)
+_DECLARING: tuple[type, ...] = (*ACTIONS, UnipicApp, Gallery, HistoryTree, SearchInput, PictureView)
 _DECLARING += (ViewerScreen, QueueScreen, SheetView, SheetScreen)
 ALL_COMMANDS = declared(*_DECLARING)
 """All commands there are."""

@@ -17,7 +17,8 @@ from textual.keys import _character_to_key, format_key
 
 # fmt: off
 Place = Literal[
-    "app", "main", "browser", "gallery", "history", "region", "viewer", "close-up", "queue", "sheet"
+    "app", "main", "browser", "gallery", "history", "search",
+    "region", "viewer", "close-up", "queue", "sheet",
 ]
 # fmt: on
 """Where a key acts: ``main`` is the main screen, ``browser`` its history and pictures, where no
@@ -30,6 +31,7 @@ _WITHIN: dict[Place, Place] = {
     "browser": "main",
     "gallery": "browser",
     "history": "browser",
+    "search": "main",
     "region": "browser",
     "viewer": "app",
     "close-up": "viewer",
@@ -134,13 +136,14 @@ SCREEN = Group("Screen", "main")
 PROGRAM = Group("Program", "main")
 GALLERY = Group("In the gallery", "gallery")
 HISTORY = Group("In the history", "history")
+SEARCH = Group("In the search field", "search")
 REGION = Group("While a region is chosen", "region")
 VIEWER = Group("In the viewer", "viewer")
 CLOSE_UP = Group("In a close-up of the viewer", "close-up")
 QUEUE_LIST = Group("In the list of the queue", "queue", needs="job")
 SHEET = Group("On a contact sheet", "sheet")
 _GROUPS: tuple[Group, ...] = (RUN, PICTURE, QUEUE, FILES, SCREEN, PROGRAM)
-_GROUPS += (GALLERY, HISTORY, REGION, VIEWER, CLOSE_UP, QUEUE_LIST, SHEET)
+_GROUPS += (GALLERY, HISTORY, SEARCH, REGION, VIEWER, CLOSE_UP, QUEUE_LIST, SHEET)
 _HEADINGS = [group.heading for group in _GROUPS]
 
 

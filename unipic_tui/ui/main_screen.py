@@ -240,7 +240,7 @@ class MainScreen(Screen[None]):
     def _hinted(self) -> Iterator[Command]:
         focused = self.focused
         typing = not isinstance(focused, HistoryTree | Gallery | PictureView)
-        inner = [] if typing or focused is None else declared(type(focused))
+        inner = declared(type(focused)) if focused is not None else []
         if focused is self.history and not self.history.rows:
             inner = []
         yield from inner

@@ -13,7 +13,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -23,7 +23,7 @@ from textual.strip import Strip
 
 from unipic_tui.library.records import Entry
 from unipic_tui.text import one_line
-from unipic_tui.ui.commands import HISTORY, key_bindings
+from unipic_tui.ui.commands import HISTORY, SEARCH, key_bindings
 from unipic_tui.ui.open_session import HistoryRow
 from unipic_tui.ui.widgets.line import Line
 from unipic_tui.ui.wording import STATE_WORDS, entry_title, mode_glyph, when
@@ -266,25 +266,24 @@ class HistoryTree(ScrollView, can_focus=True):
 
 
 class SearchInput(Line):
-    """Where the history is searched; Esc clears it, the arrow keys go down into what was found."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Clear the search", show=False),
-        Binding("down", "down", "To the list", show=False),
-    ]
+    """Where the history is searched."""
 
     class Left(Message):
         """The search is over."""
 
+    @SEARCH.command("search.leave", "escape", "Clear the search", hint="Clear", rank=1)
     def action_leave(self) -> None:
         """Empty the field, or leave it when it is empty."""
         if not self.value:
             self.post_message(self.Left())
         self.value = ""
 
+    @SEARCH.command("search.down", "down", "Go to what was found", hint="Found", rank=1)
     def action_down(self) -> None:
         """Go to the rows."""
         self.screen.query_one(HistoryTree).focus()
+
+    BINDINGS: ClassVar[list[BindingType]] = key_bindings(vars())
 
 
 class Sidebar(Vertical):
