@@ -202,12 +202,12 @@ async def test_keys_of_other_screens_can_be_remapped(tmp_path: Path) -> None:
         await driver.press("f7")
         assert viewer.picture.id == first
         await driver.press("escape", "g")
-        await driver.until(lambda: "T takes" in driver.lines()[-1])
+        await driver.until(lambda: "T Take" in driver.lines()[-1])
         await driver.press("T")
         assert driver.screen.composer.chosen_region is not None
         await driver.press("f8")
         await _shows(driver, QueueScreen)
-        assert "Z close" in driver.text()
+        assert "Z Close" in driver.text()
         await driver.press("escape")
         assert not driver.on_main
         await driver.press("Z")

@@ -74,7 +74,11 @@ def _engine(args: argparse.Namespace, _: Context) -> int:
         print(
             f"{info.model}, {loaded.dtype} on {info.device}: importing PyTorch {importing:.2f} s, "
             f"loading {loaded.first:.2f} s"
-            + (f" from the disk, {loaded.again:.2f} s again" if loaded.again else ", made-up weights")
+            + (
+                f" from the disk, {loaded.again:.2f} s again"
+                if loaded.again
+                else ", made-up weights"
+            )
         )
     for name in names:
         result = measure(loaded, cast("Quality", name), size, args.iterations, args.count)

@@ -57,15 +57,14 @@ class Details(VerticalScroll, can_focus=True):
             picture: the chosen picture; ``None`` while its job is still to draw it.
             live: what is known of the chosen job while it runs.
             follow: keep the end of a growing answer in sight.
-            text_first: name the file with its folder.
+            text_first: say in words what is otherwise seen.
         """
         asked = entry is not None and not entry.job.draws
         conversation = session.conversation(picture.id) if picture else ()
         talk = _talk(conversation, entry if asked else None, live)
         if picture is not None:
-            parts = _picture(picture, session.labels().get(picture.id, ""))
-            name = str(picture.path) if text_first else picture.path.name
-            further = _facts(picture, session.edits(picture.id), name)
+            parts = _picture(picture, session.labels().get(picture.id, ""), text_first)
+            further = _facts(picture, session.edits(picture.id), text_first)
         else:
             parts, further = _entry(entry, live) if entry is not None else [], []
         # Whoever asked wants to see the answer first, and the picture's numbers last.
@@ -75,7 +74,7 @@ class Details(VerticalScroll, can_focus=True):
             self.scroll_home(animate=False)
 
 
-def _picture(picture: StoredPicture, label: str) -> list[Span]:
+def _picture(picture: StoredPicture, label: str, text_first: bool) -> list[Span]:
     """What it is, and what people wrote about it."""
     star = "★ " if picture.favourite else ""
     parts: list[Span] = [(star, "$accent"), (picture_title(picture), "bold")]
@@ -88,11 +87,15 @@ def _picture(picture: StoredPicture, label: str) -> list[Span]:
         parts.append((f"\n# {', '.join(printable(tag) for tag in picture.tags)}\n", "$secondary"))
     if picture.note:
         parts.append((f"\n{printable(picture.note, newlines=True)}\n", "italic"))
+    if text_first:
+        parts.append((f"\n{printable(str(picture.path))}\n", MUTED))
     return parts
 
 
-def _facts(picture: StoredPicture, edits: Sequence[Entry], name: str) -> list[Span]:
-    parts = [*_table(picture_settings(picture)), (f"\n\n{printable(name)}", MUTED)]
+def _facts(picture: StoredPicture, edits: Sequence[Entry], text_first: bool) -> list[Span]:
+    parts = _table(picture_settings(picture))
+    if not text_first:
+        parts.append((f"\n\n{printable(picture.path.name)}", MUTED))
     if edits:
         parts.append(("\n\nMade from it", MUTED))
         parts += [(f"\n{mode_glyph(edit.job)} {entry_title(edit)}", "") for edit in edits]
