@@ -27,7 +27,8 @@ def drawing_peak(model: UniPicModel, job: DrawingJob, side: int, pictures: int) 
     state = SamplerState.start(list(range(pictures)), latents)
     state.iteration = filled(job.iterations) - 2
     mask = torch.ones(2 * pictures, LENGTH, dtype=torch.bool)
-    with torch.no_grad(), Watch() as watch, Fused(watch):
+    watch = Watch()
+    with torch.no_grad(), watch, Fused(watch):
         model.pack()
         shape = (*mask.shape, model.config.llm.hidden_size)
         embeddings = torch.empty(shape, dtype=model.dtype, device="meta")
