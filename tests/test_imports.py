@@ -40,6 +40,8 @@ def test_torch_is_not_loaded_by(module: str) -> None:
 
 @pytest.mark.parametrize("module", ["model.unipic", "inference.pipeline", "worker", "library"])
 def test_textual_is_not_loaded_by(module: str) -> None:
+    if module.startswith(("model", "inference")):
+        pytest.importorskip("torch")
     assert not {"textual", "textual_image"} & loaded_by(f"import unipic_tui.{module}")
 
 
@@ -48,6 +50,7 @@ def test_the_program_starts_light() -> None:
 
 
 def test_drawing_loads_no_compiler() -> None:
+    pytest.importorskip("torch")
     code = (
         "from unipic_tui.events import BackendOptions\n"
         "from unipic_tui.inference.pipeline import create_backend\n"

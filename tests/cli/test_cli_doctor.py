@@ -6,6 +6,7 @@ import re
 import sys
 import types
 from dataclasses import dataclass, field, replace
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,8 @@ def fake_torch(monkeypatch: pytest.MonkeyPatch, cuda: int = 0, mps: bool = False
     )
     torch.backends = types.SimpleNamespace(mps=types.SimpleNamespace(is_available=lambda: mps))
     monkeypatch.setitem(sys.modules, "torch", torch)
+    installed, ours = metadata.version, {"torch": "2.9", "transformers": "5.1"}
+    monkeypatch.setattr(metadata, "version", lambda name: ours.get(name) or installed(name))
 
 
 @pytest.fixture(autouse=True)
@@ -104,7 +107,8 @@ def test_all_is_well(cli: Cli, machine: Machine) -> None:
     assert machine.asked == paths.EMBEDDED_CHECKPOINT
     for line in (
         r"^ok +Python +3\.",
-        r"^ok +Packages +.*torch 2",
+        r"^ok +Packages +.*\btorch 2\.9\b",
+        r"^ok +Packages +.*\btransformers 5\.1\b",
         r"^ok +Settings +none at .*settings\.toml",
         r"^ok +PyTorch +2\.9, 2 CPU threads",
         r"^ok +Device +cpu, 16\.0 GB memory",

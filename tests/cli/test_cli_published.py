@@ -90,6 +90,7 @@ def test_describing(cli: Cli, data: None) -> None:
 
 def test_all_four_with_the_embedded_checkpoint(cli: Cli, data: None) -> None:
     """Only the size differs: the embedded model draws 64 pixels."""
+    pytest.importorskip("torch")
     shutil.copytree(paths.EMBEDDED_CHECKPOINT, "checkpoint")
 
     def run(line: str, *more: str) -> Result:

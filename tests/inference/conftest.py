@@ -1,19 +1,25 @@
 """A tiny checkpoint and a pipeline on it."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.tiny import make_native
 from unipic_tui.events import BackendOptions
-from unipic_tui.inference.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from unipic_tui.inference.pipeline import Pipeline
 
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny native checkpoint."""
+    from tests.tiny import make_native
+
     folder = tmp_path_factory.mktemp("tiny")
     make_native(folder)
     return folder
@@ -22,6 +28,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def pipeline(checkpoint: Path) -> Pipeline:
     """A loaded pipeline that previews at every iteration."""
+    from unipic_tui.inference.pipeline import Pipeline
+
     made = Pipeline(BackendOptions(checkpoint=checkpoint, device="cpu", preview_seconds=0.0))
     list(made.load())
     return made
