@@ -217,7 +217,7 @@ async def test_a_cancelled_job_goes_on_from_its_kept_state(tmp_path: Path) -> No
         driver.screen.composer.settings.put({"count": "2", "seed": "20"})
         await _run(driver, "a star")
         backend.gate.release(11)
-        await driver.until(lambda: "iteration 3 of 8" in driver.text())
+        await driver.until(lambda: "picture 2 of 2, iteration 3 of 8" in driver.text())
         await driver.press("escape")
         backend.open()
         await driver.settle()
