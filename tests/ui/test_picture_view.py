@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import re
 import threading
+import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -517,6 +519,15 @@ async def test_a_slow_line_gets_fewer_colours(
         app.view.redraw()
         await times_shown(app, 2)
     assert asked == [-256, painter._FEW_COLOURS]
+
+
+def test_an_app_has_one_writer_which_dies_with_it() -> None:
+    app = Viewing()
+    assert writer_of(app) is writer_of(app)
+    gone = weakref.ref(app)
+    del app
+    gc.collect()
+    assert gone() is None
 
 
 async def test_on_a_slow_line_previews_are_half_blocks(red: Path, sent: list[str]) -> None:

@@ -14,7 +14,6 @@ import math
 import time
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from textual import events
 from textual.app import App
@@ -168,12 +167,9 @@ class TerminalWriter:
             self._waiting.set_result(None)
 
 
-_writers: WeakKeyDictionary[App[Any], TerminalWriter] = WeakKeyDictionary()
-
-
 def writer_of(app: App[Any]) -> TerminalWriter:
-    """The writer of an app; there is one."""
-    writer = _writers.get(app)
+    """The writer of an app; there is one, which lives and dies with it."""
+    writer: TerminalWriter | None = vars(app).get("_picture_writer")
     if writer is None:
-        writer = _writers[app] = TerminalWriter(app)
+        writer = vars(app)["_picture_writer"] = TerminalWriter(app)
     return writer
