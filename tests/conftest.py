@@ -1,5 +1,6 @@
 """Where the engine's packages are not installed, what needs them is skipped; the rest runs."""
 
+import gc
 from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,3 +28,8 @@ class Module(pytest.Module):
 
 def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module:
     return Module.from_parent(parent, path=module_path)
+
+
+def pytest_sessionstart() -> None:
+    """Collect garbage less often: with many widgets about it took a third of the time."""
+    gc.set_threshold(20_000, 20, 20)
