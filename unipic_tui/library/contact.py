@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Iterable
 
 from PIL import Image, ImageDraw, ImageFont
@@ -75,6 +76,6 @@ def _fitted(text: str, width: float, font: ImageFont.FreeTypeFont | ImageFont.Im
     line = printable(" ".join(text[:500].split()))
     if font.getlength(line) <= width:
         return line
-    while line and font.getlength(line + "…") > width:
-        line = line[:-1]
-    return line + "…"
+    lengths = range(1, len(line) + 1)
+    fitting = bisect_right(lengths, width, key=lambda n: font.getlength(line[:n] + "…"))
+    return line[:fitting] + "…"
