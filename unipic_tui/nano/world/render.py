@@ -134,8 +134,8 @@ def moments() -> dict[str, tuple[float, float, float]]:
     found = {}
     for kind in KINDS:
         inside = distance_table(kind) < 0
-        area = inside.sum() * cell
+        area = float(inside.sum()) * cell
         down = float(_CENTRES @ inside.sum(axis=1)) * cell / area
         right = float(_CENTRES @ inside.sum(axis=0)) * cell / area
-        found[kind] = (float(area), right, down)
+        found[kind] = (area, right, down)
     return found
