@@ -137,7 +137,7 @@ async def test_the_best_of_several_is_named(tmp_path: Path) -> None:
 async def test_narrow_captions_say_what_differs(tmp_path: Path) -> None:
     async with running_app(tmp_path, size=(80, 24)) as driver:
         await _draw(driver, "a {red|blue} star cfg=2,3 seed=7")
-        assert all(words in driver.text() for words in ("2 red", "3 red", "2 blue", "3 blue"))
+        assert all(words in driver.text() for words in ("2·red", "3·red", "2·blue", "3·blue"))
 
 
 async def test_what_was_made_from_a_picture_stands_beside_it(tmp_path: Path) -> None:

@@ -155,8 +155,9 @@ def _caption(
         words = f"{place} {f'{label} · ' if label else ''}{prompt}"
         words = one_line(words, max(0, width - len(facts) - 2)) + facts
     elif len(f"{place} {label}") > width - 2 and label:
-        # The values alone, and what changes fastest first: ``3 purple`` of ``purple, guidance 3``.
-        words = " ".join(part.rpartition(" ")[2] for part in reversed(label.split(", ")))
+        # The values alone, and what changes fastest first: ``3·purple`` of ``purple, guidance 3``.
+        # Not ``3 purple``, as other captions begin with their picture's place.
+        words = "·".join(part.rpartition(" ")[2] for part in reversed(label.split(", ")))
     else:
         words = f"{place} {label or prompt}"
     words = set_cell_size(one_line(words, width - 2), max(0, width - 1))
