@@ -36,7 +36,6 @@ class Reading:
         self._model = model
         self._read: Tensor | None = None
         self._cache: PrefixCache | None = None
-        self._room = 0
 
     def begin(self, embeddings: Tensor, limit: int) -> tuple[Tensor, PrefixCache]:
         """Read a prompt; its last state (1, 1, width), and a cache with room for an answer.
@@ -47,15 +46,14 @@ class Reading:
         """
         length = embeddings.shape[1]
         cache, known = self._cache, self._common(embeddings)
-        if cache is None or length + limit > self._room:
-            self._room = length + limit
+        if cache is not None:
+            cache.rewind(known)
+        if cache is None or length + limit > cache.room:
             config, kind = self._model.config.llm, embeddings.dtype
-            larger = PrefixCache(config, 1, self._room, embeddings.device, kind)
+            larger = PrefixCache(config, 1, length + limit, embeddings.device, kind)
             if cache is not None:
-                cache.rewind(known)
                 larger.copy(cache)
             cache = larger
-        cache.rewind(known)
         # Nothing counts as read where this is interrupted.
         self._read, self._cache = None, None
         hidden = self._model.read(embeddings[:, known:], cache=cache)
@@ -65,7 +63,7 @@ class Reading:
 
     def _common(self, embeddings: Tensor) -> int:
         """Positions that are read already; never the last, whose state is asked for."""
-        if self._read is None or self._read.dtype != embeddings.dtype:
+        if self._read is None:
             return 0
         shorter = min(self._read.shape[1], embeddings.shape[1] - 1)
         same = (self._read[0, :shorter] == embeddings[0, :shorter]).all(-1)

@@ -77,6 +77,11 @@ class PrefixCache:
         """How many there are."""
         return self._keys.shape[1]
 
+    @property
+    def room(self) -> int:
+        """Positions that fit, prefix and all."""
+        return self._keys.shape[3]
+
     def rotations(self, count: int) -> tuple[Tensor, Tensor]:
         """Cosines and signed sines of the next ``count`` positions, (rows or 1, count, 1, width).
 

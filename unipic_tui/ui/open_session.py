@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -120,8 +120,10 @@ class OpenSession:
         self.entries: dict[int, Entry] = {}
         self.pictures: dict[int, StoredPicture] = {}
         self._drawn: dict[int, list[int]] = {}
-        self._asked: dict[int, list[int]] = {}
+        # Worked out when they are asked for, once after each change.
         self._runs: list[Run] | None = None
+        self._captions: dict[int, str] | None = None
+        self._below: dict[int, list[Entry]] | None = None
         self._labels: dict[tuple[tuple[int, int], ...], tuple[str, ...]] = {}
         for picture in pictures:
             self.put_picture(picture)
@@ -142,16 +144,14 @@ class OpenSession:
 
     def put_entry(self, entry: Entry) -> bool:
         """Take in a new or changed entry; returns whether the tree's shape changed."""
-        self._runs = None
+        self._runs = self._captions = self._below = None
         before = self.entries.get(entry.id)
         self.entries[entry.id] = entry
-        if before is None and entry.parent and not entry.job.draws:
-            self._asked.setdefault(entry.parent, []).append(entry.id)
         return before is None or before.parent != entry.parent
 
     def put_picture(self, picture: StoredPicture) -> None:
         """Take in a new or changed picture."""
-        self._runs = None
+        self._runs = self._captions = None
         if picture.id not in self.pictures:
             self._drawn.setdefault(picture.entry, []).append(picture.id)
         self.pictures[picture.id] = picture
@@ -163,12 +163,19 @@ class OpenSession:
 
     def conversation(self, picture: int) -> list[Entry]:
         """What was asked about a picture, oldest first."""
-        return [self.entries[number] for number in self._asked.get(picture, ())]
+        return [entry for entry in self._made_from(picture) if not entry.job.draws]
 
     def edits(self, picture: int) -> list[Entry]:
         """The jobs that draw something from a picture, oldest first."""
-        below = (entry for entry in self.entries.values() if entry.parent == picture)
-        return [entry for entry in below if entry.job.draws]
+        return [entry for entry in self._made_from(picture) if entry.job.draws]
+
+    def _made_from(self, picture: int) -> Sequence[Entry]:
+        if self._below is None:
+            self._below = {}
+            for entry in self.entries.values():
+                if entry.parent:
+                    self._below.setdefault(entry.parent, []).append(entry)
+        return self._below.get(picture, ())
 
     def turns(self, picture: int) -> tuple[Turn, ...]:
         """The questions about a picture that were answered in full."""
@@ -217,14 +224,16 @@ class OpenSession:
         members = zip(run.members, run.labels, strict=True)
         return next(label for (one, _), label in members if one.id == entry)
 
-    def labels(self) -> dict[int, str]:
+    def labels(self) -> Mapping[int, str]:
         """What tells pictures that were made together from each other, by picture."""
-        return {
-            picture.id: label
-            for run in self.runs()
-            for (_, picture), label in zip(run.members, run.labels, strict=True)
-            if picture is not None and label
-        }
+        if self._captions is None:
+            self._captions = {
+                picture.id: label
+                for run in self.runs()
+                for (_, picture), label in zip(run.members, run.labels, strict=True)
+                if picture is not None and label
+            }
+        return self._captions
 
     def rows(self, turned: Container[int] = ()) -> list[HistoryRow]:
         """The entries as lines of a tree, the latest root first, what was made of it under it.
