@@ -1,4 +1,4 @@
-"""The picture view: what it shows, what it sends, and the choosing of a region."""
+"""The picture view: what it shows and what it sends."""
 
 from __future__ import annotations
 
@@ -8,149 +8,22 @@ import os
 import re
 import threading
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from PIL import Image
-from textual.app import App, ComposeResult
-from textual.binding import BindingType
-from textual.containers import Vertical
-from textual.message import Message
-from textual.pilot import Pilot
-from textual.screen import ModalScreen, Screen
-from textual.widgets import Input, Static
+from textual.screen import Screen
+from textual.widgets import Input
 
-from unipic_tui.events import Progress
+from tests.ui.viewing import BLUE, RED, Dialog, Viewing, times_shown, until, viewing
 from unipic_tui.terminal import capabilities, kitty, painter, rendering, sixel
-from unipic_tui.terminal.canvas import Canvas
 from unipic_tui.terminal.geometry import Zoom
 from unipic_tui.terminal.probe import Answers
-from unipic_tui.terminal.rendering import renderer
 from unipic_tui.terminal.throttle import writer_of
 from unipic_tui.ui.widgets.picture_view import PictureView
 
-RED, BLUE = (200, 0, 0), (0, 0, 200)
-
-
-class Dialog(ModalScreen[None]):
-    DEFAULT_CSS = "Dialog { align: center middle; } Dialog Static { width: 10; height: 2; }"
-    BINDINGS: ClassVar[list[BindingType]] = [("x", "dismiss(None)", "")]
-
-    def compose(self) -> ComposeResult:
-        yield Static("a dialog")
-
-
-class Viewing(App[None]):
-    CSS = """
-    Screen { layers: base above; }
-    #cover { layer: above; offset: 2 1; width: 6; height: 1; display: none; }
-    Input { height: 3; }
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.told: list[Message] = []
-        self.view = PictureView()
-
-    def compose(self) -> ComposeResult:
-        with Vertical(id="box"):
-            yield self.view
-            yield Input()
-        yield Static("cover!", id="cover")
-
-    def on_mount(self) -> None:
-        self.query_one(Input).focus()
-
-    def on_picture_view_shown(self, message: PictureView.Shown) -> None:
-        self.told.append(message)
-
-    def on_picture_view_region_chosen(self, message: PictureView.RegionChosen) -> None:
-        self.told.append(message)
-
-    def on_picture_view_region_cancelled(self, message: PictureView.RegionCancelled) -> None:
-        self.told.append(message)
-
-    @property
-    def shown(self) -> list[tuple[int, int]]:
-        return [told.size for told in self.told if isinstance(told, PictureView.Shown)]
-
-    @property
-    def canvas(self) -> Canvas:
-        return self.query_one(Canvas)
-
-    def words(self) -> str:
-        return "\n".join(strip.text for strip in self.screen._compositor.render_strips())
-
-    def written(self) -> str:
-        """What the screen is written as, all of it."""
-        return self.screen._compositor.render_full_update().render_segments(self.console)
-
-    def colours(self) -> set[tuple[int, ...]]:
-        return {
-            tuple(style.bgcolor.triplet)
-            for strip in self.canvas.render_lines(self.canvas.size.region)
-            for _, style, _ in strip
-            if style is not None and style.bgcolor is not None and style.bgcolor.triplet
-        }
-
-
-@pytest.fixture
-def red(tmp_path: Path) -> Path:
-    path = tmp_path / "red.png"
-    Image.new("RGB", (64, 64), RED).save(path)
-    return path
-
-
-@pytest.fixture
-def blue(tmp_path: Path) -> Path:
-    path = tmp_path / "blue.png"
-    Image.new("RGB", (32, 64), BLUE).save(path)
-    return path
-
-
-@pytest.fixture(autouse=True)
-def own_renderer() -> Iterator[None]:
-    renderer.cache_clear()
-    yield
-    renderer.cache_clear()
-
-
-@pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What would go to the terminal beside the screen's own updates."""
-    sent: list[str] = []
-    monkeypatch.setattr(
-        "unipic_tui.terminal.throttle.TerminalWriter._put", lambda _, data: sent.append(data)
-    )
-
-    async def deliver(_: object, data: str, written: int = 0) -> None:
-        if data:
-            sent.append(data)
-
-    monkeypatch.setattr("unipic_tui.terminal.throttle.TerminalWriter._deliver", deliver)
-    return sent
-
-
-@asynccontextmanager
-async def viewing() -> AsyncIterator[tuple[Viewing, Pilot[Any]]]:
-    app = Viewing()
-    async with app.run_test(size=(60, 20)) as pilot:
-        yield app, pilot
-
-
-async def until(condition: Callable[[], object]) -> None:
-    for _ in range(5000):
-        if condition():
-            return
-        await asyncio.sleep(0.002)
-    raise AssertionError("it never came true")
-
-
-async def times_shown(app: Viewing, times: int) -> None:
-    await until(lambda: len(app.shown) == times)
+pytestmark = pytest.mark.usefixtures("own_renderer")
 
 
 def ids(sequences: list[str], pattern: str) -> list[int]:
@@ -556,119 +429,3 @@ async def test_zoom_shows_a_part(tmp_path: Path) -> None:
         await times_shown(app, 2)
         assert BLUE in app.colours()
         assert RED not in app.colours()
-
-
-# tokens
-
-
-def known(rows: int, columns: int, *tokens: int) -> Progress:
-    flags = tuple(index in tokens for index in range(rows * columns))
-    return Progress(0, 1, 1, 8, flags, rows, columns, None, 1 / 8)
-
-
-async def test_tokens_are_seen_over_a_picture_on_demand(red: Path) -> None:
-    async with viewing() as (app, _):
-        app.view.show_file(red)
-        await times_shown(app, 1)
-        app.view.show_tokens(known(2, 2, 0))
-        app.view.overlay = True
-        await times_shown(app, 2)
-        area = app.canvas.picture_region
-        lines = app.canvas.render_lines(app.canvas.size.region)
-
-        def colour(x: int, y: int) -> tuple[int, ...]:
-            style = next(iter(lines[area.y + y].crop(area.x + x, area.x + x + 1))).style
-            assert style is not None and style.bgcolor is not None and style.bgcolor.triplet
-            return tuple(style.bgcolor.triplet)
-
-        assert colour(0, 0) == RED
-        assert max(colour(area.width - 1, 0)) < 100
-        app.view.overlay = False
-        await times_shown(app, 3)
-        assert app.colours() & {RED} and not any(max(c) < 80 and c[2] > 40 for c in app.colours())
-
-
-async def test_tokens_are_seen_alone_before_the_first_preview() -> None:
-    async with viewing() as (app, _):
-        app.view.show_tokens(known(4, 4, 5))
-        await until(lambda: app.canvas.picture_region)
-        assert any(colour[2] > 180 for colour in app.colours())
-        app.view.show_tokens(None)
-        await until(lambda: not app.canvas.picture_region)
-
-
-# regions
-
-
-def chosen(app: Viewing) -> list[str]:
-    return [str(told.region) for told in app.told if isinstance(told, PictureView.RegionChosen)]
-
-
-async def test_a_region_is_chosen_with_keys(red: Path) -> None:
-    async with viewing() as (app, pilot):
-        app.view.show_file(red)
-        await until(lambda: app.shown)
-        app.view.start_region(rows=4, columns=8)
-        await until(lambda: "4×2 tokens at 2,1" in app.words())
-        await pilot.press("left", "up", "shift+right", "shift+down", "shift+down")
-        await until(lambda: "5×4 tokens at 1,0" in app.words())
-        await pilot.press("enter")
-        await until(lambda: chosen(app) == ["1,0,5,4"])
-        await until(lambda: "tokens at" not in app.words())
-        assert app.focused is app.query_one(Input)
-        await pilot.press("h")
-        assert app.query_one(Input).value == "h"
-
-
-async def test_a_region_stays_on_the_picture(red: Path) -> None:
-    async with viewing() as (app, pilot):
-        app.view.show_file(red)
-        await until(lambda: app.shown)
-        app.view.start_region(rows=4, columns=4)
-        await pilot.pause()
-        await pilot.press(*["right", "down"] * 5, *["shift+left", "shift+up"] * 5, "enter")
-        await until(lambda: chosen(app) == ["2,2,1,1"])
-        app.view.start_region(rows=4, columns=4)
-        await pilot.pause()
-        await pilot.press(*["left", "up"] * 5, *["shift+right", "shift+down"] * 9, "enter")
-        await until(lambda: chosen(app) == ["2,2,1,1", "0,0,4,4"])
-
-
-async def test_a_region_can_be_left(red: Path) -> None:
-    async with viewing() as (app, pilot):
-        app.view.show_file(red)
-        await until(lambda: app.shown)
-        app.view.start_region(rows=4, columns=4)
-        await pilot.pause()
-        await pilot.press("escape")
-        await until(lambda: any(isinstance(t, PictureView.RegionCancelled) for t in app.told))
-        assert not chosen(app)
-
-
-async def test_a_region_is_drawn_with_the_mouse(red: Path) -> None:
-    async with viewing() as (app, pilot):
-        app.view.show_file(red)
-        await until(lambda: app.shown)
-        app.view.start_region(rows=4, columns=4)
-        await until(lambda: "tokens at" in app.words())
-        area = app.canvas.picture_region  # 32 columns, 16 lines: a token is 8 by 4 cells
-        assert (area.width, area.height) == (32, 16)
-        await pilot.mouse_down(Canvas, offset=(area.x + 9, area.y + 5))
-        await pilot.hover(Canvas, offset=(area.x + 25, area.y + 9))
-        await pilot.mouse_up(Canvas, offset=(area.x + 25, area.y + 9))
-        await pilot.press("enter")
-        await until(lambda: chosen(app) == ["1,1,3,2"])
-
-
-async def test_a_region_is_drawn_on_half_blocks_in_every_terminal(
-    red: Path, sent: list[str]
-) -> None:
-    async with viewing() as (app, pilot):
-        app.view.protocol = "kitty"
-        app.view.show_file(red)
-        await until(lambda: app.shown)
-        app.view.start_region(rows=4, columns=4)
-        await until(lambda: "tokens at" in app.words())
-        assert "\U0010eeee" not in app.written()
-        await pilot.press("escape")
-        await until(lambda: "\U0010eeee" in app.written())
