@@ -18,6 +18,7 @@ from textual.widgets import Static
 
 from tests.fakes import FakeBackend
 from unipic_tui.events import Backend, BackendOptions
+from unipic_tui.library.records import State
 from unipic_tui.settings import Settings
 from unipic_tui.ui.app import UnipicApp
 from unipic_tui.ui.main_screen import MainScreen
@@ -184,3 +185,8 @@ async def running_app(
             yield driver
     finally:
         app.wind_up()
+
+
+def states(driver: Driver) -> dict[str, State]:
+    """Each job's state in the session on the screen, by its prompt."""
+    return {entry.job.prompt: entry.state for entry in driver.state.current.entries.values()}
