@@ -9,41 +9,38 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Generator
 from pathlib import Path
 from typing import get_args
 
 import torch
-from torch import Tensor
 
-from unipic_tui.events import BackendOptions
+from unipic_tui.events import BackendOptions, Event
 from unipic_tui.inference.pipeline import Pipeline
-from unipic_tui.model.diffusion import Solver
+from unipic_tui.jobs import Job, Solver
 from unipic_tui.nano.score import COLUMNS, Score, Scorer
 
 
-def patch(pipeline: Pipeline, solver: Solver, steps: int) -> None:
-    """Let the head sample with a solver, whatever a job says; it is given noise for more steps."""
-    head = pipeline.engine.model.mar.diffloss
-    sample: Callable[..., Tensor] = type(head).sample
+class Solving(Pipeline):
+    """Draws every job with one solver, whatever the job says."""
 
-    def solved(
-        z: Tensor, start: Tensor, noises: Sequence[Tensor], _: int, **options: object
-    ) -> Tensor:
-        return sample(head, z, start, noises[:steps], steps, **{**options, "solver": solver})
+    solver: Solver = "ddpm"
+    steps = 100
 
-    head.sample = solved  # type: ignore[method-assign, assignment]
+    def run(self, job: Job, resume: bytes | None = None) -> Generator[Event, None, None]:
+        """See `Pipeline.run`."""
+        yield from super().run(job.replace(solver=self.solver, head_steps=self.steps), resume)
 
 
 def main() -> None:
     """Score and print a row for each solver."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("rows", nargs="+", metavar="SOLVER:STEPS", help="at most 100 steps")
+    parser.add_argument("rows", nargs="+", metavar="SOLVER:STEPS", help="what to score")
     parser.add_argument("--n", type=int, default=300, help="prompts a seed (default 300)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     args = parser.parse_args()
     torch.set_num_threads(1)
-    pipeline = Pipeline(BackendOptions(device="cpu", dtype="float32"))
+    pipeline = Solving(BackendOptions(device="cpu", dtype="float32"))
     for _ in pipeline.load():
         pass
     print(f"{'':18}", *(f"{name:>9}" for name in (*COLUMNS, "Overall", "seconds")))
@@ -51,7 +48,7 @@ def main() -> None:
         solver, steps = row.split(":")
         if solver not in get_args(Solver):
             parser.error(f"{solver} is none of {', '.join(get_args(Solver))}")
-        patch(pipeline, solver, int(steps))
+        pipeline.solver, pipeline.steps = solver, int(steps)
         score = Score()
         began = time.monotonic()
         for seed in args.seeds:

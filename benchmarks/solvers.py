@@ -21,13 +21,13 @@ from torch import Tensor
 
 from unipic_tui.events import BackendOptions
 from unipic_tui.inference.pipeline import Pipeline
-from unipic_tui.jobs import GenerateJob
+from unipic_tui.jobs import GenerateJob, Solver
 from unipic_tui.model.diffusion import (
     FIRST_STEP,
+    MULTISTEP_FIRST_STEP,
     SAFE_FIRST_STEP,
     TRAIN_STEPS,
     DiffusionHead,
-    Solver,
     draw_noise,
     noise_steps,
 )
@@ -37,9 +37,9 @@ from unipic_tui.nano.world.scene import generator
 from unipic_tui.nano.world.text_to_image import draw_sample
 
 TABLE: tuple[tuple[Solver, tuple[int, ...]], ...] = (
-    ("ddpm", (10, 25, 50, 100)),
-    ("dpmpp_2m", (6, 8, 10, 12, 16, 20)),
-    ("dpmpp_2m_sde", (8, 10, 12, 16, 25)),
+    ("ddpm", (10, 25, 50, 80, 100)),
+    ("dpmpp_2m", (8, 10, 16)),
+    ("dpmpp_2m_sde", (6, 7, 8, 9, 10, 12, 16, 25)),
 )
 ROWS = 256
 """Latents that are drawn at once."""
@@ -75,7 +75,7 @@ def collect(pipeline: Pipeline, wanted: int, seed: int) -> Conditions:
         for index in range(wanted):
             place = 0
             kind = kinds[index % len(kinds)]
-            prompt = draw_sample(rng, kind=kind, unseen=True).prompt  # type: ignore[arg-type]
+            prompt = draw_sample(rng, kind=kind, unseen=True).prompt
             for _ in pipeline.run(GenerateJob(prompt=prompt, seed=index)):
                 pass
             if len(early) >= wanted:
@@ -104,9 +104,11 @@ def draw(
     *,
     draws: int,
     seed: int,
-    first: int = SAFE_FIRST_STEP,
+    first: int | None = None,
 ) -> Tensor:
-    """Latents of each condition: (n, draws, channels)."""
+    """Latents of each condition: (n, draws, channels); a solver starts where the sampler does."""
+    if first is None:
+        first = SAFE_FIRST_STEP if solver == "ddpm" else MULTISTEP_FIRST_STEP
     source = torch.Generator().manual_seed(seed)
     drawn: list[Tensor] = []
     for z in conditions.z.split(max(1, ROWS // draws)):

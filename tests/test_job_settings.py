@@ -122,4 +122,5 @@ def test_a_checkpoints_defaults_fill_what_is_open() -> None:
     assert (edited.size, edited.guidance) == (96, 1.5)
     assert defaults.fill(EditJob(prompt="a", source="x.png", guidance=0.0)).guidance == 0.0
     few = [defaults.fill(GenerateJob(prompt="a", quality=each)).head_steps for each in QUALITIES]
-    assert few == [100, 100, 16, 12]
+    assert few == [100, 80, 10, 10]
+    assert defaults.fill(GenerateJob(prompt="a", head_steps=30)).head_steps == 30

@@ -52,8 +52,8 @@ class Defaults:
     def fill(self, job: _Drawing) -> _Drawing:
         """The job with every setting filled in that the checkpoint has a value for.
 
-        A redrawn region keeps its source's size, so that stays open. Head steps are those that
-        the job's quality takes.
+        A redrawn region keeps its source's size, so that stays open. Head steps are at most those
+        of the job's quality.
         """
         filled = {
             field: value
@@ -62,6 +62,7 @@ class Defaults:
             for field in each.fields
             if getattr(job, field) is None and (value := self.of(type(job), field)) is not None
         }
-        job = dataclasses.replace(job, **filled)
-        steps = job.head_steps or self.head_steps
-        return dataclasses.replace(job, head_steps=min(steps, EVALUATIONS.get(job.quality, steps)))
+        if "head_steps" in filled:
+            steps: int = filled["head_steps"]
+            filled["head_steps"] = min(steps, EVALUATIONS.get(job.quality, steps))
+        return dataclasses.replace(job, **filled)

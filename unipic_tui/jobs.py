@@ -41,9 +41,9 @@ USUAL_QUALITY: Quality = "balanced"
 """Of single jobs, where neither they nor the settings file name one."""
 BATCH_QUALITY: Quality = "full"
 """The same of batches and benchmarks, whose pictures may be scored."""
-EVALUATIONS: dict[Quality, int] = {"balanced": 16, "fast": 12}
-"""Most evaluations of the head for a token: `benchmarks/solvers.py` measured 16 of the stochastic
-solver as indistinguishable from 1,000 ancestral steps."""
+EVALUATIONS: dict[Quality, int] = {"full": 80, "balanced": 10, "fast": 10}
+"""Evaluations of the head for a token where a job does not say how many, or those of the checkpoint
+if it has fewer: `benchmarks/solvers.py` cannot tell them from 1,000 ancestral steps."""
 VISIONS: tuple[Vision, ...] = get_args(Vision)
 TEMPLATES: tuple[Template, ...] = get_args(Template)
 FITS: tuple[Fit, ...] = get_args(Fit)
@@ -137,8 +137,8 @@ class SamplingSettings:
     quality: Quality = setting(
         "full", "choice", "Quality",
         "exact repeats the published sampler number for number, full starts the diffusion head "
-        f"where it is numerically safe, balanced solves it in {EVALUATIONS['balanced']} "
-        f"evaluations, fast in {EVALUATIONS['fast']} and reuses the unconditional branch",
+        f"where it is numerically safe, in {EVALUATIONS['full']} steps, balanced solves it in "
+        f"{EVALUATIONS['balanced']}, and fast reuses the unconditional branch as well",
         choices=QUALITIES, letter="q", parameter="Sampler", sweeps=True,
     )  # fmt: skip
     schedule: Schedule = setting(
@@ -154,15 +154,14 @@ class SamplingSettings:
     )  # fmt: skip
     head_steps: int | None = setting(
         None, "whole", "Head steps",
-        "diffusion steps of the head for each token, of which balanced takes at most "
-        f"{EVALUATIONS['balanced']} and fast {EVALUATIONS['fast']}",
-        low=1, high=1000, noun="number of head steps", aliases=("steps",),
+        "evaluations of the diffusion head for each token",
+        low=1, high=1000, noun="number of head steps", aliases=("steps",), unset="by quality",
         parameter="Head steps", sweeps=True, advanced=True,
     )  # fmt: skip
     solver: Solver | None = setting(
         None, "choice", "Solver",
         "of the diffusion head: ddpm, as published, or DPM-Solver++ (2M) as an ODE or SDE",
-        choices=SOLVERS, parameter="Solver", unset="the quality's", sweeps=True, advanced=True,
+        choices=SOLVERS, parameter="Solver", unset="by quality", sweeps=True, advanced=True,
     )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tests.references import qwen2_of_transformers
 from tests.tiny import make_model, make_tokenizer
+from unipic_tui.inference import engine
 from unipic_tui.inference.describe import Reading, decode_stream, generate_tokens
 from unipic_tui.inference.prompts import PromptCodec
 from unipic_tui.model.generation import GenerationConfig
@@ -174,3 +175,59 @@ def test_a_reading_that_was_interrupted_counts_for_nothing(
     positions.clear()
     assert ours(model, embeddings, reading=reading) == expected
     assert positions[0] == embeddings.shape[1]
+
+
+def test_answers_written_in_half_the_bits_are_nearly_the_same(
+    model: UniPicModel, embeddings: Tensor
+) -> None:
+    llm = model.llm
+    states = []
+    for writing in (None, torch.bfloat16):
+        reading = Reading(model, writing)
+        with torch.inference_mode():
+            _, cache = reading.begin(embeddings, 8)
+            token = torch.tensor([[7]])
+            states += [reading.write(token, cache), reading.write(token, cache)]
+            states.append(reading.logits(states[-1]))
+    for plain, rounded in zip(states[:3], states[3:], strict=True):
+        assert plain.dtype == rounded.dtype == torch.float32
+        assert not torch.equal(plain, rounded)
+        difference = float((rounded - plain).norm() / plain.norm())
+        assert difference < 0.02  # bfloat16 has 8 bits: .004 a product
+    assert llm is model.llm
+    assert {value.dtype for value in llm.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize(
+    ("type_", "large", "room", "quick", "chosen"),
+    [
+        ("auto", True, True, 3.0, torch.bfloat16),
+        ("auto", True, True, 1.1, torch.float32),
+        ("auto", True, False, 3.0, torch.float32),
+        ("auto", False, True, 3.0, torch.float32),
+        ("float32", True, True, 3.0, torch.float32),
+    ],
+)
+def test_answers_are_written_in_the_quicker_type_where_nothing_else_is_said(
+    model: UniPicModel,
+    monkeypatch: pytest.MonkeyPatch,
+    type_: str,
+    large: bool,
+    room: bool,
+    quick: float,
+    chosen: torch.dtype,
+) -> None:
+    def rate(dtype: torch.dtype, rows: int, width: int) -> float:
+        assert rows == 1
+        return quick if dtype == torch.bfloat16 else 1.0
+
+    monkeypatch.setattr(engine, "product_rate", rate)
+    monkeypatch.setattr(engine, "free_memory", lambda: 10**9 if room else 0)
+    monkeypatch.setattr(engine, "_SMALL", 0 if large else 10**9)
+    assert engine.choose_writing(type_, model) == chosen
+
+
+def test_answers_of_a_model_in_bfloat16_need_no_copy() -> None:
+    model = make_model().to(torch.bfloat16)
+    assert engine.choose_writing("auto", model) == torch.bfloat16
+    assert Reading(model, torch.bfloat16)._llm is model.llm

@@ -140,10 +140,12 @@ def test_an_order_given_is_kept_to_in_a_region_too() -> None:
     ("quality", "asked", "solver", "taken"),
     [
         ("exact", 100, "ddpm", 100),
-        ("full", 100, "ddpm", 100),
-        ("balanced", 100, "dpmpp_2m_sde", 16),
-        ("balanced", 8, "dpmpp_2m_sde", 8),
-        ("fast", 100, "dpmpp_2m_sde", 12),
+        ("exact", 1000, "ddpm", 1000),
+        ("full", 80, "ddpm", 80),
+        ("full", 1000, "ddpm", 951),
+        ("balanced", 10, "dpmpp_2m_sde", 10),
+        ("balanced", 1000, "dpmpp_2m_sde", 926),
+        ("fast", 10, "dpmpp_2m_sde", 10),
     ],
 )
 def test_each_quality_has_its_solver_and_evaluations(

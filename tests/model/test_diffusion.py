@@ -146,7 +146,7 @@ def test_timesteps_are_even_in_log_snr() -> None:
     head = GaussianHead()
     draw(head, 12, "dpmpp_2m")
     assert head.asked == sorted(head.asked, reverse=True)
-    assert (head.asked[0], head.asked[-1]) == (SAFE_FIRST_STEP, 0)
+    assert (head.asked[0], head.asked[-1]) == (SAFE_FIRST_STEP, 8)
     plan = process()
     gaps = (plan.signal[head.asked[:-1]] / plan.noise[head.asked[:-1]]).log().diff()
     assert float(gaps.std() / gaps.mean()) < 0.1
@@ -158,6 +158,7 @@ def test_any_number_of_steps_fits(steps: int) -> None:
     assert len(set(timesteps)) == steps
     assert timesteps == sorted(timesteps)
     assert timesteps[-1] == SAFE_FIRST_STEP
+    assert steps == 1 or timesteps[0] == min(8, SAFE_FIRST_STEP + 1 - steps)
     head = make_model().mar.diffloss
     for solver in ("dpmpp_2m", "dpmpp_2m_sde"):
         assert bool(draw(head, min(steps, 20), solver, rows=2).isfinite().all())

@@ -201,16 +201,18 @@ def test_what_cannot_be_run_says_why(draft: Draft, part: str) -> None:
     ],
 )
 def test_recalling_a_job_makes_it_again(job: Job) -> None:
-    draft = Draft(job.mode, job.prompt, texts_of(job), source=PICTURE)
+    draft = Draft(job.mode, job.prompt, texts_of(job, DEFAULTS), source=PICTURE)
     assert jobs(draft) == (job,)
 
 
 @pytest.mark.parametrize(
     ("quality", "steps", "recalled"),
     [
-        ("balanced", 16, None),
+        ("balanced", 10, None),
         ("balanced", 5, 5),
-        ("full", 100, 100),
+        ("balanced", 20, 20),
+        ("exact", 100, None),
+        ("exact", 20, 20),
     ],
 )
 def test_head_steps_that_the_quality_chose_are_left_to_the_next(
@@ -220,6 +222,6 @@ def test_head_steps_that_the_quality_chose_are_left_to_the_next(
         GenerateJob(prompt="a", head_steps=None if recalled is None else steps, quality=quality)
     )
     assert job.head_steps == steps
-    (again,) = jobs(Draft("generate", "a", texts_of(job)))
+    (again,) = jobs(Draft("generate", "a", texts_of(job, DEFAULTS)))
     assert isinstance(again, GenerateJob)
     assert again.head_steps == recalled

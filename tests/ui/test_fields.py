@@ -90,6 +90,7 @@ def test_refuses_with_a_sentence(name: str, text: str, part: str) -> None:
         ("guidance", "generate", "2.5"),
         ("guidance", "edit", "1.5"),
         ("iterations", "generate", "8"),
+        ("head_steps", "generate", "by quality"),
         ("seed", "generate", "random"),
         ("temperature", "generate", "1"),
         ("describe_temperature", "describe", "0"),

@@ -30,6 +30,7 @@ from unipic_tui.inference.engine import (
     choose_device,
     choose_dtype,
     choose_threads,
+    choose_writing,
     info_of,
     load_engine,
 )
@@ -121,7 +122,8 @@ class _Random(Pipeline):
         model.llm.model.rotary_emb.to(device)
         codec = PromptCodec.load(EMBEDDED_CHECKPOINT / TOKENIZER_FILE)
         info = info_of(model.requires_grad_(False), embedded=False)
-        self._engine = Engine(model, codec, info, GenerationConfig())
+        writing = choose_writing(self.options.dtype, model)
+        self._engine = Engine(model, codec, info, GenerationConfig(), writing)
 
 
 def load(options: BackendOptions, preset: str | None) -> Loaded:

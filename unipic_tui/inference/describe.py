@@ -10,6 +10,8 @@ from torch import Tensor
 
 from unipic_tui.model.cache import PrefixCache
 from unipic_tui.model.generation import GenerationConfig
+from unipic_tui.model.language import read_behind, rounded
+from unipic_tui.model.layers import linear
 from unipic_tui.model.unipic import UniPicModel
 
 if TYPE_CHECKING:
@@ -30,12 +32,14 @@ class Reading:
 
     Args:
         model: whose language model reads.
+        writing: the type in which the tokens of answers are multiplied; the model's by default.
     """
 
-    def __init__(self, model: UniPicModel) -> None:
+    def __init__(self, model: UniPicModel, writing: torch.dtype | None = None) -> None:
         self._model = model
         self._read: Tensor | None = None
         self._cache: PrefixCache | None = None
+        self._llm = model.llm if writing in (None, model.dtype) else rounded(model.llm, writing)
 
     def begin(self, embeddings: Tensor, limit: int) -> tuple[Tensor, PrefixCache]:
         """Read a prompt; its last state (1, 1, width), and a cache with room for an answer.
@@ -60,6 +64,16 @@ class Reading:
         cache.keep(length - known)
         self._read, self._cache = embeddings, cache
         return hidden[:, -1:], cache
+
+    def write(self, token: Tensor, cache: PrefixCache) -> Tensor:
+        """Read a token (1, 1) of an answer behind what the cache holds; its state (1, 1, width)."""
+        hidden = read_behind(self._llm.model, self._model.embed(token), cache)
+        cache.keep(1)
+        return hidden
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """(1, 1, width) to (1, vocabulary), float32."""
+        return linear(hidden[:, -1], self._llm.lm_head.weight).float()
 
     def _common(self, embeddings: Tensor) -> int:
         """Positions that are read already; never the last, whose state is asked for."""
@@ -113,15 +127,15 @@ def generate_tokens(
             (config.top_p if top_p is None else top_p) if sampled else 1,
         )
     device = embeddings.device
-    hidden, cache = (reading or Reading(model)).begin(embeddings, limit)
+    reading = reading or Reading(model)
+    hidden, cache = reading.begin(embeddings, limit)
     generator = torch.Generator().manual_seed(seed)
     ids = torch.empty(1, 0, dtype=torch.long, device=device)
     token: Tensor | None = None
     for _ in range(limit):
         if token is not None:
-            hidden = model.read(model.embed(token), cache=cache)
-            cache.keep(1)
-        logits = model.logits(hidden[:, -1]).float()
+            hidden = reading.write(token, cache)
+        logits = reading.logits(hidden)
         scores: Tensor = logits
         if process is not None:
             scores = process(cast("torch.LongTensor", ids), cast("torch.FloatTensor", logits))

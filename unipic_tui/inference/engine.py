@@ -43,12 +43,14 @@ class Engine:
         codec: text to token ids and back.
         info: what the app says about it.
         generation: how its makers want answers decoded.
+        writing: the type in which the tokens of answers are multiplied; the model's by default.
     """
 
     model: UniPicModel
     codec: PromptCodec
     info: BackendInfo
     generation: GenerationConfig
+    writing: torch.dtype | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -163,6 +165,22 @@ def choose_dtype(name: str, device: torch.device, parameters: int) -> torch.dtyp
     return torch.bfloat16 if faster else torch.float32
 
 
+def choose_writing(name: str, model: UniPicModel) -> torch.dtype:
+    """The type in which the tokens of answers, one at a time, are multiplied.
+
+    ``auto`` takes bfloat16 for large float32 models where this processor multiplies single rows
+    clearly faster in it and memory has room for the language model once more. Such products wait
+    for weights, so that holds for processors that are slow at larger ones in bfloat16.
+    """
+    count = sum(value.numel() for value in model.llm.parameters())
+    if name != "auto" or model.device.type != "cpu" or model.dtype != torch.float32:
+        return model.dtype
+    if count <= _SMALL or 2 * count * _ROOM > free_memory():
+        return model.dtype
+    quick, plain = (product_rate(each, 1, 4096) for each in (torch.bfloat16, torch.float32))
+    return torch.bfloat16 if quick > _CLEARLY * plain else torch.float32
+
+
 def choose_threads(device: torch.device, parameters: int) -> None:
     """Compute small models in one thread, and none in more than there are processors for.
 
@@ -202,7 +220,8 @@ def load_engine(options: BackendOptions) -> Iterator[Loading | Engine]:
                 yield event
             else:
                 info = info_of(event, embedded=options.checkpoint is None)
-                yield Engine(event, codec, info, generation)
+                writing = choose_writing(options.dtype, event)
+                yield Engine(event, codec, info, generation, writing)
     except MEMORY_ERRORS as error:
         if not is_out_of_memory(error):
             raise

@@ -150,7 +150,7 @@ class Pipeline:
         yield Stage("Encoding the picture")
         with torch.inference_mode():
             embeddings, self._seen = look_at(engine, job, self._seen)
-        self._reading = self._reading or Reading(engine.model)
+        self._reading = self._reading or Reading(engine.model, engine.writing)
         yield Stage("Reading the question")
         with torch.inference_mode():
             tokens = generate_tokens(

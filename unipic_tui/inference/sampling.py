@@ -17,9 +17,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unipic_tui.inference.state import SamplerState
-from unipic_tui.jobs import EVALUATIONS, SamplingSettings, Schedule, Solver
+from unipic_tui.jobs import SamplingSettings, Schedule, Solver
 from unipic_tui.model.cache import PrefixCache
-from unipic_tui.model.diffusion import FIRST_STEP, SAFE_FIRST_STEP, draw_noise, noise_steps
+from unipic_tui.model.diffusion import (
+    FIRST_STEP,
+    MULTISTEP_FIRST_STEP,
+    SAFE_FIRST_STEP,
+    draw_noise,
+    noise_steps,
+)
 from unipic_tui.model.graphs import ROWS
 from unipic_tui.model.mar import Positions
 from unipic_tui.model.unipic import UniPicModel
@@ -66,20 +72,22 @@ def guidance_at(guidance: float, schedule: Schedule, tokens: int, masked_after: 
 
 def first_step(settings: SamplingSettings) -> int:
     """Timestep at which the head's process starts."""
-    return FIRST_STEP if settings.quality == "exact" else SAFE_FIRST_STEP
+    if settings.quality == "exact":
+        return FIRST_STEP
+    return SAFE_FIRST_STEP if solver_of(settings) == "ddpm" else MULTISTEP_FIRST_STEP
 
 
 def solver_of(settings: SamplingSettings) -> Solver:
     """How the head's process is solved; ``exact`` is ancestral sampling whatever is asked for."""
     if settings.quality == "exact":
         return "ddpm"
-    return settings.solver or ("dpmpp_2m_sde" if settings.quality in EVALUATIONS else "ddpm")
+    usual: Solver = "ddpm" if settings.quality == "full" else "dpmpp_2m_sde"
+    return settings.solver or usual
 
 
 def evaluations(settings: SamplingSettings) -> int:
     """Evaluations of the head for a token."""
-    most = EVALUATIONS.get(settings.quality, first_step(settings) + 1)
-    return min(filled(settings.head_steps), most)
+    return min(filled(settings.head_steps), first_step(settings) + 1)
 
 
 def filled(value: _Number | None) -> _Number:

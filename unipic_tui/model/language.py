@@ -10,6 +10,7 @@ with which no quick kernel computes half of the square only.
 
 from __future__ import annotations
 
+import copy
 from typing import cast
 
 import torch
@@ -17,8 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from unipic_tui.model.cache import PrefixCache
-from unipic_tui.model.layers import pack, product, products
-from unipic_tui.model.qwen2 import Layer, Qwen2Model, rotate
+from unipic_tui.model.layers import linear, pack, product, products
+from unipic_tui.model.qwen2 import Layer, Qwen2, Qwen2Model, rotate
 
 
 def pack_language_model(model: Qwen2Model) -> None:
@@ -27,6 +28,22 @@ def pack_language_model(model: Qwen2Model) -> None:
         attention, mlp = layer.self_attn, layer.mlp
         pack([attention.q_proj, attention.k_proj, attention.v_proj])
         pack([mlp.gate_proj, mlp.up_proj])
+
+
+def rounded(llm: Qwen2, dtype: torch.dtype) -> Qwen2:
+    """The same language model with another type of matrices, packed; it shares the norms.
+
+    A token on its own multiplies each weight once, so how long it takes is how long the weights
+    take out of the memory. All but its products stays in the type of its input.
+    """
+    memo: dict[int, object] = {id(value): value for value in llm.parameters()}
+    for module in llm.modules():
+        if isinstance(module, nn.Linear):
+            for value in module.parameters():
+                memo[id(value)] = nn.Parameter(value.detach().to(dtype), requires_grad=False)
+    made = copy.deepcopy(llm, memo)
+    pack_language_model(made.model)
+    return made
 
 
 def read_behind(model: Qwen2Model, embeddings: Tensor, cache: PrefixCache) -> Tensor:
@@ -39,7 +56,7 @@ def read_behind(model: Qwen2Model, embeddings: Tensor, cache: PrefixCache) -> Te
     rows, length, width = embeddings.shape
     before = cache.length if length > 1 else 0
     rotations = cache.rotations(length)
-    hidden = embeddings.flatten(0, 1)
+    hidden = embeddings.flatten(0, 1).clone()
     room: Tensor | None = None
     for index, layer in enumerate(cast("list[Layer]", model.layers)):
         attention, mlp = layer.self_attn, layer.mlp
@@ -65,13 +82,16 @@ def read_behind(model: Qwen2Model, embeddings: Tensor, cache: PrefixCache) -> Te
             for span in cache.spans
         ]
         joined = attended[0] if len(attended) == 1 else torch.cat(attended)
-        hidden = _add_product(hidden, joined.reshape(rows * length, -1), attention.o_proj)
+        _add_product(hidden, joined.reshape(rows * length, -1), attention.o_proj)
         normed = layer.post_attention_layernorm(hidden)
         gate, up = products(normed, [mlp.gate_proj, mlp.up_proj])
-        hidden = _add_product(hidden, F.silu(gate) * up, mlp.down_proj)
+        _add_product(hidden, F.silu(gate, inplace=True).mul_(up), mlp.down_proj)
     return cast("Tensor", model.norm(hidden).view(rows, length, width))
 
 
-def _add_product(x: Tensor, y: Tensor, layer: nn.Linear) -> Tensor:
-    """x + y·Wᵀ in one product."""
-    return torch.addmm(x, y, layer.weight.t())
+def _add_product(x: Tensor, y: Tensor, layer: nn.Linear) -> None:
+    """Add y·Wᵀ to x, in one product unless their types differ."""
+    if x.dtype == layer.weight.dtype:
+        x.addmm_(y, layer.weight.t())
+    else:
+        x += linear(y, layer.weight)

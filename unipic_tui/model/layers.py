@@ -136,12 +136,20 @@ def products(x: Tensor, layers: Sequence[nn.Linear]) -> Sequence[Tensor]:
     """The layers' results of one input, by one product if they are packed."""
     whole = joined(layers)
     if whole is None:
-        return [layer(x) for layer in layers]
-    result: Tensor = F.linear(x, *whole)
-    return result.split([layer.out_features for layer in layers], dim=-1)  # type: ignore[no-any-return]
+        return [linear(x, layer.weight, layer.bias) for layer in layers]
+    return linear(x, *whole).split([layer.out_features for layer in layers], dim=-1)  # type: ignore[no-any-return]
 
 
 def product(x: Tensor, layers: Sequence[nn.Linear]) -> Tensor:
     """The layers' results of one input in one tensor, one behind the other."""
     whole = joined(layers)
-    return torch.cat([layer(x) for layer in layers], -1) if whole is None else F.linear(x, *whole)
+    if whole is None:
+        return torch.cat([linear(x, layer.weight, layer.bias) for layer in layers], -1)
+    return linear(x, *whole)
+
+
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """x·Wᵀ + b in the type of the weights; the result has that of ``x``."""
+    if x.dtype == weight.dtype:
+        return F.linear(x, weight, bias)
+    return F.linear(x.to(weight.dtype), weight, bias).to(x.dtype)

@@ -13,7 +13,7 @@ from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
 from unipic_tui.job_parts import Region, Turn
 from unipic_tui.job_settings import Value
-from unipic_tui.jobs import EVALUATIONS, KINDS, DrawingJob, Job
+from unipic_tui.jobs import KINDS, DrawingJob, Job
 from unipic_tui.library.records import StoredPicture
 from unipic_tui.ui.fields import EVERY, ONE, WILDCARDS, Field, fields_of, read, rounding
 from unipic_tui.ui.iterate import (
@@ -164,11 +164,12 @@ def _source(draft: Draft) -> str:
     return str(draft.source.path)
 
 
-def texts_of(job: Job) -> dict[str, str]:
+def texts_of(job: Job, defaults: Defaults | None) -> dict[str, str]:
     """What to type in each field to get a job's settings, its seed included."""
-    if isinstance(job, DrawingJob) and job.head_steps == EVALUATIONS.get(job.quality):
-        # The quality chose them; another one would choose others.
-        job = job.replace(head_steps=None)
+    if isinstance(job, DrawingJob):
+        left = job.replace(head_steps=None)
+        if (defaults or Defaults()).fill(left).head_steps == job.head_steps:
+            job = left  # the quality chose them; another one would choose others
     return {
         field.key: field.setting.typed(field.setting.of(job)) if field is not WILDCARDS else EVERY
         for field in fields_of(job.mode)

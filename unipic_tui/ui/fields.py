@@ -13,7 +13,7 @@ from typing import Any
 
 from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError, UnipicError
-from unipic_tui.job_settings import Setting, Value, settings_of
+from unipic_tui.job_settings import CHECKPOINTS, Setting, Value, settings_of
 from unipic_tui.jobs import KINDS
 from unipic_tui.ui.iterate import sweep_values
 
@@ -109,8 +109,8 @@ def placeholder(field: Field, defaults: Defaults | None, mode: str) -> str:
     setting = field.setting
     if setting.name == "seed" and KINDS[mode].draws:
         return _RANDOM
-    value = setting.default
-    if value is None and defaults is not None and mode in field.modes:
+    value, checkpoints = setting.default, setting.unset == CHECKPOINTS
+    if value is None and checkpoints and defaults is not None and mode in field.modes:
         value = defaults.value(KINDS[mode], setting.name)
     return setting.shown(value)
 

@@ -156,7 +156,7 @@ class PictureActions(Actions):
         job = self._job
         composer = self._composer
         composer.mode = job.mode
-        composer.settings.put(texts_of(job))
+        composer.settings.put(texts_of(job, composer.defaults))
         self._into_editor(job.prompt)
         source = self._source_of(self._picture)
         if isinstance(job, GenerateJob):
