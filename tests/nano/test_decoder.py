@@ -12,6 +12,7 @@ from unipic_tui.model.unipic import UniPicModel
 from unipic_tui.nano.refine import decoder
 from unipic_tui.nano.refine.decoder import DecoderSamples, sharp_loss
 from unipic_tui.nano.train import __main__ as train
+from unipic_tui.nano.train import loop
 from unipic_tui.nano.train.autoencoder import to_tensor
 from unipic_tui.nano.train.samples import encode_scenes
 from unipic_tui.nano.world.detect import detect
@@ -73,7 +74,7 @@ def test_only_the_decoder_is_trained_and_a_run_resumes(
     monkeypatch.setattr(decoder, "FIRST_DRAWINGS", 4)
     monkeypatch.setattr(decoder, "LOG_EVERY", 1)
     monkeypatch.setattr(decoder, "BATCH", 4)
-    monkeypatch.setattr(decoder, "learning_rate", lambda *_, **__: 0.01)  # so that one step shows
+    monkeypatch.setattr(loop, "learning_rate", lambda *_: 0.01)  # so that one step shows
     monkeypatch.setattr(decoder, "HEAD_STEPS", 4)
     folder = tmp_path / "run"
     arguments = ["--folder", str(folder), "--init", str(EMBEDDED_CHECKPOINT), "--decoder"]

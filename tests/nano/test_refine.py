@@ -10,6 +10,7 @@ from unipic_tui.model.checkpoint import inspect
 from unipic_tui.nano.refine import refiner
 from unipic_tui.nano.refine.refiner import RoundOptions, refine
 from unipic_tui.nano.train import __main__ as train
+from unipic_tui.nano.train import loop
 from unipic_tui.nano.train.joint import TaskMix
 from unipic_tui.paths import EMBEDDED_CHECKPOINT
 
@@ -20,7 +21,7 @@ def test_refining_draws_learns_and_writes_a_checkpoint(
     rounds = RoundOptions(8, group_size=2, head_steps=4, steps=2, pairs=4, tries=1, continuations=4)
     monkeypatch.setattr(train, "refine", partial(refine, rounds=rounds, buffer_size=60))
     monkeypatch.setattr(refiner, "LOG_EVERY", 1)
-    monkeypatch.setattr(refiner, "learning_rate", lambda *_: 0.01)  # so that one step shows
+    monkeypatch.setattr(loop, "learning_rate", lambda *_: 0.01)  # so that one step shows
     monkeypatch.setattr(refiner, "ANCHOR", TaskMix(2, 2, 2))
     folder = tmp_path / "run"
     arguments = ["--folder", str(folder), "--init", str(EMBEDDED_CHECKPOINT), "--refine"]

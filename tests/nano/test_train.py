@@ -33,7 +33,7 @@ from unipic_tui.nano.train.joint import (
     initialise,
     train_joint,
 )
-from unipic_tui.nano.train.loop import Run, RunningMean, learning_rate
+from unipic_tui.nano.train.loop import Run, RunningMean, RunOptions, learning_rate
 from unipic_tui.nano.train.muon import MuonAdamW, orthogonalise
 from unipic_tui.nano.train.noising import (
     HEAD_REPEATS,
@@ -248,13 +248,15 @@ def test_torchrun_takes_no_flag_of_ours_for_its_own() -> None:
 
 
 def test_a_run_counts_over_its_starts(tmp_path: Path) -> None:
-    run = Run(tmp_path, "stage", minutes=60)
+    options = RunOptions(tmp_path, minutes=60)
+    run = Run(options, "stage", 1.0)
     steps = run.steps()
     assert [next(steps) for _ in range(3)] == [0, 1, 2]
     run.spent = 90.0
     run.save({"model": {"w": torch.ones(1)}})
-    run.log(loss=0.5)
-    again = Run(tmp_path, "stage", minutes=60)
+    run.means["loss"].add(0.5)
+    run.log(dict)
+    again = Run(options, "stage", 1.0)
     state = again.load()
     assert state is not None
     assert torch.equal(state["model"]["w"], torch.ones(1))
@@ -265,7 +267,7 @@ def test_a_run_counts_over_its_starts(tmp_path: Path) -> None:
         "minutes": 1.5,
         "loss": 0.5,
     }
-    assert list(Run(tmp_path, "other", minutes=0).steps()) == []
+    assert list(Run(RunOptions(tmp_path, minutes=0), "other", 1.0).steps()) == []
 
 
 def test_training_writes_a_checkpoint_that_draws_and_goes_on(

@@ -16,6 +16,7 @@ from unipic_tui.nano.refine.edit_rollouts import EditGroup, edit_pairs, roll_out
 from unipic_tui.nano.refine.open_prompts import OpenPrompts
 from unipic_tui.nano.refine.rollouts import detect_latents
 from unipic_tui.nano.train import __main__ as train
+from unipic_tui.nano.train import loop
 from unipic_tui.nano.train.joint import TaskMix
 from unipic_tui.nano.train.samples import encode_scenes
 from unipic_tui.nano.world.scene import COLOURS, KINDS, Scene, Shape, generator
@@ -88,7 +89,7 @@ def test_widening_leaves_the_autoencoder_alone(
         monkeypatch.setattr(widen, name, 4)
     monkeypatch.setattr(open_prompts, "KNOWN", 2)
     monkeypatch.setattr(widen, "ANCHOR", TaskMix(2, 2, 2))
-    monkeypatch.setattr(widen, "learning_rate", lambda *_: 0.01)
+    monkeypatch.setattr(loop, "learning_rate", lambda *_: 0.01)
     monkeypatch.setattr(train, "widen", partial(widen.widen, buffer_size=60))
     arguments = ["--folder", str(tmp_path), "--init", str(EMBEDDED_CHECKPOINT), "--widen"]
     assert train.main([*arguments, "--minutes", "0.05"]) == 0

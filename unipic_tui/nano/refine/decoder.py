@@ -25,7 +25,7 @@ from unipic_tui.nano.train.autoencoder import (
     to_tensor,
 )
 from unipic_tui.nano.train.ema import TrainState
-from unipic_tui.nano.train.loop import Run, RunningMean, RunOptions, learning_rate, optimise
+from unipic_tui.nano.train.loop import Run, RunOptions
 from unipic_tui.nano.train.muon import MuonAdamW, half
 from unipic_tui.nano.train.samples import encode_scenes
 from unipic_tui.nano.world.render import render_batch
@@ -146,7 +146,7 @@ def train_decoder(
     Yields:
         Snapshots: the model with averaged weights of the decoder. The last one at the end.
     """
-    run = Run(options.folder, "decoder", options.minutes)
+    run = Run(options, "decoder", PEAK_RATE, decay=DECAY, log_every=LOG_EVERY)
     model.to(options.device).requires_grad_(False).eval()
     reference, snapshot = copy.deepcopy(model), copy.deepcopy(model)
     parts = decoding_parts(model).requires_grad_(True)
@@ -156,7 +156,6 @@ def train_decoder(
     rng = generator("train", run.random_stream(options.seed + 2))
     samples = DecoderSamples(reference, codec, rng)
     side = model.config.mar.grid
-    means = {name: RunningMean() for name in ("loss", "l1", "distance")}
 
     def losses(latents: Tensor, images: Tensor) -> tuple[Tensor, Tensor]:
         decoded = model.vae.decode(latents.unflatten(1, (side, side)))
@@ -171,24 +170,19 @@ def train_decoder(
             if fresh:
                 images = to_tensor(np.stack([each.picture for each in fresh]), model.device)
                 _, gap = losses(torch.stack([each.latents for each in fresh]), images)
-                means["distance"].add(127.5 * gap)
+                run.means["distance"].add(127.5 * gap)
 
     def backward(step: int) -> None:
         with half(model.device):
             draw(step)
             loss, gap = losses(*samples.batch(BATCH))
         torch.autograd.backward(loss)
-        means["loss"].add(loss)
-        means["l1"].add(gap)
+        run.means["loss"].add(loss)
+        run.means["l1"].add(gap)
 
-    def rate(step: int) -> float:
-        return learning_rate(run.progress, step, PEAK_RATE, decay=DECAY)
+    def further() -> dict[str, float]:
+        return {"drawings": len(samples.drawings)}
 
-    def log(step: int) -> None:
-        if step % LOG_EVERY == LOG_EVERY - 1:
-            values = {name: mean.read() for name, mean in means.items()}
-            run.log(drawings=len(samples.drawings), **values)
-
-    for _ in optimise(run, state, backward, rate, log, options.snapshot_minutes):
+    for _ in run.optimise(state, backward, further):
         state.ema.copy_to(decoding_parts(snapshot))
         yield snapshot

@@ -24,7 +24,7 @@ from unipic_tui.nano.refine.preference_buffer import PreferenceBuffer
 from unipic_tui.nano.refine.rollouts import continue_wrong, roll_out
 from unipic_tui.nano.train.ema import averaged, latent_train_state
 from unipic_tui.nano.train.joint import JointLosses, TaskMix, attention_kernel, compile_blocks
-from unipic_tui.nano.train.loop import Run, RunningMean, RunOptions, learning_rate, optimise
+from unipic_tui.nano.train.loop import Run, RunningMean, RunOptions
 from unipic_tui.nano.train.muon import half
 from unipic_tui.nano.train.noising import LossWeighting
 from unipic_tui.nano.world.scene import generator
@@ -84,7 +84,9 @@ class Refiner:
         rng: np.random.Generator,
         rounds: RoundOptions,
         buffer_size: int,
+        means: defaultdict[str, RunningMean],
     ) -> None:
+        self.means = means
         self.model, self.reference, self.codec, self.rng = model, reference, codec, rng
         self.rounds = rounds
         self.joint = JointLosses(model, codec, rng, ANCHOR, buffer_size)
@@ -92,7 +94,6 @@ class Refiner:
         self.continuation_weighting = LossWeighting(model.device)
         self.curriculum = Curriculum()
         self.buffer = PreferenceBuffer(model.config.mar.grid)
-        self.means: defaultdict[str, RunningMean] = defaultdict(RunningMean)
 
     def roll_out(self, step: int) -> None:
         """Draw at the start of a round, or when there is nothing to learn from."""
@@ -150,14 +151,16 @@ def refine(
     Yields:
         Snapshots: the model with averaged weights. The last one at the end.
     """
-    run = Run(options.folder, "refine", options.minutes)
+    run = Run(options, "refine", PEAK_RATE, 30, DECAY, LOG_EVERY)
     reference = copy.deepcopy(model.to(options.device)).eval().requires_grad_(False)
     if options.compiled:
         compile_blocks(model)
         compile_blocks(reference)
     state = latent_train_state(model, run.load(), EMA_DECAY)
     rng = generator("train", run.random_stream(options.seed + 1))
-    refiner = Refiner(model, reference, codec, rng, rounds or RoundOptions(), buffer_size)
+    refiner = Refiner(
+        model, reference, codec, rng, rounds or RoundOptions(), buffer_size, run.means
+    )
 
     def backward(step: int) -> None:
         # The attention that is best for a backward pass is twice as slow without one.
@@ -167,12 +170,5 @@ def refine(
         with half(model.device), kernel:
             refiner.backward(step)
 
-    def rate(step: int) -> float:
-        return learning_rate(run.progress, step, PEAK_RATE, 30, DECAY)
-
-    def log(step: int) -> None:
-        if step % LOG_EVERY == LOG_EVERY - 1:
-            run.log(**{name: mean.read() for name, mean in refiner.means.items()})
-
-    for _ in optimise(run, state, backward, rate, log, options.snapshot_minutes):
+    for _ in run.optimise(state, backward):
         yield averaged(model, state)

@@ -25,7 +25,7 @@ from unipic_tui.nano.refine.edit_rollouts import EditGroup, edit_pairs, roll_out
 from unipic_tui.nano.refine.open_prompts import QUADRANTS, OpenPrompts
 from unipic_tui.nano.train.ema import averaged, latent_train_state
 from unipic_tui.nano.train.joint import JointLosses, TaskMix, attention_kernel
-from unipic_tui.nano.train.loop import Run, RunningMean, RunOptions, learning_rate, optimise
+from unipic_tui.nano.train.loop import Run, RunningMean, RunOptions
 from unipic_tui.nano.train.noising import (
     HEAD_REPEATS,
     LossWeighting,
@@ -77,7 +77,9 @@ class Widener:
         codec: PromptCodec,
         rng: np.random.Generator,
         buffer_size: int,
+        means: defaultdict[str, RunningMean],
     ) -> None:
+        self.means = means
         self.model, self.reference, self.codec, self.rng = model, reference, codec, rng
         self.joint = JointLosses(model, codec, rng, ANCHOR, buffer_size)
         encode = partial(encode_scenes, model)
@@ -87,7 +89,6 @@ class Widener:
         self.edits: deque[EditGroup] = deque(maxlen=120)
         self.weighting = LossWeighting(model.device)
         self.edit_weighting = LossWeighting(model.device)
-        self.means: defaultdict[str, RunningMean] = defaultdict(RunningMean)
         self.order = spread_order(model.config.mar.grid, model.config.mar.grid)
         self.started = False
 
@@ -205,23 +206,16 @@ def widen(
     Yields:
         Snapshots: the model with averaged weights. The last one at the end.
     """
-    run = Run(options.folder, "widen", options.minutes)
+    run = Run(options, "widen", PEAK_RATE, 20, DECAY, ROUND)
     reference = copy.deepcopy(model.to(options.device)).eval().requires_grad_(False)
     state = latent_train_state(model, run.load(), EMA_DECAY)
     rng = generator("train", run.random_stream(options.seed + 3))
-    widener = Widener(model, reference, codec, rng, buffer_size)
+    widener = Widener(model, reference, codec, rng, buffer_size, run.means)
 
     def backward(step: int) -> None:
         widener.roll_out(step)
         with sdpa_kernel(attention_kernel(options.device)):
             widener.backward(step)
 
-    def rate(step: int) -> float:
-        return learning_rate(run.progress, step, PEAK_RATE, 20, DECAY)
-
-    def log(step: int) -> None:
-        if step % ROUND == ROUND - 1:
-            run.log(**{name: mean.read() for name, mean in widener.means.items()})
-
-    for _ in optimise(run, state, backward, rate, log, options.snapshot_minutes):
+    for _ in run.optimise(state, backward):
         yield averaged(model, state)

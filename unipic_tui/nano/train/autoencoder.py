@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from unipic_tui.model.config import VaeConfig
 from unipic_tui.model.vae import Vae, to_bytes
 from unipic_tui.nano.train.ema import TrainState
-from unipic_tui.nano.train.loop import Run, RunningMean, RunOptions, learning_rate, optimise
+from unipic_tui.nano.train.loop import Run, RunOptions
 from unipic_tui.nano.train.muon import MuonAdamW, half
 from unipic_tui.nano.train.parallel import world_size
 from unipic_tui.nano.world.detect import detect
@@ -96,7 +96,7 @@ def reconstruction_accuracy(vae: Vae, count: int, device: str, seed: int = 0) ->
 def train_vae(config: VaeConfig, options: RunOptions, batch: int = 32) -> Vae:
     """Train an autoencoder, or resume; its averaged weights, scaled to unit latent variance."""
     device = options.device
-    run = Run(options.folder, "vae", options.minutes)
+    run = Run(options, "vae", PEAK_RATE, log_every=250)
     torch.manual_seed(options.seed)
     vae = Vae(config)
     assert vae.quant_conv.bias is not None
@@ -105,7 +105,6 @@ def train_vae(config: VaeConfig, options: RunOptions, batch: int = 32) -> Vae:
     vae.to(device)
     state = TrainState(vae, MuonAdamW(vae, matrix_rate=MATRIX_RATE), run.load())
     rng = generator("train", run.random_stream(options.seed))
-    mean_loss, mean_gap = RunningMean(), RunningMean()
     averaged = Vae(config).to(device).eval()
 
     def backward(_: int) -> None:
@@ -115,23 +114,15 @@ def train_vae(config: VaeConfig, options: RunOptions, batch: int = 32) -> Vae:
         with half(torch.device(device)):
             loss, gap = vae_loss(vae, images, noise)
         torch.autograd.backward(loss)
-        mean_loss.add(loss)
-        mean_gap.add(gap)
+        run.means["loss"].add(loss)
+        run.means["l1"].add(gap)
 
-    def rate(step: int) -> float:
-        return learning_rate(run.progress, step, PEAK_RATE)
+    def further() -> dict[str, float]:
+        state.ema.copy_to(averaged)
+        run.means["right"].add(reconstruction_accuracy(averaged, 200, device))
+        return {"pictures": (run.step + 1) * batch * world_size()}
 
-    def log(step: int) -> None:
-        if step % 250 == 249 and run.rank == 0:
-            state.ema.copy_to(averaged)
-            run.log(
-                pictures=(step + 1) * batch * world_size(),
-                loss=mean_loss.read(),
-                l1=mean_gap.read(),
-                right=reconstruction_accuracy(averaged, 200, device),
-            )
-
-    for _ in optimise(run, state, backward, rate, log):
+    for _ in run.optimise(state, backward, further):
         pass
     state.ema.copy_to(vae)
     return with_unit_scale(vae.eval(), device)

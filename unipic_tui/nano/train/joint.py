@@ -16,7 +16,7 @@ from unipic_tui.model.head import HeadBlock
 from unipic_tui.model.losses import describing_loss, padded_layout
 from unipic_tui.model.unipic import UniPicModel
 from unipic_tui.nano.train.ema import averaged, latent_train_state
-from unipic_tui.nano.train.loop import Run, RunningMean, RunOptions, learning_rate, optimise
+from unipic_tui.nano.train.loop import Run, RunningMean, RunOptions
 from unipic_tui.nano.train.muon import half
 from unipic_tui.nano.train.noising import (
     LossWeighting,
@@ -229,7 +229,7 @@ def train_joint(
     Yields:
         Snapshots: the model with averaged weights. The last one at the end.
     """
-    run = Run(options.folder, "joint", options.minutes)
+    run = Run(options, "joint", PEAK_RATE, decay=DECAY)
     model.to(options.device)
     if from_scratch:
         initialise(model, options.seed)
@@ -238,21 +238,15 @@ def train_joint(
     state = latent_train_state(model, run.load())
     rng = generator("train", run.random_stream(options.seed + 1))
     losses = JointLosses(model, codec, rng, mix or TaskMix(), buffer_size)
-    means: defaultdict[str, RunningMean] = defaultdict(RunningMean)
 
     def backward(_: int) -> None:
         # One autocast for all, so that each weight is rounded once a step.
         kernel = sdpa_kernel(attention_kernel(options.device))
         with half(model.device), kernel:
-            losses.backward(means)
+            losses.backward(run.means)
 
-    def rate(step: int) -> float:
-        return learning_rate(run.progress, step, PEAK_RATE, decay=DECAY)
+    def further() -> dict[str, float]:
+        return {"samples": (run.step + 1) * losses.mix.total * world_size()}
 
-    def log(step: int) -> None:
-        if step % 100 == 99:
-            samples = (step + 1) * losses.mix.total * world_size()
-            run.log(samples=samples, **{name: mean.read() for name, mean in means.items()})
-
-    for _ in optimise(run, state, backward, rate, log, options.snapshot_minutes):
+    for _ in run.optimise(state, backward, further):
         yield averaged(model, state)

@@ -3,6 +3,7 @@
 import json
 import math
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,19 +53,43 @@ def learning_rate(
     return peak * rising * max(0.0, falling)
 
 
+class RunningMean:
+    """A mean of scalars since it was last read."""
+
+    def __init__(self) -> None:
+        self.total, self.count = 0.0, 0
+
+    def add(self, value: Tensor | float) -> None:
+        """Add a scalar."""
+        self.total += float(value.detach() if isinstance(value, Tensor) else value)
+        self.count += 1
+
+    def read(self) -> float:
+        """The mean, not a number without values; resets it."""
+        mean = self.total / self.count if self.count else math.nan
+        self.total, self.count = 0.0, 0
+        return mean
+
+
 @dataclass
 class Run:
-    """A training stage in a folder: how far it is and when to stop.
+    """A training stage: how far it is, when to stop, its learning rate and its log.
 
     Attributes:
-        folder: holds ``<name>.pt`` (resumable state) and ``<name>.jsonl`` (log).
-        minutes: how long the stage trains, summed over all starts.
+        name: the folder holds ``<name>.pt`` (resumable state) and ``<name>.jsonl`` (log).
+        peak, warmup, decay: see `learning_rate`.
+        log_every: steps from one line of the log to the next.
+        means: what such a line tells; a stage adds to them.
         rank: this process's; only rank 0 writes.
     """
 
-    folder: Path
+    options: RunOptions
     name: str
-    minutes: float
+    peak: float
+    warmup: int = 100
+    decay: float = 0.4
+    log_every: int = 100
+    means: defaultdict[str, RunningMean] = field(default_factory=lambda: defaultdict(RunningMean))
     rank: int = field(default_factory=rank)
     step: int = 0
     spent: float = 0.0
@@ -74,12 +99,13 @@ class Run:
     @property
     def state_path(self) -> Path:
         """The resumable state."""
-        return self.folder / f"{self.name}.pt"
+        return self.options.folder / f"{self.name}.pt"
 
     @property
     def progress(self) -> float:
         """Share of the time budget used, 0 to 1."""
-        return min(1.0, self.spent / (60 * self.minutes)) if self.minutes > 0 else 1.0
+        seconds = 60 * self.options.minutes
+        return min(1.0, self.spent / seconds) if seconds > 0 else 1.0
 
     def steps(self) -> Iterator[int]:
         """Count optimiser steps until the time is up; `synchronise` must be called in each."""
@@ -122,70 +148,51 @@ class Run:
         torch.manual_seed(stream)
         return stream
 
-    def log(self, **values: float) -> None:
-        """Print a line and append it to the log."""
+    def log(self, further: Callable[[], Mapping[str, float]]) -> None:
+        """Print a line of what ``further`` tells and of the means, and append it to the log."""
         if self.rank:
             return
-        record = {"step": self.step, "minutes": round(self.spent / 60, 2), **values}
+        record = {"step": self.step, "minutes": round(self.spent / 60, 2), **further()}
+        record |= {name: mean.read() for name, mean in self.means.items()}
         shown = "  ".join(
             f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
             for name, value in record.items()
         )
         print(f"{self.name}: {shown}", flush=True)
-        with (self.folder / f"{self.name}.jsonl").open("a") as file:
+        with (self.options.folder / f"{self.name}.jsonl").open("a") as file:
             file.write(json.dumps(record) + "\n")
 
+    def optimise(
+        self,
+        state: TrainState,
+        backward: Callable[[int], None],
+        further: Callable[[], Mapping[str, float]] = dict,
+    ) -> Iterator[None]:
+        """Optimise until the time is up.
 
-def optimise(
-    run: Run,
-    state: TrainState,
-    backward: Callable[[int], None],
-    rate: Callable[[int], float],
-    log: Callable[[int], None],
-    snapshot_minutes: float = math.inf,
-) -> Iterator[None]:
-    """Optimise until the run's time is up.
+        Args:
+            backward: adds up the gradients of a step.
+            further: what a line of the log tells besides the means.
 
-    Args:
-        backward: adds up the gradients of a step.
-        rate: the learning rate of a step.
-        log: called after each step.
-        snapshot_minutes: time between two snapshots.
-
-    Yields:
-        When a snapshot is due, and at the end.
-    """
-    snapshot_at = run.spent + snapshot_minutes * 60
-    for step in run.steps():
-        state.module.zero_grad()
-        backward(step)
-        run.synchronise(state.parameters)
-        nn.utils.clip_grad_norm_(state.parameters, 1.0)
-        state.optimizer.step(rate(step))
-        state.ema.update(state.module)
-        log(step)
-        if run.save_due():
-            run.save(state.state_dict())
-        if run.spent >= snapshot_at:
-            snapshot_at = run.spent + snapshot_minutes * 60
-            yield
-    run.save(state.state_dict())
-    yield
-
-
-class RunningMean:
-    """A mean of scalars since it was last read."""
-
-    def __init__(self) -> None:
-        self.total, self.count = 0.0, 0
-
-    def add(self, value: Tensor | float) -> None:
-        """Add a scalar."""
-        self.total += float(value.detach() if isinstance(value, Tensor) else value)
-        self.count += 1
-
-    def read(self) -> float:
-        """The mean, not a number without values; resets it."""
-        mean = self.total / self.count if self.count else math.nan
-        self.total, self.count = 0.0, 0
-        return mean
+        Yields:
+            When a snapshot is due, and at the end.
+        """
+        wait = 60 * self.options.snapshot_minutes
+        snapshot_at = self.spent + wait
+        for step in self.steps():
+            state.module.zero_grad()
+            backward(step)
+            self.synchronise(state.parameters)
+            nn.utils.clip_grad_norm_(state.parameters, 1.0)
+            rate = learning_rate(self.progress, step, self.peak, self.warmup, self.decay)
+            state.optimizer.step(rate)
+            state.ema.update(state.module)
+            if step % self.log_every == self.log_every - 1:
+                self.log(further)
+            if self.save_due():
+                self.save(state.state_dict())
+            if self.spent >= snapshot_at:
+                snapshot_at = self.spent + wait
+                yield
+        self.save(state.state_dict())
+        yield
