@@ -150,8 +150,8 @@ def test_a_picture_whose_row_was_not_written_is_entered(library: Library, folder
     entry = library.entries.add(session.id, GenerateJob(prompt="a fox"))
     library.entries.set_state(entry.id, "running")
     picture = library.pictures.add(entry.id, finished("a fox"))
-    with library.database.write() as transaction:
-        transaction.execute("DELETE FROM pictures")
+    with library.database.write():
+        library.database.execute("DELETE FROM pictures")
     after = killed(library, folder)
     (found,) = after.pictures.of_session(session.id)
     assert (found.entry, found.path.name) == (entry.id, picture.path.name)
@@ -165,10 +165,10 @@ def test_a_picture_that_nothing_names_gets_an_entry(library: Library, folder: Pa
     entry, (picture,) = draw(library, session.id)
     (session.folder / "entries" / f"{entry.id:06d}.json").unlink()
     png(session.folder / "not-ours.png")
-    with library.database.write() as transaction:
-        transaction.execute("DELETE FROM pictures")
-        transaction.execute("DELETE FROM entries")
-        transaction.execute("DELETE FROM words")
+    with library.database.write():
+        library.database.execute("DELETE FROM pictures")
+        library.database.execute("DELETE FROM entries")
+        library.database.execute("DELETE FROM words")
     after = killed(library, folder)
     (found,) = after.pictures.of_session(session.id)
     assert (found.path.name, found.job, found.origin) == (picture.path.name, picture.job, "")
@@ -183,10 +183,10 @@ def test_a_job_whose_row_was_not_written_is_entered(library: Library, folder: Pa
     session = library.sessions.create("x")
     entry, _ = draw(library, session.id)
     shown = everything(library)
-    with library.database.write() as transaction:
-        transaction.execute("DELETE FROM pictures WHERE entry = ?", (entry.id,))
-        transaction.execute("DELETE FROM words WHERE rowid = ?", (entry.id,))
-        transaction.execute("DELETE FROM entries WHERE id = ?", (entry.id,))
+    with library.database.write():
+        library.database.execute("DELETE FROM pictures WHERE entry = ?", (entry.id,))
+        library.database.execute("DELETE FROM words WHERE rowid = ?", (entry.id,))
+        library.database.execute("DELETE FROM entries WHERE id = ?", (entry.id,))
     after = killed(library, folder)
     assert after.entries.of_session(session.id) == shown[1]
     assert [each.id for each in after.search.find("fox")] == [entry.id]

@@ -1,9 +1,13 @@
-"""Closing the library while other threads read."""
+"""The database under the library: closing it while other threads read, and writing."""
 
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
+
+import pytest
+
+from unipic_tui.library.database import Database
 
 READERS = textwrap.dedent(
     """
@@ -46,3 +50,22 @@ def test_closing_waits_for_what_other_threads_read(tmp_path: Path) -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_nothing_is_written_outside_of_a_write(tmp_path: Path) -> None:
+    database = Database(tmp_path / "library.db")
+    revision = "SELECT value FROM meta WHERE key = 'revision'"
+    change = "UPDATE meta SET value = 7 WHERE key = 'revision'"
+    for write in (
+        lambda: database.execute(change),
+        lambda: database.insert("names", folder="x"),
+        lambda: database.touch(1),
+        lambda: database.undo(print),
+    ):
+        with pytest.raises(RuntimeError, match="outside of a write"):
+            write()
+    with database.write(quiet=True):
+        database.execute(change)
+        assert database.number(revision) == 7
+    assert database.number(revision) == 7
+    database.close()

@@ -206,8 +206,8 @@ def test_rows_of_a_newer_job_are_read_as_far_as_they_go(library: Library) -> Non
     ]
     prompts = []
     for text in texts:
-        with library.database.write() as transaction:
-            transaction.execute("UPDATE entries SET job = ?", (text,))
+        with library.database.write():
+            library.database.execute("UPDATE entries SET job = ?", (text,))
         prompts.append(library.entries.get(entry.id).job.prompt)
     assert prompts == ["kept"] * 4 + ["?"] * 2
 

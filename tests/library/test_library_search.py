@@ -127,9 +127,9 @@ def test_a_seed_is_kept_whole_or_as_unknown(library: Library, seed: int | None) 
     entry = library.entries.add(session.id, GenerateJob(prompt="a fox"))
     image = gradient(64, 64, "x")
     data = PictureSidecar(job=job_to_dict(entry.job), seed=seed, model="")
-    with library.database.write() as changes:
+    with library.database.write():
         file = encode_png(image, GenerateJob(prompt="a fox"), "")
-        library.pictures.insert(changes, entry.id, data, file, (64, 64), ("a fox", None))
+        library.pictures.insert(entry.id, data, file, (64, 64), ("a fox", None))
 
     def check(library: Library) -> None:
         assert [picture.seed for picture in library.pictures.of_session(session.id)] == [seed]

@@ -184,8 +184,8 @@ def test_only_what_is_old_enough_goes(library: Library) -> None:
     for prompt, days in (("old", 40), ("new", 2), ("from the future", -400)):
         library.trash.put_picture(draw(library, session.id, prompt)[1][0].id)
         when = (datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="milliseconds")
-        with library.database.write() as transaction:
-            transaction.execute(
+        with library.database.write():
+            library.database.execute(
                 "UPDATE trash SET created = ? WHERE id = (SELECT max(id) FROM trash)", (when,)
             )
     assert library.trash.empty(timedelta(days=30)) == 1

@@ -158,7 +158,8 @@ def _fill(library: Library, pictures: int) -> None:
     sessions = [library.sessions.create(f"Session {n}") for n in range(_SESSIONS)]
     image = Image.new("RGB", (64, 64))
     draw = ImageDraw.Draw(image)
-    with library.database.write() as transaction:
+    database = library.database
+    with database.write():
         for number in range(pictures):
             session = sessions[0 if number % 2 else number // 2 % _SESSIONS]
             folder = f"{SESSIONS}/{session.folder.name}"
@@ -176,16 +177,16 @@ def _fill(library: Library, pictures: int) -> None:
             data = EntrySidecar(
                 job=job_to_dict(job), state="done", position=float(number), seconds=1.0
             )
-            entry = insert_entry(transaction, data, session.id, folder=folder)
+            entry = insert_entry(database, data, session.id, folder=folder)
             picture = PictureSidecar(
                 job=job_to_dict(job), seed=number, model="bench", seconds=1.0,
                 favourite=number % 20 == 0, tags=(f"t{number % 50}",), hash=content_hash(image),
             )  # fmt: skip
-            insert_picture(transaction, picture, entry, f"{folder}/{name}", (64, 64))
-            index_entry(transaction, entry)
+            insert_picture(database, picture, entry, f"{folder}/{name}", (64, 64))
+            index_entry(database, entry)
             # Written here, as the transaction would wait for the disk.
-            transaction.touched.clear()
+            database.touched.clear()
             file = library.folder / folder / ENTRIES / entry_name(entry)
             file.parent.mkdir(exist_ok=True)
-            if (kept := entry_sidecar(transaction, entry)) is not None:
+            if (kept := entry_sidecar(database, entry)) is not None:
                 file.write_bytes(encode(asdict(kept)))

@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from unipic_tui.errors import StorageError
@@ -82,47 +82,8 @@ def _is_full(path: Path) -> bool:
         return False
 
 
-class Transaction:
-    """A write in progress: rows by ``connection``, files by ``undo`` and ``before_commit``."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.connection = connection
-        self.execute = connection.execute
-        self.executemany = connection.executemany
-        self.touched: dict[int, None] = {}
-        self._undo: list[Callable[[], object]] = []
-
-    def insert(self, table: str, **values: object) -> int:
-        """Insert a row; its number. (RETURNING is younger than some systems' SQLite.)"""
-        sql = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})"
-        return int(self.connection.execute(sql, tuple(values.values())).lastrowid or 0)
-
-    def row(self, sql: str, parameters: tuple[object, ...] = ()) -> sqlite3.Row | None:
-        """As `Database.row`, and so is the next."""
-        found: sqlite3.Row | None = self.execute(sql, parameters).fetchone()
-        return found
-
-    def rows(self, sql: str, parameters: tuple[object, ...] = ()) -> list[sqlite3.Row]:
-        """All rows of a query."""
-        return self.execute(sql, parameters).fetchall()
-
-    def touch(self, entry: int) -> None:
-        """Note that what is kept of an entry changed: its file is written before the commit."""
-        self.touched[entry] = None
-
-    def undo(self, action: Callable[[], object]) -> None:
-        """Have ``action`` called when the transaction fails, the last one first."""
-        self._undo.append(action)
-
-    def take_back(self) -> None:
-        """Undo the files' part."""
-        while self._undo:
-            with contextlib.suppress(OSError, StorageError):
-                self._undo.pop()()
-
-
 class Database:
-    """A SQLite file used from several threads.
+    """A SQLite file used from several threads: rows, and in a write files that go with them.
 
     Args:
         path: the file; made when missing.
@@ -136,7 +97,7 @@ class Database:
     def __init__(
         self,
         path: Path,
-        before_commit: Callable[[Transaction], None] = lambda _: None,
+        before_commit: Callable[[Database], None] = lambda _: None,
         refusal: str = "",
     ) -> None:
         self.path = path
@@ -146,7 +107,9 @@ class Database:
         """Held while one of this process's threads writes."""
         self._reading = threading.RLock()
         self._writer = 0
-        self._transaction: Transaction | None = None
+        self.touched: dict[int, None] = {}
+        """Entries whose files the write in progress has to write, in order."""
+        self._undo: list[Callable[[], object]] = []
         self._closed = False
         self._dirty = False
         with translated(path):
@@ -212,6 +175,38 @@ class Database:
         row = self.row(sql, parameters)
         return int(row[0] or 0) if row is not None else 0
 
+    def execute(self, sql: str, parameters: tuple[object, ...] = ()) -> sqlite3.Cursor:
+        """Run a statement; only this thread's `write` allows it and the next four methods.
+
+        Raises:
+            RuntimeError: outside of one.
+        """
+        return self._written().execute(sql, parameters)
+
+    def executemany(self, sql: str, parameters: Iterable[tuple[object, ...]]) -> None:
+        """Run a statement with each of the parameters."""
+        self._written().executemany(sql, parameters)
+
+    def insert(self, table: str, **values: object) -> int:
+        """Insert a row; its number. (RETURNING is younger than some systems' SQLite.)"""
+        sql = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({', '.join('?' * len(values))})"
+        return int(self.execute(sql, tuple(values.values())).lastrowid or 0)
+
+    def touch(self, entry: int) -> None:
+        """Note that what is kept of an entry changed: its file is written before the commit."""
+        self._written()
+        self.touched[entry] = None
+
+    def undo(self, action: Callable[[], object]) -> None:
+        """Have ``action`` called when the write fails, the last one first."""
+        self._written()
+        self._undo.append(action)
+
+    def _written(self) -> sqlite3.Connection:
+        if self._writer != threading.get_ident():
+            raise RuntimeError("nothing is written outside of a write")
+        return self.connection
+
     def mark_dirty(self) -> None:
         """Count this process, before it writes files, among those that a kill may interrupt.
 
@@ -238,7 +233,7 @@ class Database:
         self._set_dirty(str(int(self._dirty)))
 
     @contextlib.contextmanager
-    def write(self, *, quiet: bool = False) -> Iterator[Transaction]:
+    def write(self, *, quiet: bool = False) -> Iterator[None]:
         """A write transaction: all of it is kept, or nothing is; inside another one, a part of it.
 
         Writes of threads and processes come one after the other.
@@ -247,30 +242,32 @@ class Database:
             quiet: what is written is nothing that other windows show: the revision stays.
         """
         with self.writing:
-            if self._transaction is not None:
-                yield self._transaction
+            if self._writer:
+                yield
                 return
             self._refuse_closed()
             self.mark_dirty()
-            connection = self.connection
             with translated(self.path):
-                connection.execute("BEGIN IMMEDIATE")
-            transaction = self._transaction = Transaction(connection)
+                self.connection.execute("BEGIN IMMEDIATE")
             self._writer = threading.get_ident()
             try:
                 with translated(self.path):
-                    yield transaction
-                    self._before_commit(transaction)
+                    yield
+                    self._before_commit(self)
                     if not quiet:
-                        connection.execute(_NEXT_REVISION)
-                    connection.execute("COMMIT")
+                        self.execute(_NEXT_REVISION)
+                    self.execute("COMMIT")
             except BaseException:
                 with contextlib.suppress(sqlite3.Error):
-                    connection.rollback()
-                transaction.take_back()
+                    self.connection.rollback()
+                for action in reversed(self._undo):
+                    with contextlib.suppress(OSError, StorageError):
+                        action()
                 raise
             finally:
-                self._transaction, self._writer = None, 0
+                self._writer = 0
+                self.touched.clear()
+                self._undo.clear()
 
     def close(self) -> None:
         """Close the database once other threads are done with their queries; later calls fail."""

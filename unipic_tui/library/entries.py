@@ -5,7 +5,6 @@ from __future__ import annotations
 from unipic_tui.errors import StorageError
 from unipic_tui.job_json import job_to_dict
 from unipic_tui.jobs import Job
-from unipic_tui.library.database import Transaction
 from unipic_tui.library.inserting import insert_entry
 from unipic_tui.library.layout import SESSIONS
 from unipic_tui.library.queue import LibraryQueue
@@ -34,26 +33,24 @@ class Entries:
             created: the time of its run, as `records.now` tells it; jobs of the same time were
                 started together. Now by default.
         """
-        with self._database.write() as transaction:
+        with self._database.write():
             sql = "SELECT 1 FROM pictures WHERE id = ? AND trash IS NULL"
-            if parent is not None and not transaction.execute(sql, (parent,)).fetchone():
+            if parent is not None and not self._database.execute(sql, (parent,)).fetchone():
                 raise self._storage.missing("picture", parent)
             data = EntrySidecar(job=job_to_dict(job), state="queued", created=created or now())
-            entry = self.insert(transaction, session, data, parent)
+            entry = self.insert(session, data, parent)
         return self.get(entry)
 
-    def insert(
-        self, transaction: Transaction, session: int, data: EntrySidecar, parent: int | None = None
-    ) -> int:
+    def insert(self, session: int, data: EntrySidecar, parent: int | None = None) -> int:
         """Add an entry to a session that is in use, at the end of the queue; its number."""
         folder = f"{SESSIONS}/{self._sessions.get(session).folder.name}"
-        entry = insert_entry(transaction, data, session, folder=folder)
-        transaction.execute(
+        entry = insert_entry(self._database, data, session, folder=folder)
+        self._database.execute(
             """UPDATE entries SET parent = ?, position = (SELECT 1 + max(position) FROM entries)
             WHERE id = ?""",
             (parent, entry),
         )
-        self._sessions.mark_used(transaction, session)
+        self._sessions.mark_used(session)
         return entry
 
     def get(self, entry: int) -> Entry:
@@ -109,28 +106,28 @@ class Entries:
             raise StorageError(
                 f"Another window runs this library's queue{who}: close it, or run the job there."
             )
-        with self._database.write() as transaction:
-            before = transaction.execute(
+        with self._database.write():
+            before = self._database.execute(
                 "SELECT state, answer, trash FROM entries WHERE id = ?", (entry,)
             ).fetchone()
             if before is None or (before["trash"] is not None and state == "running"):
                 raise self._storage.missing("entry", entry)
-            transaction.execute(
+            self._database.execute(
                 """UPDATE entries SET state = ?, error = ?, answer = coalesce(?, answer),
                 seconds = coalesce(?, seconds) WHERE id = ?""",
                 (state, clean(error), None if answer is None else clean(answer), seconds, entry),
             )
             if state == "queued" and before["state"] in {"done", "cancelled", "failed"}:
-                transaction.execute(
+                self._database.execute(
                     """UPDATE entries SET position = (SELECT 1 + max(position) FROM entries)
                     WHERE id = ?""",
                     (entry,),
                 )
             if state != "running" or before["state"] != "running":
                 # An answer that still grows is in the database alone until it is complete.
-                transaction.touch(entry)
+                self._database.touch(entry)
             if answer is not None and answer != before["answer"]:
-                index_entry(transaction, entry)
-            row = transaction.execute(SELECT_ENTRIES + "WHERE e.id = ?", (entry,)).fetchone()
+                index_entry(self._database, entry)
+            row = self._database.execute(SELECT_ENTRIES + "WHERE e.id = ?", (entry,)).fetchone()
             # The entry may be in the trash by now; what its job comes to is kept all the same.
             return entry_of(row, self._storage.folder)

@@ -90,9 +90,9 @@ class Health:
             self._look_for(orphans, row, repair=True)
         latest = self._latest_sidecars()
         for entry, file in latest:
-            with contextlib.suppress(UnipicError), self._database.write() as transaction:
+            with contextlib.suppress(UnipicError), self._database.write():
                 data = sidecars.read_entry(self._storage.path(file))
-                orphans.adopt_listed(transaction, data, entry, file.rsplit("/", 2)[0])
+                orphans.adopt_listed(data, entry, file.rsplit("/", 2)[0])
         orphans.lost.clear()
         folders = self._database.rows("SELECT folder FROM sessions")
         ours = {f"{SESSIONS}/{row['folder']}" for row in folders}
@@ -126,11 +126,11 @@ class Health:
         problem = self._sidecar_problem(entry, file)
         if not problem or self._storage.read_only:
             return problem
-        with self._database.write() as transaction:
+        with self._database.write():
             # Looked at again while nobody writes: it may just have been on its way.
             problem = self._sidecar_problem(entry, file)
             if problem and repair:
-                transaction.touch(entry)
+                self._database.touch(entry)
         return problem
 
     def _sidecar_problem(self, entry: int, file: str) -> str:
@@ -189,9 +189,9 @@ class Health:
         what = f"{shown_path(row['path'])} was renamed or moved to {shown_path(place)}"
         if not repair:
             return Mismatch(row["path"], f"{what}: --repair notes its new place.")
-        with self._database.write() as transaction:
-            transaction.execute("UPDATE pictures SET path = ? WHERE id = ?", (place, row["id"]))
-            transaction.touch(row["entry"])
+        with self._database.write():
+            self._database.execute("UPDATE pictures SET path = ? WHERE id = ?", (place, row["id"]))
+            self._database.touch(row["entry"])
         return Mismatch(row["path"], f"{what}: its new place was noted.", repaired=True)
 
     def _picture_problem(self, row: sqlite3.Row, deep: bool, repair: bool) -> str:
@@ -209,11 +209,11 @@ class Health:
             return f"{name} shows something else than what was saved: it was changed."
         if digest != row["hash"] and repair:
             # Version 1 kept none.
-            with self._database.write() as transaction:
-                transaction.execute(
+            with self._database.write():
+                self._database.execute(
                     "UPDATE pictures SET hash = ? WHERE id = ?", (digest, row["id"])
                 )
-                transaction.touch(row["entry"])
+                self._database.touch(row["entry"])
         return ""
 
     def _check_unknown_entries(self, orphans: Orphans, repair: bool) -> Iterator[Mismatch]:
@@ -276,8 +276,8 @@ class Health:
                     continue
                 what = "does not say what the database does"
             if repair:
-                with self._database.write() as transaction:
-                    sidecars.write_session(self._storage.folder, transaction, row["id"])
+                with self._database.write():
+                    sidecars.write_session(self._storage.folder, self._database, row["id"])
             yield Mismatch(path, f"{shown_path(path)} {what}: {remedy}.", repair)
 
     def _check_leftovers(self, repair: bool) -> Iterator[Mismatch]:

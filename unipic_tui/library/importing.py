@@ -102,9 +102,9 @@ class Importing:
         file = _png(path, image, making)
         own = making.origin == OWN
         title = (making.job.prompt, making.job.seed) if own else (path.stem, None)
-        with self._database.write() as transaction:
-            entry = self._entries.insert(transaction, session, data)
-            number = self._pictures.insert(transaction, entry, picture, file, image.size, title)
+        with self._database.write():
+            entry = self._entries.insert(session, data)
+            number = self._pictures.insert(entry, picture, file, image.size, title)
             return self._pictures.get(number)
 
 

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from unipic_tui.errors import StorageError, UnipicError
 from unipic_tui.library import sidecars
-from unipic_tui.library.database import Database, Transaction
+from unipic_tui.library.database import Database
 from unipic_tui.library.importing import describe_file
 from unipic_tui.library.inserting import insert_entry, insert_picture, insert_session
 from unipic_tui.library.layout import (
@@ -129,10 +129,10 @@ class Orphans:
             title = clean(name[day.end() :] if day else name).replace("-", " ")
             data = SessionSidecar(name=title or name, created=self._time(folder))
         mark = self._old_mark(folder)
-        with self._database.write() as transaction:
-            session = insert_session(transaction, _marked(data, mark), name)
+        with self._database.write():
+            session = insert_session(self._database, _marked(data, mark), name)
             if mark is None:
-                sidecars.write_session(self.folder, transaction, session)
+                sidecars.write_session(self.folder, self._database, session)
         return session
 
     def _session_row(self, column: str, value: str) -> int | None:
@@ -166,7 +166,7 @@ class Orphans:
         """
         data = sidecars.read_entry(inside(self.folder, file))
         home = file.rsplit("/", 2)[0]
-        with self._database.write() as transaction:
+        with self._database.write():
             known = self._database.row("SELECT id, file FROM entries WHERE uid = ?", (data.uid,))
             session = None
             if known is None:
@@ -175,8 +175,8 @@ class Orphans:
                     session = self._session_row("uid", data.session)
             elif not inside(self.folder, known["file"]).exists():
                 values = (file, known["id"])
-                transaction.execute("UPDATE entries SET file = ? WHERE id = ?", values)
-                transaction.touch(known["id"])
+                self._database.execute("UPDATE entries SET file = ? WHERE id = ?", values)
+                self._database.touch(known["id"])
                 return int(known["id"])
             if session is None:
                 session = self.session_of(home)
@@ -184,18 +184,16 @@ class Orphans:
             if known is not None and session == self.session_of(known["file"].rsplit("/", 2)[0]):
                 return None
             marked = _marked(data, self._old_mark(file))
-            entry = insert_entry(transaction, marked, session, folder=home, file=file)
+            entry = insert_entry(self._database, marked, session, folder=home, file=file)
             if data.parent is not None:
                 self._parents[entry] = data.parent
-                self._link(transaction, entry, data.parent)
+                self._link(entry, data.parent)
             changed = (entry, session) != (data.id, self._session_row("uid", data.session))
-            if self.adopt_listed(transaction, data, entry, home) or changed:
-                transaction.touch(entry)
+            if self.adopt_listed(data, entry, home) or changed:
+                self._database.touch(entry)
             return entry
 
-    def adopt_listed(
-        self, transaction: Transaction, data: EntrySidecar, entry: int, home: str
-    ) -> bool:
+    def adopt_listed(self, data: EntrySidecar, entry: int, home: str) -> bool:
         """Give rows to the pictures that an entry's file names; whether the file has to change."""
         changed = False
         for picture in data.pictures:
@@ -204,7 +202,7 @@ class Orphans:
             if path is None:
                 self.lost.append((entry, picture, places[0]))
             elif self._database.row("SELECT 1 FROM pictures WHERE path = ?", (path,)) is None:
-                changed |= self._adopt_picture(transaction, picture, entry, path) != picture.id
+                changed |= self._adopt_picture(picture, entry, path) != picture.id
             else:
                 changed = True
         return changed
@@ -221,15 +219,13 @@ class Orphans:
         except (StorageError, OSError, ValueError):
             return False
 
-    def _adopt_picture(
-        self, transaction: Transaction, picture: PictureSidecar, entry: int, path: str
-    ) -> int | None:
+    def _adopt_picture(self, picture: PictureSidecar, entry: int, path: str) -> int | None:
         """Give a picture's file its row; ``None`` where the file is no whole PNG."""
         size = png_size(inside(self.folder, path))
         if size is None:
             return None
         marked = _marked(picture, self._old_mark(path))
-        return insert_picture(transaction, marked, entry, path, size)
+        return insert_picture(self._database, marked, entry, path, size)
 
     def adopt_lost(self) -> list[tuple[str, str]]:
         """Look for the lost pictures by what they show.
@@ -240,10 +236,10 @@ class Orphans:
         missing = []
         for entry, picture, path in self.lost:
             found = self.find(picture.hash, path.rpartition("/")[2])
-            with self._database.write() as transaction:
+            with self._database.write():
                 row = self._database.row("SELECT file FROM entries WHERE id = ?", (entry,))
-                if found is not None and self._adopt_picture(transaction, picture, entry, found):
-                    transaction.touch(entry)
+                if found is not None and self._adopt_picture(picture, entry, found):
+                    self._database.touch(entry)
                 elif picture.trash is None and row is not None:
                     missing.append((path, str(row["file"])))
         self.lost.clear()
@@ -267,13 +263,13 @@ class Orphans:
         if making.origin == OWN:
             data = dataclasses.replace(data, origin="")
         home = path.rpartition("/")[0]
-        with self._database.write() as transaction:
+        with self._database.write():
             session = self.session_of(home)
             marked = _marked(data, self._old_mark(path))
-            entry = insert_entry(transaction, marked, session, folder=home)
+            entry = insert_entry(self._database, marked, session, folder=home)
             values = (self._parent(home, making.job.source), entry)
-            transaction.execute("UPDATE entries SET parent = ? WHERE id = ?", values)
-            self._adopt_picture(transaction, picture, entry, path)
+            self._database.execute("UPDATE entries SET parent = ? WHERE id = ?", values)
+            self._adopt_picture(picture, entry, path)
         return entry
 
     def _parent(self, home: str, source: str | None) -> int | None:
@@ -292,13 +288,13 @@ class Orphans:
 
     def link_parents(self) -> None:
         """Link adopted entries with the pictures that they were made from, once these have rows."""
-        with self._database.write() as transaction:
+        with self._database.write():
             for entry, uid in self._parents.items():
-                self._link(transaction, entry, uid)
+                self._link(entry, uid)
         self._parents.clear()
 
-    def _link(self, transaction: Transaction, entry: int, parent: str) -> None:
-        transaction.execute(
+    def _link(self, entry: int, parent: str) -> None:
+        self._database.execute(
             "UPDATE entries SET parent = (SELECT id FROM pictures WHERE uid = ?) WHERE id = ?",
             (parent, entry),
         )

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from unipic_tui.events import Picture
 from unipic_tui.files import write_atomic
 from unipic_tui.job_json import job_to_dict
-from unipic_tui.library.database import Transaction
 from unipic_tui.library.entries import Entries
 from unipic_tui.library.inserting import insert_picture
 from unipic_tui.library.layout import SESSIONS, picture_name
@@ -42,19 +41,16 @@ class Pictures:
             note="" if picture.mark is None else f"Mark {picture.mark:.2f}",
         )
         file = encode_png(picture.image, job, picture.model, embed=self._storage.metadata)
-        with self._database.write() as transaction:
-            number = self.insert(
-                transaction, entry, data, file, picture.image.size, (job.prompt, job.seed)
-            )
+        with self._database.write():
+            number = self.insert(entry, data, file, picture.image.size, (job.prompt, job.seed))
             if data.note:
-                index_entry(transaction, entry)
-            row = transaction.execute(SELECT_PICTURES + "WHERE p.id = ?", (number,)).fetchone()
+                index_entry(self._database, entry)
+            row = self._database.execute(SELECT_PICTURES + "WHERE p.id = ?", (number,)).fetchone()
             # The entry may be in the trash by now; then its picture is, too.
             return picture_of(row, self._storage.folder)
 
     def insert(
         self,
-        transaction: Transaction,
         entry: int,
         data: PictureSidecar,
         file: bytes,
@@ -66,7 +62,7 @@ class Pictures:
         The ``title``, a prompt or name and a seed, is for the file's name; ``size`` is width and
         height, in pixels.
         """
-        row = transaction.execute(
+        row = self._database.execute(
             """SELECT e.session, e.trash, s.folder, s.next_number FROM entries e
             JOIN sessions s ON s.id = e.session WHERE e.id = ?""",
             (entry,),
@@ -76,13 +72,15 @@ class Pictures:
         folder, number = f"{SESSIONS}/{row['folder']}", row["next_number"]
         while (path := self._storage.path(f"{folder}/{picture_name(number, *title)}")).exists():
             number += 1
-        transaction.undo(lambda: path.unlink(missing_ok=True))
+        self._database.undo(lambda: path.unlink(missing_ok=True))
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, file, overwrite=False)
-        picture = insert_picture(transaction, data, entry, f"{folder}/{path.name}", size)
-        transaction.execute("UPDATE pictures SET trash = ? WHERE id = ?", (row["trash"], picture))
-        transaction.touch(entry)
-        self._sessions.mark_used(transaction, row["session"])
+        picture = insert_picture(self._database, data, entry, f"{folder}/{path.name}", size)
+        self._database.execute(
+            "UPDATE pictures SET trash = ? WHERE id = ?", (row["trash"], picture)
+        )
+        self._database.touch(entry)
+        self._sessions.mark_used(row["session"])
         return picture
 
     def get(self, picture: int) -> StoredPicture:
@@ -128,22 +126,24 @@ class Pictures:
     def set_tags(self, picture: int, tags: Sequence[str]) -> StoredPicture:
         """Give a picture exactly these tags; they are words or short phrases, in small letters."""
         wanted = {clean(" ".join(tag.lstrip("#").split()).casefold())[:100] for tag in tags} - {""}
-        with self._database.write() as transaction:
+        with self._database.write():
             entry = self.get(picture).entry
-            transaction.execute("DELETE FROM tags WHERE picture = ?", (picture,))
-            transaction.executemany(
+            self._database.execute("DELETE FROM tags WHERE picture = ?", (picture,))
+            self._database.executemany(
                 "INSERT INTO tags VALUES (?, ?)", [(picture, tag) for tag in sorted(wanted)]
             )
-            transaction.touch(entry)
-            index_entry(transaction, entry)
+            self._database.touch(entry)
+            index_entry(self._database, entry)
             return self.get(picture)
 
     def _change(self, picture: int, column: str, value: object) -> StoredPicture:
-        with self._database.write() as transaction:
+        with self._database.write():
             entry = self.get(picture).entry
-            transaction.execute(f"UPDATE pictures SET {column} = ? WHERE id = ?", (value, picture))
-            transaction.touch(entry)
-            index_entry(transaction, entry)
+            self._database.execute(
+                f"UPDATE pictures SET {column} = ? WHERE id = ?", (value, picture)
+            )
+            self._database.touch(entry)
+            index_entry(self._database, entry)
             return self.get(picture)
 
     def move(self, picture: int, session: int) -> StoredPicture:
@@ -152,7 +152,7 @@ class Pictures:
         Its entry comes along if it has no other picture; otherwise the picture gets an entry of
         its own there. It keeps its link to the picture it was made from. No file changes its place.
         """
-        with self._database.write() as transaction:
+        with self._database.write():
             found = self.get(picture)
             if found.session == session:
                 return found
@@ -164,19 +164,19 @@ class Pictures:
             if siblings == 1:
                 entries.append(found.entry)
             else:
-                self._split(transaction, picture, session)
+                self._split(picture, session)
             for entry in entries:
                 for table, key in (("entries", "id"), ("pictures", "entry")):
-                    transaction.execute(
+                    self._database.execute(
                         f"UPDATE {table} SET session = ? WHERE {key} = ?", (session, entry)
                     )
-                transaction.touch(entry)
-            self._sessions.mark_used(transaction, session)
+                self._database.touch(entry)
+            self._sessions.mark_used(session)
             return self.get(picture)
 
-    def _split(self, transaction: Transaction, picture: int, session: int) -> None:
+    def _split(self, picture: int, session: int) -> None:
         """Give a picture an entry of its own, like the one it had."""
-        row = transaction.execute(
+        row = self._database.execute(
             """SELECT e.*, p.job AS own FROM entries e JOIN pictures p ON p.entry = e.id
             WHERE p.id = ?""",
             (picture,),
@@ -187,10 +187,10 @@ class Pictures:
             created=row["created"],
             origin=row["origin"],
         )
-        entry = self._entries.insert(transaction, session, data, row["parent"])
-        transaction.execute(
+        entry = self._entries.insert(session, data, row["parent"])
+        self._database.execute(
             "UPDATE pictures SET entry = ?, session = ? WHERE id = ?", (entry, session, picture)
         )
-        transaction.touch(row["id"])
+        self._database.touch(row["id"])
         for changed in (row["id"], entry):
-            index_entry(transaction, changed)
+            index_entry(self._database, changed)

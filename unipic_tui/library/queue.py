@@ -38,8 +38,8 @@ class LibraryQueue:
 
     def move(self, entry: int, places: int) -> None:
         """Move a waiting entry earlier (negative) or later (positive), at most to the end."""
-        with self._database.write() as transaction:
-            rows = transaction.rows(
+        with self._database.write():
+            rows = self._database.rows(
                 f"""SELECT id, position FROM entries WHERE state IN {WAITING} AND trash IS NULL
                 ORDER BY position, id"""
             )
@@ -52,12 +52,12 @@ class LibraryQueue:
             new = min(max(old + places, 0), len(waiting) - 1)
             waiting.insert(new, waiting.pop(old))
             for number, row in zip(waiting, rows, strict=True):
-                changed = transaction.execute(
+                changed = self._database.execute(
                     "UPDATE entries SET position = ?1 WHERE id = ?2 AND position <> ?1",
                     (row["position"], number),
                 )
                 if changed.rowcount:
-                    transaction.touch(number)
+                    self._database.touch(number)
 
     def claim(self) -> bool:
         """Become the one process that runs this library's queue; whether that worked.
@@ -113,9 +113,9 @@ class LibraryQueue:
         """Offer again what ran when its owner died; only while holding the queue's lock."""
         running = self._database.rows("SELECT id FROM entries WHERE state = 'running'")
         if running:
-            with self._database.write() as transaction:
-                transaction.execute(
+            with self._database.write():
+                self._database.execute(
                     "UPDATE entries SET state = 'interrupted' WHERE state = 'running'"
                 )
                 for row in running:
-                    transaction.touch(row["id"])
+                    self._database.touch(row["id"])

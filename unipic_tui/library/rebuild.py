@@ -12,7 +12,7 @@ from pathlib import Path
 from unipic_tui.errors import StorageError, UnipicError
 from unipic_tui.files import shown_path, sync_folder
 from unipic_tui.library import sidecars
-from unipic_tui.library.database import Database, Transaction, translated
+from unipic_tui.library.database import Database, translated
 from unipic_tui.library.layout import DATABASE, LOCKS, SESSION_FILE, SESSIONS
 from unipic_tui.library.locks import FileLock
 from unipic_tui.library.orphans import Orphans
@@ -64,7 +64,7 @@ def rebuild(folder: Path, progress: Callable[[float], None] = lambda _: None) ->
         _remove(folder / _NEW)
         with translated(folder / _NEW):
             database = Database(
-                folder / _NEW, lambda transaction: sidecars.write_touched(folder, transaction)
+                folder / _NEW, lambda database: sidecars.write_touched(folder, database)
             )
             try:
                 found = _fill(folder, database, progress)
@@ -108,7 +108,7 @@ def _fill(folder: Path, database: Database, progress: Callable[[float], None]) -
     """Fill an empty database from a library's files."""
     orphans = Orphans(folder, database)
     found = Rebuilt()
-    with database.write() as transaction:
+    with database.write():
         for place in orphans.session_folders():
             if (folder / place / SESSION_FILE).is_file():
                 with _noted(found):
@@ -130,9 +130,9 @@ def _fill(folder: Path, database: Database, progress: Callable[[float], None]) -
                 if orphans.adopt_picture(path) is None:
                     found.problems.append(f"The picture {shown_path(path)} is cut short.")
         orphans.link_parents()
-        _order_sessions(transaction)
+        _order_sessions(database)
         for table in ("sessions", "entries", "pictures"):
-            count = transaction.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+            count = database.number(f"SELECT count(*) FROM {table}")
             setattr(found, table, count)
     return found
 
@@ -146,11 +146,11 @@ def _noted(found: Rebuilt) -> Iterator[None]:
         found.problems.append(error.message)
 
 
-def _order_sessions(transaction: Transaction) -> None:
+def _order_sessions(database: Database) -> None:
     """Bring the sessions into the order in which they were used, as far as rows tell."""
-    rows = transaction.execute(
+    rows = database.execute(
         """SELECT s.id FROM sessions s LEFT JOIN entries e ON e.session = s.id GROUP BY s.id
         ORDER BY max(coalesce(max(e.created), s.created), s.created), s.id"""
     ).fetchall()
     for used, row in enumerate(rows, 1):
-        transaction.execute("UPDATE sessions SET used = ? WHERE id = ?", (used, row["id"]))
+        database.execute("UPDATE sessions SET used = ? WHERE id = ?", (used, row["id"]))

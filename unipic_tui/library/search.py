@@ -24,7 +24,7 @@ from datetime import UTC, datetime
 from typing import get_args
 
 from unipic_tui.errors import InputError
-from unipic_tui.library.database import Transaction
+from unipic_tui.library.database import Database
 from unipic_tui.library.records import SELECT_ENTRIES, Entry, State, clean, entry_of, seed_to_row
 from unipic_tui.library.storage import Storage
 
@@ -83,23 +83,21 @@ def filter_names() -> list[str]:
     return [f"{name}:" for name in _FILTERS]
 
 
-def index_entry(transaction: Transaction, entry: int) -> None:
+def index_entry(database: Database, entry: int) -> None:
     """Make search find an entry by what its rows say now."""
-    transaction.execute("DELETE FROM words WHERE rowid = ?", (entry,))
-    row = transaction.execute(
-        "SELECT prompt, answer FROM entries WHERE id = ?", (entry,)
-    ).fetchone()
+    database.execute("DELETE FROM words WHERE rowid = ?", (entry,))
+    row = database.execute("SELECT prompt, answer FROM entries WHERE id = ?", (entry,)).fetchone()
     if row is None:
         return
-    tags = transaction.execute(
+    tags = database.execute(
         """SELECT group_concat(tag, ' ') FROM tags JOIN pictures p ON p.id = picture
         WHERE p.entry = ?""",
         (entry,),
     ).fetchone()[0]
-    notes = transaction.execute(
+    notes = database.execute(
         "SELECT group_concat(note, ' ') FROM pictures WHERE entry = ? AND note <> ''", (entry,)
     ).fetchone()[0]
-    transaction.execute(
+    database.execute(
         "INSERT INTO words (rowid, prompt, answer, tags, notes) VALUES (?, ?, ?, ?, ?)",
         (entry, *(_spaced(text or "") for text in (row["prompt"], row["answer"], tags, notes))),
     )

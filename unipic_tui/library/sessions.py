@@ -7,7 +7,6 @@ import contextlib
 from unipic_tui.errors import StorageError
 from unipic_tui.files import storage_error
 from unipic_tui.library import sidecars
-from unipic_tui.library.database import Transaction
 from unipic_tui.library.inserting import insert_session
 from unipic_tui.library.layout import ENTRIES, SESSION_FILE, SESSIONS, free_name, session_folder
 from unipic_tui.library.records import SELECT_SESSIONS, Session, clean, moment, now, session_of
@@ -51,38 +50,40 @@ class Sessions:
     def create(self, name: str) -> Session:
         """A new session with a folder of its own; an empty name becomes "Untitled"."""
         data = sidecars.SessionSidecar(name=_name(name), created=now())
-        with self._database.write() as transaction:
-            folder = self._free_folder(transaction, session_folder(data.name, moment(data.created)))
-            session = insert_session(transaction, data, folder)
+        with self._database.write():
+            folder = self._free_folder(session_folder(data.name, moment(data.created)))
+            session = insert_session(self._database, data, folder)
             place = self._storage.path(f"{SESSIONS}/{folder}")
             try:
                 place.mkdir()
             except OSError as error:
                 raise storage_error(error, place, "make") from error
-            transaction.undo(place.rmdir)
-            sidecars.write_session(self._storage.folder, transaction, session)
+            self._database.undo(place.rmdir)
+            sidecars.write_session(self._storage.folder, self._database, session)
         return self.get(session)
 
     def rename(self, session: int, name: str) -> Session:
         """Give a session another name; its folder keeps the one that it has."""
-        with self._database.write() as transaction:
+        with self._database.write():
             self.get(session)
-            transaction.execute("UPDATE sessions SET name = ? WHERE id = ?", (_name(name), session))
-            sidecars.write_session(self._storage.folder, transaction, session)
+            self._database.execute(
+                "UPDATE sessions SET name = ? WHERE id = ?", (_name(name), session)
+            )
+            sidecars.write_session(self._storage.folder, self._database, session)
         return self.get(session)
 
-    def mark_used(self, transaction: Transaction, session: int) -> None:
+    def mark_used(self, session: int) -> None:
         """Make a session the latest used one."""
-        transaction.execute(
+        self._database.execute(
             """UPDATE sessions SET used = 1 + (SELECT max(used) FROM sessions)
             WHERE id = ? AND used < (SELECT max(used) FROM sessions)""",
             (session,),
         )
 
-    def _free_folder(self, transaction: Transaction, wanted: str) -> str:
+    def _free_folder(self, wanted: str) -> str:
         taken = {
             row[0]
-            for row in transaction.execute(
+            for row in self._database.execute(
                 """SELECT folder FROM sessions WHERE folder LIKE ?1
                 UNION SELECT folder FROM names WHERE folder LIKE ?1""",
                 (wanted + "%",),
@@ -138,26 +139,28 @@ class Sessions:
             session: whose folder it is; ``None`` where that is deleted.
         """
         old, new = f"{SESSIONS}/{before}/", f"{SESSIONS}/{after}/"
-        with self._database.write() as transaction:
+        with self._database.write():
             if session is not None and not self._is_there(old + SESSION_FILE):
-                transaction.execute("UPDATE sessions SET folder = ? WHERE id = ?", (after, session))
-                transaction.execute("INSERT OR IGNORE INTO names VALUES (?)", (before,))
+                self._database.execute(
+                    "UPDATE sessions SET folder = ? WHERE id = ?", (after, session)
+                )
+                self._database.execute("INSERT OR IGNORE INTO names VALUES (?)", (before,))
             for table, column in (("pictures", "path"), ("entries", "file")):
-                for row in transaction.rows(
+                for row in self._database.rows(
                     f"SELECT id, {column} FROM {table} WHERE substr({column}, 1, ?) = ?",
                     (len(old), old),
                 ):
                     path = new + row[column][len(old) :]
                     if self._is_there(path) and not self._is_there(row[column]):
-                        transaction.execute(
+                        self._database.execute(
                             f"UPDATE {table} SET {column} = ? WHERE id = ?", (path, row["id"])
                         )
             # The files of entries elsewhere name their pictures in here by the folder.
             elsewhere = f"""SELECT DISTINCT e.id FROM entries e JOIN pictures p ON p.entry = e.id
                 WHERE substr(p.path, 1, ?1) = ?2 AND substr(e.file, 1, ?3) <> ?2 || '{ENTRIES}/'"""
             values = (len(new), new, len(new) + len(ENTRIES) + 1)
-            for row in transaction.rows(elsewhere, values):
-                transaction.touch(row["id"])
+            for row in self._database.rows(elsewhere, values):
+                self._database.touch(row["id"])
 
 
 def _name(name: str) -> str:

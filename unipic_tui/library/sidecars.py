@@ -23,7 +23,7 @@ from unipic_tui.errors import StorageError
 from unipic_tui.files import read_bytes, shown_path, write_atomic
 from unipic_tui.job_json import job_to_dict
 from unipic_tui.jobs import Job
-from unipic_tui.library.database import Database, Transaction
+from unipic_tui.library.database import Database
 from unipic_tui.library.layout import SESSION_FILE, SESSIONS, inside
 from unipic_tui.library.records import (
     State,
@@ -121,33 +121,33 @@ class EntrySidecar:
 # writing
 
 
-def session_sidecar(source: Transaction | Database, session: int) -> SessionSidecar:
+def session_sidecar(database: Database, session: int) -> SessionSidecar:
     """What the ``session.json`` of a session has to hold as its row is now."""
     sql = f"SELECT s.*, {_MARK.format('s')} FROM sessions s WHERE id = ?"
-    row = source.row(sql, (session,))
+    row = database.row(sql, (session,))
     assert row is not None
     return SessionSidecar(**same_values(SessionSidecar, row, trash=_mark(row)))
 
 
-def write_session(library: Path, transaction: Transaction, session: int) -> None:
+def write_session(library: Path, database: Database, session: int) -> None:
     """Write the ``session.json`` of a session."""
-    row = transaction.execute("SELECT folder FROM sessions WHERE id = ?", (session,)).fetchone()
-    data = asdict(session_sidecar(transaction, session))
-    _write(inside(library, f"{SESSIONS}/{row['folder']}/{SESSION_FILE}"), data, transaction)
+    row = database.execute("SELECT folder FROM sessions WHERE id = ?", (session,)).fetchone()
+    data = asdict(session_sidecar(database, session))
+    _write(inside(library, f"{SESSIONS}/{row['folder']}/{SESSION_FILE}"), data, database)
 
 
-def write_touched(library: Path, transaction: Transaction) -> None:
+def write_touched(library: Path, database: Database) -> None:
     """Write the files of all entries that the transaction touched, as their rows are now."""
-    for entry in transaction.touched:
-        data = entry_sidecar(transaction, entry)
+    for entry in database.touched:
+        data = entry_sidecar(database, entry)
         if data is not None:
-            row = transaction.execute("SELECT file FROM entries WHERE id = ?", (entry,)).fetchone()
-            _write(inside(library, row["file"]), asdict(data), transaction)
+            row = database.execute("SELECT file FROM entries WHERE id = ?", (entry,)).fetchone()
+            _write(inside(library, row["file"]), asdict(data), database)
 
 
-def entry_sidecar(source: Transaction | Database, entry: int) -> EntrySidecar | None:
+def entry_sidecar(database: Database, entry: int) -> EntrySidecar | None:
     """What an entry's file has to hold as its rows are now; ``None`` for one that is gone."""
-    row = source.row(
+    row = database.row(
         f"""SELECT e.*, p.uid AS parent_uid, s.uid AS session_uid, {_MARK.format("e")}
         FROM entries e JOIN sessions s ON s.id = e.session LEFT JOIN pictures p ON p.id = e.parent
         WHERE e.id = ?""",
@@ -156,7 +156,7 @@ def entry_sidecar(source: Transaction | Database, entry: int) -> EntrySidecar | 
     if row is None:
         return None
     home = row["file"].rsplit("/", 2)[0] + "/"
-    pictures = source.rows(
+    pictures = database.rows(
         f"""SELECT p.*, {_MARK.format("p")},
             (SELECT json_group_array(tag) FROM tags WHERE picture = p.id) AS tags
         FROM pictures p WHERE entry = ? ORDER BY id""",
@@ -206,7 +206,7 @@ def encode(data: Mapping[str, Any]) -> bytes:
     return (json.dumps({"format": FORMAT, **data}, indent=1) + "\n").encode()
 
 
-def _write(path: Path, data: Mapping[str, Any], transaction: Transaction) -> None:
+def _write(path: Path, data: Mapping[str, Any], database: Database) -> None:
     before: bytes | None = None
     with contextlib.suppress(StorageError):
         before = read_bytes(path, _LIMIT)
@@ -217,10 +217,10 @@ def _write(path: Path, data: Mapping[str, Any], transaction: Transaction) -> Non
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, after)
     if before is None:
-        transaction.undo(lambda: path.unlink(missing_ok=True))
+        database.undo(lambda: path.unlink(missing_ok=True))
     else:
         old = before
-        transaction.undo(lambda: write_atomic(path, old))
+        database.undo(lambda: write_atomic(path, old))
 
 
 # reading

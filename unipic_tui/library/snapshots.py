@@ -20,8 +20,8 @@ class Snapshots:
     def save(self, entry: int, data: bytes) -> None:
         """Keep a snapshot of an unfinished job, in place of what was kept before."""
         database = self._storage.database
-        with database.write(quiet=True) as transaction:
-            if not transaction.execute("SELECT 1 FROM entries WHERE id = ?", (entry,)).fetchone():
+        with database.write(quiet=True):
+            if not database.execute("SELECT 1 FROM entries WHERE id = ?", (entry,)).fetchone():
                 raise self._storage.missing("entry", entry)
             write_atomic(self._path(entry), data)
 

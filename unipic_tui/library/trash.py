@@ -19,7 +19,6 @@ from pathlib import Path
 from unipic_tui.errors import StorageError
 from unipic_tui.files import storage_error
 from unipic_tui.library import sidecars
-from unipic_tui.library.database import Transaction
 from unipic_tui.library.entries import Entries
 from unipic_tui.library.inserting import deletion
 from unipic_tui.library.layout import ENTRIES, SESSION_FILE, SESSIONS, TRASH
@@ -70,7 +69,7 @@ class Trash:
 
     def put_picture(self, picture: int) -> None:
         """Put a picture into the trash, with the edits and descriptions made from it."""
-        with self._database.write() as transaction:
+        with self._database.write():
             found = self._pictures.get(picture)
             entries = self._entries.under(picture)
             siblings = self._database.number(
@@ -80,27 +79,26 @@ class Trash:
             if siblings == 1 and state in {"done", "cancelled", "failed"}:
                 # The job has nothing to show any more.
                 entries.insert(0, found.entry)
-            self._put(transaction, found.job.prompt, entries, pictures=[picture])
+            self._put(found.job.prompt, entries, pictures=[picture])
 
     def put_entry(self, entry: int) -> None:
         """Put an entry into the trash, with its pictures and all that was made from them."""
-        with self._database.write() as transaction:
+        with self._database.write():
             found = self._entries.get(entry)
             entries = [entry]
             for picture in self._pictures.of_entry(entry):
                 entries += self._entries.under(picture.id)
-            self._put(transaction, found.job.prompt, list(dict.fromkeys(entries)))
+            self._put(found.job.prompt, list(dict.fromkeys(entries)))
 
     def put_session(self, session: int) -> None:
         """Put a session into the trash with all that is in it."""
-        with self._database.write() as transaction:
+        with self._database.write():
             name = self._sessions.get(session).name
             entries = [entry.id for entry in self._entries.of_session(session)]
-            self._put(transaction, name, entries, session=session)
+            self._put(name, entries, session=session)
 
     def _put(
         self,
-        transaction: Transaction,
         name: str,
         entries: Sequence[int],
         *,
@@ -124,29 +122,28 @@ class Trash:
             label=_label(name, session is not None, len(entries), len(gone), bool(pictures)),
             created=now(),
         )
-        number = deletion(transaction, mark)
+        number = deletion(self._database, mark)
         for table, ids in (("pictures", gone), ("entries", entries)):
-            transaction.execute(
+            self._database.execute(
                 f"UPDATE {table} SET trash = ? WHERE id {_AMONG}", (number, json.dumps(list(ids)))
             )
         if session is not None:
-            transaction.execute("UPDATE sessions SET trash = ? WHERE id = ?", (number, session))
-        self._write_sidecars(transaction, entries, gone, [session] if session is not None else [])
+            self._database.execute("UPDATE sessions SET trash = ? WHERE id = ?", (number, session))
+        self._write_sidecars(entries, gone, [session] if session is not None else [])
 
     def _write_sidecars(
         self,
-        transaction: Transaction,
         entries: Iterable[int],
         pictures: Iterable[int],
         sessions: Iterable[int],
     ) -> None:
-        rows = transaction.execute(
+        rows = self._database.execute(
             f"SELECT DISTINCT entry FROM pictures WHERE id {_AMONG}", (json.dumps(list(pictures)),)
         )
         for entry in (*entries, *(row["entry"] for row in rows.fetchall())):
-            transaction.touch(entry)
+            self._database.touch(entry)
         for session in sessions:
-            sidecars.write_session(self._storage.folder, transaction, session)
+            sidecars.write_session(self._storage.folder, self._database, session)
 
     # bringing back
 
@@ -172,24 +169,24 @@ class Trash:
 
         Where it needs a session or entry that was deleted later, these come back too.
         """
-        with self._database.write() as transaction:
+        with self._database.write():
             row = self._database.row("SELECT * FROM trash WHERE id = ? AND purged = 0", (trashed,))
             if row is None:
                 raise self._storage.missing("deletion", trashed)
             back: dict[str, list[int]] = {}
             for table, needed in _NEEDED.items():
-                rows = transaction.execute(
+                rows = self._database.execute(
                     f"""SELECT id FROM {table}
                     WHERE trash = ?1 OR (trash IS NOT NULL AND id IN ({needed}))""",
                     (trashed,),
                 )
                 back[table] = [row["id"] for row in rows.fetchall()]
             for table, ids in back.items():
-                transaction.execute(
+                self._database.execute(
                     f"UPDATE {table} SET trash = NULL WHERE id {_AMONG}", (json.dumps(ids),)
                 )
-            self._write_sidecars(transaction, back["entries"], back["pictures"], back["sessions"])
-            transaction.execute(_FORGET_EMPTY)
+            self._write_sidecars(back["entries"], back["pictures"], back["sessions"])
+            self._database.execute(_FORGET_EMPTY)
             return str(row["label"])
 
     # emptying
@@ -209,8 +206,8 @@ class Trash:
         Raises:
             StorageError: a file cannot be deleted. The next purge tries again.
         """
-        with self._database.write() as transaction:
-            transaction.execute("UPDATE trash SET purged = 1 WHERE id = ?", (trashed,))
+        with self._database.write():
+            self._database.execute("UPDATE trash SET purged = 1 WHERE id = ?", (trashed,))
         return self.finish_purges()
 
     def finish_purges(self) -> int:
@@ -219,7 +216,7 @@ class Trash:
         return sum(self._delete(row["id"]) for row in rows)
 
     def _delete(self, trashed: int) -> int:
-        with self._database.write() as transaction:
+        with self._database.write():
             pictures = self._database.rows(
                 f"SELECT uid, path FROM pictures WHERE trash = ?1 OR entry IN ({_DOOMED})",
                 (trashed,),
@@ -241,7 +238,7 @@ class Trash:
             for row in entries:
                 self._snapshots.drop(row["id"])
             self._thumbnails.forget([row["uid"] for row in pictures])
-            self._delete_rows(transaction, trashed)
+            self._delete_rows(trashed)
         for home in homes:
             # What else a person put there stays there.
             with contextlib.suppress(OSError):
@@ -256,9 +253,9 @@ class Trash:
         except OSError as error:
             raise storage_error(error, path, "delete") from error
 
-    def _delete_rows(self, transaction: Transaction, trashed: int) -> None:
+    def _delete_rows(self, trashed: int) -> None:
         # Entries that stay, and whose files name what goes: a sibling, or what they were made from.
-        kept = transaction.rows(
+        kept = self._database.rows(
             f"""SELECT entry FROM pictures WHERE trash = ?1 AND entry NOT IN ({_DOOMED})
             UNION SELECT id FROM entries WHERE id NOT IN ({_DOOMED}) AND parent IN (
                 SELECT id FROM pictures WHERE trash = ?1 OR entry IN ({_DOOMED}))""",
@@ -272,10 +269,10 @@ class Trash:
             "INSERT OR IGNORE INTO names SELECT folder FROM sessions WHERE trash = ?1",
             "DELETE FROM sessions WHERE trash = ?1",
         ):
-            transaction.execute(statement, (trashed,))
-        transaction.execute(_FORGET_EMPTY)
+            self._database.execute(statement, (trashed,))
+        self._database.execute(_FORGET_EMPTY)
         for row in kept:
-            transaction.touch(row["entry"])
+            self._database.touch(row["entry"])
 
     # the folder of versions 1 and 2
 
@@ -288,21 +285,24 @@ class Trash:
         folder = self._storage.folder / TRASH
         if not folder.is_dir():
             return
-        with self._database.write() as transaction:
+        with self._database.write():
             for table, column in (("pictures", "path"), ("entries", "file")):
                 for row in self._database.rows(
                     f"SELECT id, {column} FROM {table} WHERE {column} LIKE '{TRASH}/%'"
                 ):
                     target = f"{SESSIONS}/{row[column].split('/', 2)[2]}"
-                    if self._moved(transaction, row[column], target):
-                        transaction.execute(
+                    if self._moved(row[column], target):
+                        self._database.execute(
                             f"UPDATE {table} SET {column} = ? WHERE id = ?", (target, row["id"])
                         )
             marked = (
-                [row["id"] for row in transaction.rows(f"SELECT id FROM {table} WHERE trash > 0")]
+                [
+                    row["id"]
+                    for row in self._database.rows(f"SELECT id FROM {table} WHERE trash > 0")
+                ]
                 for table in ("entries", "pictures", "sessions")
             )
-            self._write_sidecars(transaction, *marked)
+            self._write_sidecars(*marked)
         for row in self._database.rows("SELECT folder FROM sessions WHERE trash IS NOT NULL"):
             for file in folder.glob(f"*/{row['folder']}/{SESSION_FILE}"):
                 with contextlib.suppress(OSError):
@@ -311,13 +311,13 @@ class Trash:
             with contextlib.suppress(OSError):
                 Path(place).rmdir()
 
-    def _moved(self, transaction: Transaction, source: str, target: str) -> bool:
+    def _moved(self, source: str, target: str) -> bool:
         """Move a file unless another is in its way; whether it is not at its old place now."""
         old, new = self._storage.path(source), self._storage.path(target)
         if old.exists() and not new.exists():
             new.parent.mkdir(parents=True, exist_ok=True)
             old.rename(new)
-            transaction.undo(partial(new.replace, old))
+            self._database.undo(partial(new.replace, old))
         return not old.exists()
 
 
