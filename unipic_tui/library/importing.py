@@ -13,13 +13,13 @@ from PIL.PngImagePlugin import PngInfo
 
 from unipic_tui.errors import UnipicError
 from unipic_tui.files import read_bytes
-from unipic_tui.job_json import job_to_dict
+from unipic_tui.jobs import DrawingJob
 from unipic_tui.library.entries import Entries
 from unipic_tui.library.pictures import Pictures
 from unipic_tui.library.pixels import content_hash, png_size
-from unipic_tui.library.provenance import OWN, Making, read_making
-from unipic_tui.library.records import StoredPicture, now
-from unipic_tui.library.sidecars import EntrySidecar, PictureSidecar
+from unipic_tui.library.provenance import OWN, read_making
+from unipic_tui.library.records import StoredPicture, lenient_job
+from unipic_tui.library.sidecars import PictureSidecar
 from unipic_tui.library.storage import Storage
 from unipic_tui.metadata import encode_png
 from unipic_tui.pictures import SUFFIXES, is_picture_file, load_image, open_image
@@ -98,33 +98,14 @@ class Importing:
             return Imported(path, problem=error.message)
 
     def _import(self, session: int, path: Path, image: Image, digest: str) -> StoredPicture:
-        making, data, picture = describe_file(path, digest=digest)
-        file = _png(path, image, making)
-        own = making.origin == OWN
-        title = (making.job.prompt, making.job.seed) if own else (path.stem, None)
+        data, picture, text = read_making(path, digest=digest)
+        own = data.origin == OWN
+        file = _png(path, image, picture, own, text)
+        title = (data.job["prompt"], picture.seed) if own else (path.stem, None)
         with self._database.write():
             entry = self._entries.insert(session, data)
             number = self._pictures.insert(entry, picture, file, image.size, title)
             return self._pictures.get(number)
-
-
-def describe_file(
-    path: Path, *, created: str = "", digest: str | None = None
-) -> tuple[Making, EntrySidecar, PictureSidecar]:
-    """How a picture file was made, as an entry with one picture that the library can keep.
-
-    Of what is not known (``digest`` is the hash of its pixels), ``created`` is the present time.
-
-    Raises:
-        InputError: the file is no picture, or is damaged or too large.
-        StorageError: it is missing or cannot be read.
-    """
-    making = read_making(path, path.stem)
-    job, created = job_to_dict(making.job), created or now()
-    seed = making.job.seed if making.seed_known else None
-    entry = EntrySidecar(job=job, state="done", created=created, origin=making.origin)
-    picture = PictureSidecar(job=job, seed=seed, model=making.model, created=created, hash=digest)
-    return making, entry, picture
 
 
 def _files(path: Path, left_out: list[Path]) -> Iterator[Path]:
@@ -151,17 +132,21 @@ def _is_picture(file: Path) -> bool:
     return named or is_picture_file(file)
 
 
-def _png(path: Path, image: Image, making: Making) -> bytes:
+def _png(
+    path: Path, image: Image, picture: PictureSidecar, own: bool, text: tuple[str, str] | None
+) -> bytes:
     """The file as it is, if it is a PNG, or the picture as one, with what the file tells."""
     with open_image(path) as opened:
         plain = opened.format == "PNG" and getattr(opened, "n_frames", 1) == 1
     if plain and png_size(path) is not None:
         return read_bytes(path, MAX_BYTES)
-    if making.origin == OWN:
-        return encode_png(image, making.job, making.model)
+    if own:
+        job = lenient_job(dict(picture.job))
+        assert isinstance(job, DrawingJob)
+        return encode_png(image, job, picture.model)
     chunks = PngInfo()
-    if making.text is not None:
-        chunks.add_text(*making.text)
+    if text is not None:
+        chunks.add_text(*text)
     buffer = io.BytesIO()
     image.save(buffer, "PNG", pnginfo=chunks)
     return buffer.getvalue()

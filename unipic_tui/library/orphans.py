@@ -17,7 +17,6 @@ from typing import TypeVar
 from unipic_tui.errors import StorageError, UnipicError
 from unipic_tui.library import sidecars
 from unipic_tui.library.database import Database
-from unipic_tui.library.importing import describe_file
 from unipic_tui.library.inserting import insert_entry, insert_picture, insert_session
 from unipic_tui.library.layout import (
     ENTRIES,
@@ -28,7 +27,7 @@ from unipic_tui.library.layout import (
     picture_number,
 )
 from unipic_tui.library.pixels import content_hash, png_size
-from unipic_tui.library.provenance import OWN
+from unipic_tui.library.provenance import OWN, read_making
 from unipic_tui.library.records import clean, stamp
 from unipic_tui.library.sidecars import EntrySidecar, PictureSidecar, SessionSidecar, TrashMark
 from unipic_tui.pictures import load_image
@@ -257,17 +256,17 @@ class Orphans:
         file = inside(self.folder, path)
         if png_size(file) is None:
             return None
-        making, data, picture = describe_file(file, created=self._time(path))
-        if own_only and making.origin != OWN:
-            return None
-        if making.origin == OWN:
+        data, picture, _ = read_making(file, created=self._time(path))
+        if data.origin == OWN:
             data = dataclasses.replace(data, origin="")
+        elif own_only:
+            return None
         home = path.rpartition("/")[0]
         with self._database.write():
             session = self.session_of(home)
             marked = _marked(data, self._old_mark(path))
             entry = insert_entry(self._database, marked, session, folder=home)
-            values = (self._parent(home, making.job.source), entry)
+            values = (self._parent(home, data.job.get("source")), entry)
             self._database.execute("UPDATE entries SET parent = ? WHERE id = ?", values)
             self._adopt_picture(picture, entry, path)
         return entry

@@ -16,6 +16,7 @@ from tests.library.provenance.building import (
     picture,
     with_texts,
 )
+from unipic_tui.job_json import job_from_dict
 from unipic_tui.jobs import GenerateJob
 from unipic_tui.library import Library
 from unipic_tui.library.provenance import FILE, read_making, read_provenance
@@ -24,9 +25,11 @@ MODEL = 0x0110
 
 
 def test_all_that_is_told_is_in_the_job(tmp_path: Path) -> None:
-    making = read_making(with_texts(tmp_path / "a.png", parameters=A1111), "a")
-    assert (making.origin, making.model, making.seed_known) == ("A1111", "mistmix", True)
-    assert making.job == GenerateJob(
+    entry, stored, text = read_making(with_texts(tmp_path / "a.png", parameters=A1111))
+    assert (entry.origin, stored.model, stored.seed) == ("A1111", "mistmix", 424242)
+    assert entry.job == stored.job
+    assert text == ("parameters", A1111)
+    assert job_from_dict(dict(entry.job)) == GenerateJob(
         prompt=PROMPT, unconditional=NEGATIVE, seed=424242, iterations=30, guidance=5.5,
         width=832, height=1216,
     )  # fmt: skip
@@ -44,34 +47,34 @@ def test_all_that_is_told_is_in_the_job(tmp_path: Path) -> None:
 def test_a_seed_is_whole_or_unknown(tmp_path: Path, settings: str, told: int | None) -> None:
     text = f"a fox\nSteps: 20, {settings}"
     path = with_texts(tmp_path / "a.png", parameters=text)
-    making = read_making(path, "a")
-    assert read_provenance(path).seed == told
-    assert making.seed_known == (told is not None)
-    assert making.job.seed == (told or 0)
+    entry, stored, _ = read_making(path)
+    assert read_provenance(path).seed == stored.seed == told
+    assert job_from_dict(dict(entry.job)).seed == (told or 0)
 
 
 @pytest.mark.parametrize("size", ["540x960", "16x8", "512x99999"])
 def test_a_size_that_no_job_can_have_leaves_no_half(tmp_path: Path, size: str) -> None:
     text = f"a fox\nSteps: 20, Size: {size}"
     path = with_texts(tmp_path / "a.png", parameters=text)
-    making, found = read_making(path, "a"), read_provenance(path)
-    assert isinstance(making.job, GenerateJob)
-    assert (making.job.width, making.job.height) == (None, None)
+    entry, found = read_making(path)[0], read_provenance(path)
+    job = job_from_dict(dict(entry.job))
+    assert isinstance(job, GenerateJob)
+    assert (job.width, job.height) == (None, None)
     assert f"{found.width}x{found.height}" == size
 
 
 def test_settings_alone_are_called_after_the_file(tmp_path: Path) -> None:
     text = A1111.splitlines()[-1]
-    path = with_texts(tmp_path / "a.png", parameters=text)
-    making = read_making(path, "the file")
-    assert (making.origin, making.job.prompt, making.job.seed) == ("A1111", "the file", 424242)
+    path = with_texts(tmp_path / "the file.png", parameters=text)
+    entry, stored, _ = read_making(path)
+    assert (entry.origin, entry.job["prompt"], stored.seed) == ("A1111", "the file", 424242)
     assert read_provenance(path).prompt is None
 
 
 def test_a_file_that_says_nothing(tmp_path: Path) -> None:
-    making = read_making(with_texts(tmp_path / "a.png", Title="x"), "a")
-    assert (making.origin, making.job) == (FILE, GenerateJob(prompt="a"))
-    assert not making.seed_known
+    entry, stored, text = read_making(with_texts(tmp_path / "a.png", Title="x"))
+    assert (entry.origin, job_from_dict(dict(entry.job))) == (FILE, GenerateJob(prompt="a"))
+    assert (stored.seed, text) == (None, None)
 
 
 def test_an_import_as_png_keeps_what_told_it(library: Library, tmp_path: Path) -> None:

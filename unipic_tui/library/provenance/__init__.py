@@ -3,11 +3,10 @@
 from unipic_tui.library.provenance.formats import OWN
 from unipic_tui.library.provenance.making import (
     FILE,
-    Making,
     read_making,
     read_metadata,
     read_provenance,
 )
 from unipic_tui.library.provenance.result import Provenance
 
-__all__ = ["FILE", "OWN", "Making", "Provenance", "read_making", "read_metadata", "read_provenance"]
+__all__ = ["FILE", "OWN", "Provenance", "read_making", "read_metadata", "read_provenance"]

@@ -3,41 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from unipic_tui.errors import InputError
-from unipic_tui.jobs import DrawingJob, GenerateJob
+from unipic_tui.job_json import job_to_dict
+from unipic_tui.jobs import GenerateJob, Job
 from unipic_tui.library.provenance.containers import read_texts
 from unipic_tui.library.provenance.formats import OWN, own_record, read_format, read_own
 from unipic_tui.library.provenance.result import Provenance
-from unipic_tui.library.records import clean, lenient_job
+from unipic_tui.library.records import clean, lenient_job, now
+from unipic_tui.library.sidecars import EntrySidecar, PictureSidecar
 from unipic_tui.metadata import PictureMetadata, parse_record
 
 FILE = "file"
 """Origin of a picture whose file says nothing of its making."""
 
 _PROMPT_LIMIT = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Making:
-    """How a picture was made.
-
-    Attributes:
-        origin: the tool whose format the file has, or ``file`` where it says nothing.
-        job: the job that the file tells of, or as much of one as can be made of it.
-        model: name of the model, "" where it is not told.
-        seed_known: whether the job's seed is the picture's; it is not where the file tells none.
-        text: the key and the text that told it, to be kept where the file itself is not.
-    """
-
-    origin: str
-    job: DrawingJob
-    model: str = ""
-    seed_known: bool = False
-    text: tuple[str, str] | None = None
 
 
 def read_provenance(path: Path) -> Provenance:
@@ -69,8 +52,15 @@ def read_metadata(path: str | Path) -> PictureMetadata | None:
         return PictureMetadata(problem=error.message)
 
 
-def read_making(path: Path, name: str) -> Making:
-    """How the picture in a file was made; ``name`` is its prompt where the file tells none.
+def read_making(
+    path: Path, *, created: str = "", digest: str | None = None
+) -> tuple[EntrySidecar, PictureSidecar, tuple[str, str] | None]:
+    """How a picture file was made, as an entry with one picture that the library can keep.
+
+    The entry's origin is the tool whose format the file has, or ``file`` where it says nothing; its
+    job is what the file tells of one, with the file's name for a prompt that it does not tell.
+    The third is the key and the text that told it, to be kept where the file itself is not.
+    Of what is not known (``digest`` is the hash of its pixels), ``created`` is the present time.
 
     Raises:
         InputError, StorageError: as `read_provenance` does.
@@ -78,16 +68,22 @@ def read_making(path: Path, name: str) -> Making:
     texts = read_texts(path)
     found, used = read_format(texts)
     own = read_own(texts)
-    if own is not None and own.job is not None:
-        return Making(OWN, own.job, own.model, seed_known=True)
-    origin = {"": FILE, OWN: "A1111"}.get(found.origin, found.origin)
-    job = _job(found, name)
     text = None
-    if used is not None:
-        key = used.key if used.key in _KEPT_KEYS else "parameters"
-        text = (key, clean(used.text).replace("\0", ""))
-    known = found.seed is not None and job.seed == found.seed
-    return Making(origin, job, found.model or "", known, text)
+    if own is not None and own.job is not None:
+        origin, model = OWN, own.model
+        made: Job = own.job
+        seed: int | None = made.seed
+    else:
+        origin, model = {"": FILE, OWN: "A1111"}.get(found.origin, found.origin), found.model or ""
+        made = _job(found, path.stem)
+        seed = made.seed if made.seed == found.seed else None
+        if used is not None:
+            key = used.key if used.key in _KEPT_KEYS else "parameters"
+            text = (key, clean(used.text).replace("\0", ""))
+    job, created = job_to_dict(made), created or now()
+    entry = EntrySidecar(job=job, state="done", created=created, origin=origin)
+    picture = PictureSidecar(job=job, seed=seed, model=model, created=created, hash=digest)
+    return entry, picture, text
 
 
 _KEPT_KEYS = frozenset({"prompt", "workflow", "parameters", "Comment", "Dream", "sd-metadata"})
