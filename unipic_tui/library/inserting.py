@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, fields
 
 from unipic_tui.library.database import Database
 from unipic_tui.library.layout import ENTRIES, entry_name, picture_number
@@ -14,15 +15,7 @@ from unipic_tui.library.sidecars import EntrySidecar, PictureSidecar, SessionSid
 def insert_session(database: Database, data: SessionSidecar, folder: str) -> int:
     """A row for a session whose folder has that name; it becomes the latest used one."""
     used = database.number("SELECT 1 + coalesce(max(used), 0) FROM sessions")
-    return database.insert(
-        "sessions",
-        **_identity(database, "sessions", data),
-        name=data.name,
-        folder=folder,
-        created=data.created,
-        used=used,
-        next_number=data.next_number,
-    )
+    return _insert(database, "sessions", data, folder=folder, used=used)
 
 
 def insert_entry(
@@ -34,20 +27,15 @@ def insert_entry(
     """
     job = json.dumps(dict(data.job))
     made = job_of(job)
-    entry = database.insert(
+    entry = _insert(
+        database,
         "entries",
-        **_identity(database, "entries", data),
+        data,
         session=session,
         mode=made.mode,
         prompt=clean(made.prompt),
         job=job,
         state="interrupted" if data.state == "running" else data.state,
-        position=data.position,
-        answer=data.answer,
-        error=data.error,
-        created=data.created,
-        seconds=data.seconds,
-        origin=data.origin,
         file=file or f"new/{new_uid()}",
     )
     if not file:
@@ -66,23 +54,17 @@ def insert_picture(
     ``path`` is its file, from the library; ``size`` its width and height, in pixels.
     """
     sql = "SELECT session FROM entries WHERE id = ?"
-    picture = database.insert(
+    picture = _insert(
+        database,
         "pictures",
-        **_identity(database, "pictures", data),
+        data,
         entry=entry,
         session=database.execute(sql, (entry,)).fetchone()[0],
-        place=data.place,
         path=path,
         width=size[0],
         height=size[1],
         seed=seed_to_row(data.seed),
-        model=data.model,
         job=json.dumps(dict(data.job)),
-        created=data.created,
-        seconds=data.seconds,
-        favourite=data.favourite,
-        note=data.note,
-        hash=data.hash,
     )
     database.executemany(
         "INSERT OR IGNORE INTO tags VALUES (?, ?)", [(picture, tag) for tag in data.tags]
@@ -100,26 +82,32 @@ def deletion(database: Database, mark: TrashMark) -> int:
     row = database.execute("SELECT id FROM trash WHERE uid = ?", (mark.uid,)).fetchone()
     if row is not None:
         return int(row["id"])
-    return database.insert(
-        "trash",
-        id=_free_number(database, "trash", mark.id),
-        uid=mark.uid,
-        label=mark.label,
-        created=mark.created,
-    )
+    values = asdict(mark) | {"id": _free_number(database, "trash", mark.id)}
+    return database.insert("trash", **values)
 
 
-def _identity(
-    database: Database, table: str, data: SessionSidecar | EntrySidecar | PictureSidecar
-) -> dict[str, object]:
-    """The number and the uid where these are free, and the deletion that it is in, if any."""
+def _insert(
+    database: Database,
+    table: str,
+    data: SessionSidecar | EntrySidecar | PictureSidecar,
+    **others: object,
+) -> int:
+    """A row of the columns named like the fields of ``data``, and of others.
+
+    It gets the number and the uid where these are free, and the deletion that it is in, if any.
+    """
+    names = [field.name for field in fields(data) if field.name not in _NO_COLUMNS]
+    same = {name: getattr(data, name) for name in names}
     taken = database.execute(f"SELECT 1 FROM {table} WHERE uid = ?", (data.uid,)).fetchone()
-    return {
-        "id": _free_number(database, table, data.id),
-        # Another row has it when a folder was copied by hand.
-        "uid": new_uid() if taken is not None or not data.uid else data.uid,
-        "trash": None if data.trash is None else deletion(database, data.trash),
-    }
+    same["id"] = _free_number(database, table, data.id)
+    # Another row has it when a folder was copied by hand.
+    same["uid"] = new_uid() if taken is not None or not data.uid else data.uid
+    same["trash"] = None if data.trash is None else deletion(database, data.trash)
+    return database.insert(table, **same | others)
+
+
+_NO_COLUMNS = {"file", "tags", "pictures", "parent"}
+"""Fields that are kept in other tables, or in a column of another name."""
 
 
 def _free_number(database: Database, table: str, number: int) -> int | None:
