@@ -37,6 +37,7 @@ def run_batch(
     context: Context,
     make: Callable[[Defaults], Plan],
     notes: Path | None = None,
+    after: Callable[[Plan, Defaults], None] = lambda *_: None,
 ) -> int:
     """Do what of a plan is not done; returns the exit code, 1 where something could not be done.
 
@@ -45,6 +46,7 @@ def run_batch(
         context: settings and the way to a backend.
         make: makes the plan for a checkpoint's defaults.
         notes: folder of the records, the manifest and the sheet; by default that of the results.
+        after: called by the leading process at the end, unless it was stopped.
 
     Raises:
         UnipicError: the input, the checkpoint or the disk stops all of it.
@@ -75,9 +77,13 @@ def run_batch(
             embed = context.settings.metadata if args.metadata is None else bool(args.metadata)
             info = backend.info
             folder = ResultFolder(root, info.model, info.weights, embed=embed, notes=notes)
-            return _run(args, make(info.defaults), folder, ranks, backend, reporter)
+            plan = make(info.defaults)
+            code = _run(args, plan, folder, ranks, backend, reporter)
         finally:
             backend.close()
+    if code != INTERRUPTED and ranks.leads:
+        after(plan, info.defaults)
+    return code
 
 
 def _run(

@@ -105,9 +105,8 @@ def add_arguments(commands: Commands) -> None:
 
 
 def _run(name: str, args: argparse.Namespace, context: Context) -> int:
-    from unipic_tui.batch.ranks import Ranks
     from unipic_tui.batch.tasks import Common
-    from unipic_tui.cli.batch_run import INTERRUPTED, run_batch
+    from unipic_tui.cli.batch_run import run_batch
     from unipic_tui.evaluation.benchmark import read_benchmark
 
     prompts = paths.absolute(args.prompts)
@@ -128,13 +127,16 @@ def _run(name: str, args: argparse.Namespace, context: Context) -> int:
     )
     output = paths.absolute(args.output)
     notes = output.with_name(f"{output.name}-notes")
-    code = run_batch(args, context, benchmark.plan, notes)
-    if code != INTERRUPTED and Ranks.from_environment().leads:
-        _tell_scoring(benchmark.scoring(output, notes), args)
-    return code
+    return run_batch(
+        args,
+        context,
+        benchmark.plan,
+        notes,
+        lambda plan, defaults: _tell(benchmark.scoring(plan, defaults, output, notes), args),
+    )
 
 
-def _tell_scoring(scoring: Scoring, args: argparse.Namespace) -> None:
+def _tell(scoring: Scoring, args: argparse.Namespace) -> None:
     if args.json:
         write_json({"event": "scoring", "where": scoring.where, "commands": scoring.commands})
     elif not args.quiet:

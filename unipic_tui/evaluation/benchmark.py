@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from unipic_tui.batch.items import Item
+from unipic_tui.batch.items import Item, read_items
 from unipic_tui.batch.tasks import Common, Plan
 from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
@@ -16,7 +17,23 @@ from unipic_tui.files import shown_path, write_atomic
 from unipic_tui.jobs import MAX_COUNT
 
 
-@dataclass(slots=True)
+class _Kind(NamedTuple):
+    """How a benchmark's file is read and its plan made; whether it edits pictures of a folder."""
+
+    read: Callable[[Path], list[Item]]
+    plan: Callable[[list[Item], Any, Common, Defaults], Plan]
+    edits: bool
+
+
+_KINDS = {
+    "geneval": _Kind(read_items, drawing.plan_geneval, edits=False),
+    "dpg": _Kind(drawing.read_dpg, drawing.plan_dpg, edits=False),
+    "gedit": _Kind(editing.read_edits, editing.plan_gedit, edits=True),
+    "imgedit": _Kind(editing.read_edits, editing.plan_imgedit, edits=True),
+}
+
+
+@dataclass(frozen=True, slots=True)
 class Benchmark:
     """A benchmark that is to be drawn.
 
@@ -26,8 +43,6 @@ class Benchmark:
         samples: pictures of each prompt.
         common: what holds for all of them.
         sources: folder of the pictures that are edited.
-        planned: the plan that was made last.
-        side: of one picture of that plan, in pixels; 0 for edits.
     """
 
     name: str
@@ -35,28 +50,21 @@ class Benchmark:
     samples: int
     common: Common
     sources: Path
-    planned: Plan = field(default_factory=Plan)
-    side: int = 0
 
     def plan(self, defaults: Defaults) -> Plan:
         """What is to be done, by a checkpoint's defaults; raises `InputError`."""
-        make = {
-            "geneval": partial(drawing.plan_geneval, self.items, self.samples),
-            "dpg": partial(drawing.plan_dpg, self.items, self.samples),
-            "gedit": partial(editing.plan_gedit, self.items, self.sources),
-            "imgedit": partial(editing.plan_imgedit, self.items, self.sources),
-        }[self.name]
-        self.planned = make(self.common, defaults)
-        if self.name in _DRAWN and self.planned.tasks:
-            self.side = drawing.sides(self.planned.tasks[0], defaults)[0]
-        return self.planned
+        kind = _KINDS[self.name]
+        given = self.sources if kind.edits else self.samples
+        return kind.plan(self.items, given, self.common, defaults)
 
-    def scoring(self, folder: Path, notes: Path) -> Scoring:
-        """How to score the folder; writes what the scorer needs to the notes."""
+    def scoring(self, plan: Plan, defaults: Defaults, folder: Path, notes: Path) -> Scoring:
+        """How to score the folder of a plan; writes what the scorer needs to the notes."""
+        drawn = plan.tasks and not _KINDS[self.name].edits
+        side = drawing.sides(plan.tasks[0], defaults)[0] if drawn else 0
         if self.name == "imgedit":
-            write_atomic(notes / EDITS, drawn_edits(self.planned.tasks))
+            write_atomic(notes / EDITS, drawn_edits(plan.tasks))
         return scoring_of(
-            self.name, folder, notes, sources=self.sources, side=self.side, samples=self.samples
+            self.name, folder, notes, sources=self.sources, side=side, samples=self.samples
         )
 
 
@@ -83,16 +91,13 @@ def read_benchmark(
         raise InputError(f"The limit {limit} is not positive: give at least 1.")
     if not 1 <= samples <= MAX_COUNT:
         raise InputError(f"The number of samples {samples} is out of range: use 1 to {MAX_COUNT}.")
-    if name not in _DRAWN:
+    kind = _KINDS[name]
+    if kind.edits:
         prompts = editing.metadata_of(prompts)
         sources = sources or prompts.parent
         if not sources.is_dir():
             raise InputError(
                 f"The folder of sources {shown_path(sources)} is not there: check the path."
             )
-    read = {"geneval": drawing.read_geneval, "dpg": drawing.read_dpg}.get(name, editing.read_edits)
-    items = read(prompts)[:limit]
+    items = kind.read(prompts)[:limit]
     return Benchmark(name, items, samples, common, sources or prompts.parent)
-
-
-_DRAWN = {"geneval", "dpg"}

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from unipic_tui.batch.items import Item, read_items
+from unipic_tui.batch.items import Item
 from unipic_tui.batch.tasks import RANDOM, Common, PictureFile, Plan, Task, make_job
 from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
@@ -22,14 +22,10 @@ _PROMPT_BYTES = 1_000_000
 _LISTED = 5
 
 
-def read_geneval(path: Path) -> list[Item]:
-    """The lines of GenEval's ``evaluation_metadata.jsonl``; raises as `read_items` does."""
-    return read_items(path)
-
-
 def plan_geneval(items: list[Item], samples: int, common: Common, defaults: Defaults) -> Plan:
     """A folder a prompt, ``00000`` for the first: ``metadata.jsonl``, ``grid.png``, ``samples``.
 
+    The items are the lines of GenEval's ``evaluation_metadata.jsonl``.
     The samples are ``0000.png``, ``0001.png`` and so on; a number that fills no square has no
     grid. The metadata is the prompt's own line, which the scoring reads; nothing else in it is
     taken for a setting.
