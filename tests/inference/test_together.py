@@ -22,7 +22,7 @@ from unipic_tui.events import (
     SnapshotTaken,
     Stage,
 )
-from unipic_tui.inference import drawing, images, prepare, sampling, together
+from unipic_tui.inference import drawing, prepare, sampling, together
 from unipic_tui.inference.pipeline import Pipeline
 from unipic_tui.inference.prepare import prepare_drawing
 from unipic_tui.inference.previews import Previews
@@ -30,6 +30,7 @@ from unipic_tui.inference.state import SamplerState
 from unipic_tui.inference.together import pictures_at_once
 from unipic_tui.job_parts import Region
 from unipic_tui.jobs import SOLVERS, DescribeJob, EditJob, GenerateJob, Job
+from unipic_tui.pictures import load_image
 
 JOB = GenerateJob(prompt="a ring", seed=5, iterations=4)
 LONG = "a red circle left of a blue square, and the other way round"
@@ -216,7 +217,7 @@ def test_prompts_and_sources_are_read_once_for_all_pictures(
 ) -> None:
     read: list[int] = []
     encoded: list[object] = []
-    read_prefix, load_image = sampling.read_prefix, images.load_image
+    read_prefix = sampling.read_prefix
 
     def note(model: object, embeddings: Tensor, *rest: object, **named: object) -> object:
         read.append(len(embeddings))

@@ -91,8 +91,6 @@ def test_a_shapeless_thing_is_unclear_but_counted() -> None:
         ("ring", "red"),
         ("unclear", "blue"),
     ]
-    assert found.matches[0] > 0.9
-    assert found.matches[1] < 0.5
 
 
 def test_pieces_that_meet_far_down_or_at_a_corner_are_one() -> None:

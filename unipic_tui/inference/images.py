@@ -1,22 +1,8 @@
-"""Pictures on their way into the model: opened, squared, sized in whole tokens."""
+"""Pictures on their way into the model and out of it: squared, sized."""
 
 from __future__ import annotations
 
 from PIL import Image
-
-from unipic_tui.pictures import load_image
-from unipic_tui.sizes import fit_size, parse_size, round_size
-
-__all__ = [
-    "at_output_size",
-    "center_square",
-    "expand_to_square",
-    "fit_size",
-    "load_image",
-    "parse_size",
-    "resized",
-    "round_size",
-]
 
 Colour = tuple[int, int, int]
 

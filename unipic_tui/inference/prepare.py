@@ -13,13 +13,7 @@ from torch import Tensor
 
 from unipic_tui.errors import InputError
 from unipic_tui.inference.engine import Engine
-from unipic_tui.inference.images import (
-    center_square,
-    expand_to_square,
-    fit_size,
-    load_image,
-    resized,
-)
+from unipic_tui.inference.images import center_square, expand_to_square, resized
 from unipic_tui.inference.orders import spread_order
 from unipic_tui.inference.prompts import Prompt, check_length
 from unipic_tui.inference.sampling import SamplingSettings, filled
@@ -27,7 +21,8 @@ from unipic_tui.inference.snapshot import Snapshot
 from unipic_tui.inference.state import SamplerState
 from unipic_tui.job_parts import Region
 from unipic_tui.jobs import DescribeJob, DrawingJob, EditJob, GenerateJob
-from unipic_tui.sizes import TOKEN_PIXELS
+from unipic_tui.pictures import load_image
+from unipic_tui.sizes import TOKEN_PIXELS, fit_size
 
 
 @dataclass(frozen=True, slots=True)

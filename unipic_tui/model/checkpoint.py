@@ -289,24 +289,19 @@ def load_model(
     checkpoint: Checkpoint,
     device: torch.device | str = "cpu",
     dtype: torch.dtype | None = None,
-    *,
-    siglip2: bool = True,
 ) -> Iterator[Loading | UniPicModel]:
     """Read the weights; yields progress and at last the model.
 
     Args:
         dtype: type of the weights; as stored by default.
-        siglip2: whether to load the second vision tower where it is there.
 
     Raises:
         CheckpointError: a file cannot be read, or a key is missing, unexpected or misshapen.
     """
     config = checkpoint.config
-    if not siglip2:
-        config = dataclasses.replace(config, siglip=None)
     yield Loading(f"building {config.name}", 0.0)
     model = build_on_meta(config)
-    relevant = _relevant(dataclasses.replace(checkpoint, config=config))
+    relevant = _relevant(checkpoint)
     check_keys(model, relevant, checkpoint)
     state: dict[str, Tensor] = {}
     mapped = False

@@ -121,7 +121,7 @@ def detect(picture: npt.NDArray[np.uint8]) -> Detected:
     nearest = _nearest(pixels, np.concatenate([ground_rgb[None], _COLOUR_RGB[usable]]))
     mask = nearest > 0
     labels, count = _pieces(mask)
-    found: list[tuple[Shape, float]] = []
+    found: list[Shape] = []
     for label in range(count):
         piece: Mask = labels == label
         if piece.sum() < _SMALLEST * unit * unit:
@@ -137,6 +137,6 @@ def detect(picture: npt.NDArray[np.uint8]) -> Detected:
         shape, overlap = _fit(amount, unit)
         kind = shape.kind if overlap >= _CLEAR else "unclear"
         colour = COLOURS[usable[index - 1]]
-        found.append((Shape(kind, colour, shape.x, shape.y, shape.radius), overlap))
-    found.sort(key=lambda pair: (pair[0].quadrant, pair[0].y, pair[0].x))
-    return Detected(ground, tuple(s for s, _ in found), tuple(overlap for _, overlap in found))
+        found.append(Shape(kind, colour, shape.x, shape.y, shape.radius))
+    found.sort(key=lambda each: (each.quadrant, each.y, each.x))
+    return Detected(ground, tuple(found))

@@ -78,12 +78,11 @@ class Detected:
     """What the detector reads in a picture.
 
     ``objects`` are in reading order by quadrant; an object that resembles no kind well has the kind
-    ``"unclear"``. ``matches`` holds, per object, how well its outline fits its kind, 0..1.
+    ``"unclear"``.
     """
 
     ground: str
     objects: tuple[Shape, ...]
-    matches: tuple[float, ...] = ()
 
 
 AnyScene = Scene | Detected
