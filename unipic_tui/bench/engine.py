@@ -9,7 +9,7 @@ import dataclasses
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from unipic_tui.bench.rehearse import FREE
+from unipic_tui.bench.parts import FREE, LANGUAGE_MODEL, PARTS, PROMPT, REST, VAE, Method, wrapped
 from unipic_tui.errors import InputError
 from unipic_tui.events import BackendOptions, Failed, Loading, Preview, Progress, Stage
 from unipic_tui.inference.drawing import Drawer
@@ -43,7 +42,6 @@ from unipic_tui.model.generation import GenerationConfig
 from unipic_tui.model.unipic import UniPicModel
 from unipic_tui.paths import EMBEDDED_CHECKPOINT
 
-PARTS = ("prompt", "MAR encoder", "language model", "MAR decoder", "head", "VAE")
 _PROMPT = "a red circle left of a blue square"
 
 
@@ -189,7 +187,7 @@ def measure(
             for _ in pipeline.run(dataclasses.replace(job, count=1)):
                 pass
     parts = watch.parts.values()
-    rest = Part("rest", seconds - sum(part.seconds for part in parts))
+    rest = Part(REST, seconds - sum(part.seconds for part in parts))
     rest.cpu_seconds = cpu_seconds - sum(part.cpu_seconds for part in parts)
     rest.launches, rest.flop = watch.rest.launches, watch.rest.flop
     return Result(
@@ -219,7 +217,7 @@ class _Watch:
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self.parts = {name: Part(name) for name in PARTS}
-        self.rest = Part("rest")
+        self.rest = Part(REST)
         self.current: Part | None = None
         self.evaluations = 0
         self._drawing = False
@@ -234,33 +232,21 @@ class _Watch:
     @contextmanager
     def wrapping(self, model: UniPicModel) -> Iterator[None]:
         """Wrap the parts' methods, and unwrap them at the end."""
-        wrapped: list[tuple[nn.Module, str, str]] = [
-            (model, "read", "language model"),
-            (model.mar, "encode", "MAR encoder"),
-            (model.mar, "decode", "MAR decoder"),
-            (model.mar.diffloss, "sample", "head"),
-            (model.vae, "decode", "VAE"),
-            (model.vae, "encode", "VAE"),
-        ]
-        for owner, method, name in wrapped:
-            setattr(owner, method, partial(self._timed, getattr(owner, method), name))
         hook = model.mar.diffloss.net.final_layer.register_forward_hook(self._evaluated)
         try:
-            yield
+            with wrapped(model, lambda method, name: partial(self._timed, method, name)):
+                yield
         finally:
             hook.remove()
-            for owner, method, _ in wrapped:
-                delattr(owner, method)
 
     def _evaluated(self, *_: object) -> None:
         self.evaluations += 1
 
-    def _timed(self, method: Callable[..., Any], name: str, *args: Any, **options: Any) -> Any:
-        self._drawing = name in ("MAR encoder", "MAR decoder", "head") or (
-            self._drawing and name != "VAE"
-        )
-        if name == "language model" and not self._drawing:
-            name = "prompt"
+    def _timed(self, method: Method, name: str, *args: Any, **options: Any) -> Any:
+        if name != LANGUAGE_MODEL:
+            self._drawing = name != VAE
+        elif not self._drawing:
+            name = PROMPT
         self.current, outer = self.parts[name], self.current
         began, cpu = self.now(), time.process_time()
         try:

@@ -23,22 +23,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
+from unipic_tui.bench.parts import FREE, REST, wrapped
 from unipic_tui.inference.sampling import read_prefix, sample
 from unipic_tui.inference.state import SamplerState
 from unipic_tui.jobs import SamplingSettings
 from unipic_tui.model.checkpoint import build_on_meta
 from unipic_tui.model.config import UniPicConfig
-from unipic_tui.model.unipic import UniPicModel
 from unipic_tui.sizes import TOKEN_PIXELS
 
 PROMPTS = (40, 11)
 """Tokens of a usual prompt and of the unconditional one."""
-FREE = frozenset(
-    """_reshape_alias _unsafe_view alias as_strided chunk detach empty empty_like empty_strided
-    expand lift_fresh narrow new_empty permute reshape select slice split split_with_sizes
-    squeeze t transpose unbind unflatten unsqueeze view""".split()  # noqa: SIM905
-)
-"""Operations that only allocate, or look at the same memory in another way."""
 _COPIES = ("_to_copy", "copy_")
 
 
@@ -73,7 +67,7 @@ class Watch(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.stages: Counter[str] = Counter()
-        self.stage = "other"
+        self.stage = REST
         self.copies = self.copied = self.flops = self.live = self.peak = 0
         self._sizes: dict[int, int] = {}
         self._shapes: dict[tuple[Any, ...], Any] = {}
@@ -222,15 +216,15 @@ def rehearse(
         )
         prefix = read_prefix(model, embeddings, mask, tokens, guided=rows == 2)
         prompt = watch.kernels - packing
-        _name_stages(model, watch)
         watch.stages.clear()
-        for step in sample(model, prefix, state, grid, settings):
-            kernels.append(watch.kernels - sum(kernels))
-            copies.append(watch.copies - sum(copies))
-            if only is not None and step.iteration >= only.stop:
-                break
-        del prefix
-        model.vae.decode(state.tokens.bfloat16().unflatten(1, grid))
+        with wrapped(model, lambda method, part: watch.during(part)(method)):
+            for step in sample(model, prefix, state, grid, settings):
+                kernels.append(watch.kernels - sum(kernels))
+                copies.append(watch.copies - sum(copies))
+                if only is not None and step.iteration >= only.stop:
+                    break
+            del prefix
+            model.vae.decode(state.tokens.bfloat16().unflatten(1, grid))
     return Rehearsed(
         kernels=tuple(kernels),
         stages=dict(watch.stages),
@@ -242,16 +236,3 @@ def rehearse(
         weights=weights,
         peak=watch.peak,
     )
-
-
-def _name_stages(model: UniPicModel, watch: Watch) -> None:
-    """Let what the parts do from now on be counted under their names."""
-    parts = (
-        (model.mar, "encode", "encoder"),
-        (model, "read", "language model"),
-        (model.mar, "decode", "decoder"),
-        (model.mar.diffloss, "sample", "head"),
-        (model.vae, "decode", "autoencoder"),
-    )
-    for owner, method, stage in parts:
-        setattr(owner, method, watch.during(stage)(getattr(owner, method)))
