@@ -35,7 +35,7 @@ class Entries:
         """
         with self._database.write():
             sql = "SELECT 1 FROM pictures WHERE id = ? AND trash IS NULL"
-            if parent is not None and not self._database.execute(sql, (parent,)).fetchone():
+            if parent is not None and not self._database.row(sql, (parent,)):
                 raise self._storage.missing("picture", parent)
             data = EntrySidecar(job=job_to_dict(job), state="queued", created=created or now())
             entry = self.insert(session, data, parent)
@@ -107,9 +107,9 @@ class Entries:
                 f"Another window runs this library's queue{who}: close it, or run the job there."
             )
         with self._database.write():
-            before = self._database.execute(
+            before = self._database.row(
                 "SELECT state, answer, trash FROM entries WHERE id = ?", (entry,)
-            ).fetchone()
+            )
             if before is None or (before["trash"] is not None and state == "running"):
                 raise self._storage.missing("entry", entry)
             self._database.execute(

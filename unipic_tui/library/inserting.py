@@ -59,7 +59,7 @@ def insert_picture(
         "pictures",
         data,
         entry=entry,
-        session=database.execute(sql, (entry,)).fetchone()[0],
+        session=database.number(sql, (entry,)),
         path=path,
         width=size[0],
         height=size[1],
@@ -79,7 +79,7 @@ def insert_picture(
 
 def deletion(database: Database, mark: TrashMark) -> int:
     """The row of the deletion that a mark names, inserted where it is not there."""
-    row = database.execute("SELECT id FROM trash WHERE uid = ?", (mark.uid,)).fetchone()
+    row = database.row("SELECT id FROM trash WHERE uid = ?", (mark.uid,))
     if row is not None:
         return int(row["id"])
     values = asdict(mark) | {"id": _free_number(database, "trash", mark.id)}
@@ -98,7 +98,7 @@ def _insert(
     """
     names = [field.name for field in fields(data) if field.name not in _NO_COLUMNS]
     same = {name: getattr(data, name) for name in names}
-    taken = database.execute(f"SELECT 1 FROM {table} WHERE uid = ?", (data.uid,)).fetchone()
+    taken = database.row(f"SELECT 1 FROM {table} WHERE uid = ?", (data.uid,))
     same["id"] = _free_number(database, table, data.id)
     # Another row has it when a folder was copied by hand.
     same["uid"] = new_uid() if taken is not None or not data.uid else data.uid
@@ -111,5 +111,5 @@ _NO_COLUMNS = {"file", "tags", "pictures", "parent"}
 
 
 def _free_number(database: Database, table: str, number: int) -> int | None:
-    taken = database.execute(f"SELECT 1 FROM {table} WHERE id = ?", (number,)).fetchone()
+    taken = database.row(f"SELECT 1 FROM {table} WHERE id = ?", (number,))
     return number if number > 0 and taken is None else None

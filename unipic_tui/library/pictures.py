@@ -62,11 +62,11 @@ class Pictures:
         The ``title``, a prompt or name and a seed, is for the file's name; ``size`` is width and
         height, in pixels.
         """
-        row = self._database.execute(
+        row = self._database.row(
             """SELECT e.session, e.trash, s.folder, s.next_number FROM entries e
             JOIN sessions s ON s.id = e.session WHERE e.id = ?""",
             (entry,),
-        ).fetchone()
+        )
         if row is None:
             raise self._storage.missing("entry", entry)
         folder, number = f"{SESSIONS}/{row['folder']}", row["next_number"]

@@ -148,9 +148,9 @@ def _noted(found: Rebuilt) -> Iterator[None]:
 
 def _order_sessions(database: Database) -> None:
     """Bring the sessions into the order in which they were used, as far as rows tell."""
-    rows = database.execute(
+    rows = database.rows(
         """SELECT s.id FROM sessions s LEFT JOIN entries e ON e.session = s.id GROUP BY s.id
         ORDER BY max(coalesce(max(e.created), s.created), s.created), s.id"""
-    ).fetchall()
+    )
     for used, row in enumerate(rows, 1):
         database.execute("UPDATE sessions SET used = ? WHERE id = ?", (used, row["id"]))

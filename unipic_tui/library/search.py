@@ -86,7 +86,7 @@ def filter_names() -> list[str]:
 def index_entry(database: Database, entry: int) -> None:
     """Make search find an entry by what its rows say now."""
     database.execute("DELETE FROM words WHERE rowid = ?", (entry,))
-    row = database.execute("SELECT prompt, answer FROM entries WHERE id = ?", (entry,)).fetchone()
+    row = database.row("SELECT prompt, answer FROM entries WHERE id = ?", (entry,))
     if row is None:
         return
     tags = database.execute(

@@ -83,7 +83,7 @@ class Sessions:
     def _free_folder(self, wanted: str) -> str:
         taken = {
             row[0]
-            for row in self._database.execute(
+            for row in self._database.rows(
                 """SELECT folder FROM sessions WHERE folder LIKE ?1
                 UNION SELECT folder FROM names WHERE folder LIKE ?1""",
                 (wanted + "%",),

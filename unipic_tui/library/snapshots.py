@@ -21,7 +21,7 @@ class Snapshots:
         """Keep a snapshot of an unfinished job, in place of what was kept before."""
         database = self._storage.database
         with database.write(quiet=True):
-            if not database.execute("SELECT 1 FROM entries WHERE id = ?", (entry,)).fetchone():
+            if not database.row("SELECT 1 FROM entries WHERE id = ?", (entry,)):
                 raise self._storage.missing("entry", entry)
             write_atomic(self._path(entry), data)
 

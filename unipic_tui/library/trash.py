@@ -137,10 +137,10 @@ class Trash:
         pictures: Iterable[int],
         sessions: Iterable[int],
     ) -> None:
-        rows = self._database.execute(
+        rows = self._database.rows(
             f"SELECT DISTINCT entry FROM pictures WHERE id {_AMONG}", (json.dumps(list(pictures)),)
         )
-        for entry in (*entries, *(row["entry"] for row in rows.fetchall())):
+        for entry in (*entries, *(row["entry"] for row in rows)):
             self._database.touch(entry)
         for session in sessions:
             sidecars.write_session(self._storage.folder, self._database, session)
@@ -175,12 +175,12 @@ class Trash:
                 raise self._storage.missing("deletion", trashed)
             back: dict[str, list[int]] = {}
             for table, needed in _NEEDED.items():
-                rows = self._database.execute(
+                rows = self._database.rows(
                     f"""SELECT id FROM {table}
                     WHERE trash = ?1 OR (trash IS NOT NULL AND id IN ({needed}))""",
                     (trashed,),
                 )
-                back[table] = [row["id"] for row in rows.fetchall()]
+                back[table] = [row["id"] for row in rows]
             for table, ids in back.items():
                 self._database.execute(
                     f"UPDATE {table} SET trash = NULL WHERE id {_AMONG}", (json.dumps(ids),)
