@@ -52,7 +52,9 @@ def test_products_are_counted_as_they_are() -> None:
         torch.nn.functional.linear(x, weight)
         _ = x.t()[1:].unsqueeze(0)
         torch.ones(4).to("meta")
-    assert (watch.kernels, watch.flops, watch.copies, watch.copied) == (1, 2 * 3 * 8 * 5, 1, 16)
+        torch.ones(3, 5, device="meta").addmm_(x, weight.t())
+    flops = 2 * 3 * 8 * 5
+    assert (watch.kernels, watch.flops, watch.copies, watch.copied) == (3, 2 * flops, 1, 16)
 
 
 def test_what_would_wait_or_mix_devices_is_refused() -> None:

@@ -18,9 +18,18 @@ from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
-from unipic_tui.bench.parts import FREE, LANGUAGE_MODEL, PARTS, PROMPT, REST, VAE, Method, wrapped
+from unipic_tui.bench.parts import (
+    FREE,
+    LANGUAGE_MODEL,
+    PARTS,
+    PROMPT,
+    REST,
+    VAE,
+    Method,
+    flop_formula,
+    wrapped,
+)
 from unipic_tui.errors import InputError
 from unipic_tui.events import BackendOptions, Failed, Loading, Preview, Progress, Stage
 from unipic_tui.inference.drawing import Drawer
@@ -270,7 +279,7 @@ class _Counting(TorchDispatchMode):
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        formula = flop_registry.get(func._overloadpacket)
+        formula = flop_formula(func)
         if formula is None:
             with self:  # linear layers and the like count as what they are made of
                 made = func.decompose(*args, **kwargs)

@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import torch
+from torch.utils.flop_counter import flop_registry
+
 from unipic_tui.model.unipic import UniPicModel
 
 PROMPT, REST = "prompt", "rest"
@@ -29,6 +32,13 @@ FREE = frozenset(
 """Operations that only allocate, or look at the same memory in another way."""
 
 Method = Callable[..., Any]
+
+
+def flop_formula(func: Any) -> Method | None:
+    """Torch's formula for the floating-point operations of an operation, in place or not."""
+    plain = getattr(torch.ops.aten, func.overloadpacket.__name__.removesuffix("_"), None)
+    found: Method | None = flop_registry.get(func.overloadpacket) or flop_registry.get(plain)
+    return found
 
 
 @contextmanager

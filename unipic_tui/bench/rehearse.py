@@ -21,9 +21,8 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import flop_registry
 
-from unipic_tui.bench.parts import FREE, REST, wrapped
+from unipic_tui.bench.parts import FREE, REST, flop_formula, wrapped
 from unipic_tui.inference.sampling import read_prefix, sample
 from unipic_tui.inference.state import SamplerState
 from unipic_tui.jobs import SamplingSettings
@@ -125,7 +124,7 @@ class Watch(TorchDispatchMode):
             self.copied += sum(each.nbytes for each in made)
         elif made and name not in FREE:
             self.stages[self.stage] += 1
-            formula = flop_registry.get(func.overloadpacket)
+            formula = flop_formula(func)
             if formula is not None:
                 self.flops += formula(*args, **kwargs, out_val=out)
         for each in made:
