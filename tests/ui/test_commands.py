@@ -129,6 +129,18 @@ async def test_the_palette_finds_and_runs_commands(tmp_path: Path) -> None:
         await driver.until(lambda: driver.app.theme == "unipic-light")
 
 
+async def test_the_palette_offers_all_themes(tmp_path: Path) -> None:
+    async with running_app(tmp_path) as driver:
+        await driver.press("ctrl+p")
+        await driver.type("choose a theme")
+        await driver.until(lambda: "Change the colours." in driver.text())
+        await driver.press("enter")
+        await driver.until(lambda: "Search for themes" in driver.text())
+        await driver.type("solarized-light")
+        await driver.press("down", "enter")
+        await driver.until(lambda: driver.app.theme == "solarized-light")
+
+
 async def test_the_help_screen_lists_everything(tmp_path: Path) -> None:
     async with running_app(tmp_path, size=(120, 400)) as driver:
         await driver.press("f1")

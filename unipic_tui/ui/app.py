@@ -9,14 +9,16 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Any, ClassVar
 
 from textual import events
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import DiscoveryHit, Hits, Provider
 from textual.screen import Screen
+from textual.system_commands import SystemCommandsProvider
 
 from unipic_tui import paths
 from unipic_tui.errors import UnipicError
@@ -68,37 +70,13 @@ LOADING_SECONDS = 0.5
 _log = logging.getLogger(__name__)
 
 
-class CommandPalette(Provider):
-    """The commands of the main screen, and those that act everywhere."""
+class CommandPalette(SystemCommandsProvider):
+    """What `UnipicApp.get_system_commands` gives, in that order."""
 
     async def discover(self) -> Hits:
-        """All of them, in the order of the help screen."""
-        for title, words, identifier in self._entries():
-            yield DiscoveryHit(title, self._runner(identifier), title, words)
-
-    async def search(self, query: str) -> Hits:
-        """Those whose title matches."""
-        matcher = self.matcher(query)
-        for title, words, identifier in self._entries():
-            score = matcher.match(title)
-            if score > 0:
-                yield Hit(score, matcher.highlight(title), self._runner(identifier), title, words)
-
-    def _entries(self) -> Iterable[tuple[str, str, str]]:
-        app = self.app
-        if not isinstance(app, UnipicApp) or not isinstance(self.screen, MainScreen):
-            return
-        for entry in declared(*ACTIONS, UnipicApp):
-            if entry.id == "palette":
-                continue
-            keys = keys_of(entry, chosen_keys(app))
-            key = f" ({shown_key(keys[0])})" if keys else ""
-            yield entry.title, f"{entry.help}{key}", entry.id
-
-    def _runner(self, identifier: str) -> Callable[[], None]:
-        app = self.app
-        assert isinstance(app, UnipicApp)
-        return lambda: app.run_command(identifier)
+        """All of them; Textual would sort them by their titles."""
+        for title, words, run, _ in self.app.get_system_commands(self.screen):
+            yield DiscoveryHit(title, run, title, words)
 
 
 class UnipicApp(App[int]):
@@ -320,8 +298,14 @@ class UnipicApp(App[int]):
         """Find a command by its name."""
         super().action_command_palette()
 
-    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:  # noqa: ARG002
-        """Of Textual's own commands, the one that chooses among all themes."""
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The main screen's commands and those that act everywhere; the choice of a theme."""
+        for entry in declared(*ACTIONS, UnipicApp) if isinstance(screen, MainScreen) else ():
+            if entry.id != "palette":
+                keys = keys_of(entry, chosen_keys(self))
+                key = f" ({shown_key(keys[0])})" if keys else ""
+                run = partial(self.run_command, entry.id)
+                yield SystemCommand(entry.title, f"{entry.help}{key}", run)
         yield SystemCommand("Choose a theme", "Change the colours.", self.search_themes)
 
     # Leaving
