@@ -47,6 +47,11 @@ def test_keys_and_answers_are_read_as_before() -> None:
     ]  # fmt: skip
 
 
+def test_answers_of_the_terminal_are_no_keys() -> None:
+    answers = "\x1b[?62;4c\x1b[6;20;10t\x1b[?1;256S\x1b[?1;0;256S\x1b_Gi=31;OK\x1b\\"
+    assert told(read(PasteParser(), f"a{answers}b")) == ["a", "b"]
+
+
 def test_a_paste_without_an_end_ends_when_nothing_more_comes() -> None:
     now = 100.0
     parser = PasteParser()

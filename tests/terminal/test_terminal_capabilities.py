@@ -32,6 +32,7 @@ prepare_terminal()
 protocol = detect_protocol({requested!r})
 from textual.app import App
 from textual.widgets import Input
+from unipic_tui.terminal.paste import take_pastes_whole
 from unipic_tui.ui.widgets.picture_view import PictureView
 
 class Showing(App):
@@ -60,7 +61,9 @@ class Showing(App):
     def action_leave(self):
         self.exit(self.query_one(Input).value)
 
-typed = Showing().run()
+showing = Showing()
+take_pastes_whole()
+typed = showing.run()
 print(f"<typed {{typed!r}}>")
 """
 

@@ -12,7 +12,7 @@ from typing import Literal, TextIO, get_args
 
 from unipic_tui import paths
 from unipic_tui.errors import InputError
-from unipic_tui.terminal.probe import QUERY_ID, Answers, ask_terminal
+from unipic_tui.terminal.probe import Answers, ask_terminal
 
 Protocol = Literal["kitty", "sixel", "blocks", "none"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
@@ -47,8 +47,6 @@ def prepare_terminal(log_file: Path | None = None) -> None:
     if not _says_truecolor() and (answers.kitty or answers.sixel or in_tmux()):
         os.environ.setdefault("TEXTUAL_COLOR_SYSTEM", "truecolor")
     _part_errors_from_screen(log_file)
-    if not answers.complete and _tty() is not None:
-        _ignore_late_replies()
 
 
 def detect_protocol(requested: str) -> Protocol:
@@ -204,27 +202,3 @@ def _open_log(path: Path) -> int:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
     except OSError:  # a log is not worth refusing to start
         return os.open(os.devnull, os.O_WRONLY)
-
-
-def _ignore_late_replies() -> None:
-    """Keep replies that come after the app has started from being taken for typed keys.
-
-    Textual reads any sequence it does not know as keys. Its parser offers each sequence, as it
-    grows, to one method; there the replies to our questions are taken out.
-    """
-    import re
-    from collections.abc import Iterable
-
-    from textual import events
-    from textual._xterm_parser import XTermParser
-    from textual.keys import Keys
-
-    reply = re.compile(rf"\x1b(\[\?[\d;]*c|\[6;\d+;\d+t|\[\?1;\d+(;\d+)?S|_Gi={QUERY_ID};OK|\\)")
-    known = XTermParser._sequence_to_key_events
-
-    def keys(parser: XTermParser, sequence: str, alt: bool = False) -> Iterable[events.Key]:
-        if reply.fullmatch(sequence):
-            return [events.Key(Keys.Ignore, sequence)]
-        return known(parser, sequence, alt)
-
-    XTermParser._sequence_to_key_events = keys  # type: ignore[assignment,method-assign]

@@ -1,24 +1,30 @@
-"""Bracketed pastes as text: nothing between the brackets is taken for a key.
+"""What comes from a terminal and is no key: bracketed pastes, and late answers to our questions.
 
 Textual's parser (8.2) looks for escape sequences inside a paste too, and turns those that it does
 not know into keys. Text copied from a terminal would then act as if it were typed. Here it never
-reaches that parser, which is given the two marks with nothing between them.
+reaches that parser, which is given the two marks with nothing between them. Answers that come after
+the app has started are dropped.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable
 
 from textual import events
 from textual._xterm_parser import BRACKETED_PASTE_END, BRACKETED_PASTE_START, XTermParser
+from textual.keys import Keys
 from textual.message import Message
+
+from unipic_tui.terminal.probe import QUERY_ID
 
 QUIET_SECONDS = 2.0
 """A paste without an end mark ends when nothing has come for this long."""
 MAX_PASTE = 1_000_000
 """How many characters of a paste are kept; the rest is dropped."""
+_ANSWER = re.compile(rf"\x1b(\[\?[\d;]*c|\[6;\d+;\d+t|\[\?1;\d+(;\d+)?S|_Gi={QUERY_ID};OK|\\)")
 
 
 class PasteParser(XTermParser):
@@ -62,6 +68,12 @@ class PasteParser(XTermParser):
         elif self.clock() - self._heard > QUIET_SECONDS:
             self._keep(self._tail)
             yield self._end()
+
+    def _sequence_to_key_events(self, sequence: str, alt: bool = False) -> Iterable[events.Key]:
+        """The keys of a sequence, which Textual offers as it grows."""
+        if _ANSWER.fullmatch(sequence):
+            return [events.Key(Keys.Ignore, sequence)]
+        return super()._sequence_to_key_events(sequence, alt)
 
     def _keep(self, text: str) -> None:
         assert self._pasted is not None
