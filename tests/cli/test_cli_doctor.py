@@ -16,9 +16,11 @@ from tests.cli.conftest import Cli
 from unipic_tui import paths
 from unipic_tui.cli import doctor as checks
 from unipic_tui.defaults import Defaults
-from unipic_tui.errors import CheckpointError
+from unipic_tui.errors import CheckpointError, DeviceError
+from unipic_tui.events import Memory
 
 GB = 10**9
+MEMORY = Memory(GB, 16 * GB)
 
 
 @dataclass(frozen=True)
@@ -74,24 +76,27 @@ def machine(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Machine:
     module = types.ModuleType("unipic_tui.model.checkpoint")
     module.inspect = found.inspect  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "unipic_tui.model.checkpoint", module)
-    monkeypatch.setattr(checks, "_main_memory", lambda: 16 * GB)
     monkeypatch.setattr(checks, "_value_bytes", lambda dtype, *_: 4 if dtype == "float32" else 2)
     return found
 
 
-def fake_torch(monkeypatch: pytest.MonkeyPatch, cuda: int = 0, mps: bool = False) -> None:
+def fake_torch(monkeypatch: pytest.MonkeyPatch, kind: str = "cpu", memory: Memory = MEMORY) -> None:
+    """A torch without and an engine with a device of a kind, to which ``:N`` adds an index."""
     torch: Any = types.ModuleType("torch")
     torch.__version__ = "2.9"
     torch.get_num_threads = lambda: 2
-    torch.version = types.SimpleNamespace(cuda="13.0" if cuda else None)
-    torch.cuda = types.SimpleNamespace(
-        is_available=lambda: cuda > 0,
-        device_count=lambda: cuda,
-        mem_get_info=lambda _: (70 * GB, 80 * GB),
-        get_device_name=lambda _: "NVIDIA H100",
-    )
-    torch.backends = types.SimpleNamespace(mps=types.SimpleNamespace(is_available=lambda: mps))
+    torch.cuda = types.SimpleNamespace(get_device_name=lambda _: "NVIDIA H100")
     monkeypatch.setitem(sys.modules, "torch", torch)
+
+    def choose(name: str) -> Any:
+        found, _, index = (kind if name == "auto" else name).partition(":")
+        if found != kind:
+            raise DeviceError(f"There is no {name} here.")
+        return types.SimpleNamespace(type=found, index=int(index) if index else None)
+
+    engine: Any = types.ModuleType("unipic_tui.inference.engine")
+    engine.choose_device, engine.device_memory = choose, lambda _: memory
+    monkeypatch.setitem(sys.modules, "unipic_tui.inference.engine", engine)
     installed, ours = metadata.version, {"torch": "2.9", "transformers": "5.1"}
     monkeypatch.setattr(metadata, "version", lambda name: ours.get(name) or installed(name))
 
@@ -195,32 +200,28 @@ def test_no_siglip2(cli: Cli, machine: Machine) -> None:
 
 
 def test_cuda(cli: Cli, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake_torch(monkeypatch, cuda=2)
+    fake_torch(monkeypatch, "cuda", Memory(10 * GB, 80 * GB))
     assert "cuda:0, NVIDIA H100, 70.0 GB of 80.0 GB free" in cli("doctor").out
     assert "cuda:1, NVIDIA H100" in cli("doctor", "--device", "cuda:1").out
+
+
+def test_a_device_that_is_not_there(cli: Cli, machine: Machine) -> None:
     result = cli("doctor", "--device", "cuda:2")
     assert result.code == 1
-    assert "There is no cuda:2; this computer has 2 of them." in result.out
-    assert "→ Use --device cuda:1." in result.out
-
-
-@pytest.mark.parametrize(
-    ("device", "sentence"),
-    [
-        ("cuda", "CUDA is not available (PyTorch is a build without CUDA)."),
-        ("mps", "There is no Apple GPU here."),
-        ("tpu", "The device 'tpu' is unknown."),
-    ],
-)
-def test_devices_that_are_not_there(cli: Cli, machine: Machine, device: str, sentence: str) -> None:
-    result = cli("doctor", "--device", device)
-    assert result.code == 1
-    assert sentence in result.out
+    assert re.search(r"^fails +Device +There is no cuda:2 here\.$", result.out, re.MULTILINE)
+    assert re.search(r"^note +Memory", result.out, re.MULTILINE)
 
 
 def test_an_apple_gpu(cli: Cli, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake_torch(monkeypatch, mps=True)
+    fake_torch(monkeypatch, "mps")
     assert "mps, 16.0 GB memory" in cli("doctor").out
+
+
+def test_memory_that_nobody_tells(
+    cli: Cli, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_torch(monkeypatch, memory=Memory(0, 0))
+    assert "cpu, memory unknown" in cli("doctor").out
 
 
 def test_no_torch(cli: Cli, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -111,7 +111,7 @@ def test_describe(real: Any) -> None:
         (["g", "x", "--checkpoint", "."], "holds no checkpoint"),
         (["g", "x", "--checkpoint", "hostile"], "code perhaps, and was not loaded"),
         (["g", "x", "--checkpoint", "cut"], "cannot be read as weights"),
-        (["g", "x", "--device", "cuda:99"], "'cuda:99' is not there"),
+        (["g", "x", "--device", "meta"], "'meta' is not there"),
         (["g", "x", "--device", "abacus"], "'abacus' is"),
         (["convert", "nowhere", "out"], "nowhere is missing"),
         (["convert", "cut", "out"], "cannot be read as weights"),

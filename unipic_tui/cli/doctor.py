@@ -191,61 +191,27 @@ def check_device(wanted: str) -> Iterator[Check | Device]:
     """Torch and the device it would use; yields the device too where there is one."""
     try:
         import torch
+
+        from unipic_tui.inference.engine import choose_device, device_memory
     except (ImportError, OSError) as error:
         yield Check("PyTorch", "fails", f"It cannot be loaded: {error}.", _REINSTALL)
         return
     yield Check("PyTorch", "ok", f"{torch.__version__}, {torch.get_num_threads()} CPU threads")
-    kind, _, index = wanted.partition(":")
-    if kind == "auto":
-        kind = "cuda" if torch.cuda.is_available() else "mps" if _has_mps() else "cpu"
-    if kind == "cuda":
-        yield from _check_cuda(int(index or 0))
-    elif kind == "mps" and not _has_mps():
-        yield Check("Device", "fails", "There is no Apple GPU here.", "Use --device auto.")
-    elif kind in {"cpu", "mps"}:
-        memory = _main_memory()
-        known = f"{size_text(memory)} memory" if memory else "memory unknown"
-        yield Check("Device", "ok", f"{kind}, {known}")
-        yield Device(kind, memory)
-    else:
-        yield Check("Device", "fails", f"The device {wanted!r} is unknown.", "Use --device auto.")
-
-
-def _has_mps() -> bool:
-    import torch
-
-    return torch.backends.mps.is_available()
-
-
-def _check_cuda(index: int) -> Iterator[Check | Device]:
-    import torch
-
-    if not torch.cuda.is_available():
-        built = "built for it" if torch.version.cuda else "a build without CUDA"
-        remedy = "Use --device cpu, or install an NVIDIA driver and a CUDA build of PyTorch."
-        yield Check("Device", "fails", f"CUDA is not available (PyTorch is {built}).", remedy)
-    elif index >= torch.cuda.device_count():
-        count = torch.cuda.device_count()
-        yield Check(
-            "Device",
-            "fails",
-            f"There is no cuda:{index}; this computer has {count} of them.",
-            f"Use --device cuda:{count - 1}.",
-        )
-    else:
-        free, total = torch.cuda.mem_get_info(index)
-        name = torch.cuda.get_device_name(index)
-        yield Check(
-            "Device", "ok", f"cuda:{index}, {name}, {size_text(free)} of {size_text(total)} free"
-        )
-        yield Device(f"cuda:{index}", total)
-
-
-def _main_memory() -> int:
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # not every system says
-        return 0
+        device = choose_device(wanted)
+    except UnipicError as error:
+        yield Check("Device", "fails", error.message)
+        return
+    memory = device_memory(device)
+    name = device.type
+    known = f"{size_text(memory.total)} memory" if memory.total else "memory unknown"
+    text = f"{name}, {known}"
+    if name == "cuda":
+        name = f"cuda:{device.index or 0}"
+        room = f"{size_text(memory.total - memory.used)} of {size_text(memory.total)} free"
+        text = f"{name}, {torch.cuda.get_device_name(device)}, {room}"
+    yield Check("Device", "ok", text)
+    yield Device(name, memory.total)
 
 
 def check_checkpoint(folder: Path | None) -> Iterator[Check | CheckpointReport]:

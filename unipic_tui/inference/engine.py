@@ -127,15 +127,23 @@ def choose_device(name: str) -> torch.device:
         ) from None
     if device.type == "cpu":
         return torch.device("cpu")
-    if device.type == "cuda" and torch.cuda.is_available():
+    if device.type == "cuda":
+        if not torch.cuda.is_available():
+            built = "built for it" if torch.version.cuda else "a build without CUDA"
+            raise DeviceError(
+                f"CUDA is not available (PyTorch is {built}): use --device cpu, or install an "
+                "NVIDIA driver and a CUDA build of PyTorch."
+            )
         count = torch.cuda.device_count()
         if (device.index or 0) < count:
             return device
         raise DeviceError(
-            f"The device {name!r} is not there: this machine has {count}, counted from cuda:0."
+            f"There is no {device}; this computer has {count} of them, counted from cuda:0."
         )
-    if device.type == "mps" and torch.backends.mps.is_available():
-        return device
+    if device.type == "mps":
+        if torch.backends.mps.is_available():
+            return device
+        raise DeviceError("There is no Apple GPU here: use --device auto.")
     raise DeviceError(
         f"The device {name!r} is not there, or this torch ({torch.__version__}) cannot use it: "
         "use --device cpu, or install a torch built for it."
