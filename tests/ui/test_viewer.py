@@ -31,7 +31,7 @@ COLOURS: list[Colour] = [(200, 0, 0), (0, 200, 0), (0, 0, 200), (200, 200, 0)]
 class Looking(App[None]):
     def __init__(self, pictures: list[StoredPicture], index: int, protocol: str) -> None:
         super().__init__()
-        self.viewer = ViewerScreen(pictures, index, protocol)
+        self.viewer = ViewerScreen(pictures, index, protocol, self.act)
         self.actions: list[tuple[str, int]] = []
         self.result: int | str | None = "open"
         self.shown = 0
@@ -42,9 +42,8 @@ class Looking(App[None]):
     def closed(self, result: int | None) -> None:
         self.result = result
 
-    def on_viewer_screen_action(self, message: ViewerScreen.Action) -> None:
-        assert message.viewer is self.viewer
-        self.actions.append((message.name, message.picture.id))
+    def act(self, identifier: str, picture: StoredPicture) -> None:
+        self.actions.append((identifier, picture.id))
 
     def on_picture_view_shown(self) -> None:
         self.shown += 1
@@ -147,10 +146,19 @@ async def test_it_comes_back_with_what_was_seen_last(
 
 async def test_keys_have_things_done(pictures: list[StoredPicture]) -> None:
     async with looking(pictures, 1) as (app, pilot):
-        await pilot.press("r", "s", "p", "a")
-        await until(lambda: len(app.actions) == 4)
-        assert app.actions == [("remix", 11), ("seed", 11), ("prompt", 11), ("all", 11)]
+        await pilot.press("r", "s")
+        await until(lambda: app.actions == [("picture.remix", 11), ("picture.seed", 11)])
         assert app.result == "open"
+
+
+@pytest.mark.parametrize(("key", "command"), [("p", "picture.prompt"), ("a", "picture.recall")])
+async def test_what_goes_into_the_editor_closes_it(
+    pictures: list[StoredPicture], key: str, command: str
+) -> None:
+    async with looking(pictures, 1) as (app, pilot):
+        await pilot.press(key)
+        await until(lambda: app.result is None)
+        assert app.actions == [(command, 11)]
 
 
 async def test_a_favourite_is_marked_at_once(pictures: list[StoredPicture]) -> None:
@@ -159,7 +167,7 @@ async def test_a_favourite_is_marked_at_once(pictures: list[StoredPicture]) -> N
         await until(lambda: app.captions()[0].startswith("2/4  ★ "))
         await pilot.press("full_stop")
         await until(lambda: "★" not in app.captions()[0])
-        assert app.actions == [("favourite", 11), ("favourite", 11)]
+        assert app.actions == [("picture.favourite", 11), ("picture.favourite", 11)]
 
 
 async def test_trash_goes_on_to_the_next_and_keeps_indices(

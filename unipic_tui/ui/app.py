@@ -256,23 +256,6 @@ class UnipicApp(App[int]):
         """Something went wrong off the event loop."""
         complain(self, message.title, message.message)
 
-    def on_viewer_screen_action(self, event: ViewerScreen.Action) -> None:
-        """A command of the full-screen viewer."""
-        main, picture = self._main, event.picture
-        if main is None:
-            return
-        if event.name == "favourite":
-            main.soon(self.controller.toggle_favourite(picture))
-            return
-        if event.name == "trash":
-            main.soon(self.controller.trash_picture(picture))
-            self.notify("The picture is in the trash. Press z to bring it back.", markup=False)
-            return
-        self.state.choose_picture(picture.id)
-        if event.name in {"prompt", "all"}:
-            event.viewer.dismiss(None)
-        main.perform("picture.recall" if event.name == "all" else f"picture.{event.name}")
-
     def on_paste(self, event: events.Paste) -> None:
         """Something was dropped on a screen in front of the main one."""
         if self._main is None or not may_name_files(event.text):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -14,7 +14,6 @@ from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.screen import Screen
 from textual.widgets import Input, TextArea
 
 from unipic_tui.errors import UnipicError
@@ -22,7 +21,7 @@ from unipic_tui.jobs import EditJob, GenerateJob
 from unipic_tui.library.records import StoredPicture
 from unipic_tui.terminal.dropped import may_name_files, named_files
 from unipic_tui.text import printable
-from unipic_tui.ui.actions.actions import Actions
+from unipic_tui.ui.actions.actions import ActingScreen, Actions
 from unipic_tui.ui.actions.picture_actions import PictureActions
 from unipic_tui.ui.actions.prompt_actions import PromptActions
 from unipic_tui.ui.actions.screen_actions import ScreenActions
@@ -60,8 +59,6 @@ SEARCH_SECONDS = 0.06
 LIVE_SECONDS = 0.1
 """Shortest time between two looks at a job's progress."""
 
-Handler = Callable[[], Awaitable[None]]
-
 
 def _keys(place: Place) -> list[BindingType]:
     return bindings(entry for entry in declared(*ACTIONS) if entry.place == place)
@@ -73,7 +70,7 @@ class Browser(Horizontal):
     BINDINGS: ClassVar[list[BindingType]] = [*_keys("browser")]
 
 
-class MainScreen(Screen[None]):
+class MainScreen(ActingScreen):
     """The one screen that is always there.
 
     Args:
@@ -111,11 +108,10 @@ class MainScreen(Screen[None]):
         self._shown = 0.0
         parts = (self, controller, self.workspace, self.composer, self.sidebar, commands)
         self._commands = {entry.id: entry for entry in declared(*ACTIONS)}
-        self._handlers: dict[str, Handler] = {}
         for kind in ACTIONS:
             actions = kind(*parts)
             for entry in declared(kind):
-                self._handlers[entry.id] = partial(getattr(actions, entry.method), *entry.args)
+                self.handlers[entry.id] = partial(getattr(actions, entry.method), *entry.args)
 
     def compose(self) -> ComposeResult:
         """Title, body, prompt, status, keys."""
@@ -147,21 +143,6 @@ class MainScreen(Screen[None]):
         if identifier == "cancel" and self.state.running is None:
             raise SkipAction
         self.perform(identifier)
-
-    def perform(self, identifier: str) -> None:
-        """Run a command; what is wrong is said in a notice."""
-        self.soon(self._handlers[identifier](), group="commands")
-
-    def soon(self, work: Awaitable[None], group: str = "screen") -> None:
-        """Do something that waits for the disk; calls of one group keep their order."""
-
-        async def guarded() -> None:
-            try:
-                await work
-            except UnipicError as error:
-                complain(self, error.title, error.message)
-
-        self.run_worker(guarded(), group=group)
 
     # Showing the state
 

@@ -3,18 +3,48 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from textual.screen import Screen
 
+from unipic_tui.errors import UnipicError
 from unipic_tui.ui.commands import Command
 from unipic_tui.ui.controller import Controller
+from unipic_tui.ui.notices import complain
 from unipic_tui.ui.widgets.composer import Composer
 from unipic_tui.ui.widgets.history import Sidebar
 from unipic_tui.ui.widgets.workspace import Workspace
 
 T = TypeVar("T")
+Handler = Callable[[], Awaitable[None]]
+
+
+class ActingScreen(Screen[None]):
+    """A screen that runs commands; what is wrong is said in a notice.
+
+    Attributes:
+        handlers: what does a command, by its id.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.handlers: dict[str, Handler] = {}
+
+    def perform(self, identifier: str) -> None:
+        """Run a command."""
+        self.soon(self.handlers[identifier](), group="commands")
+
+    def soon(self, work: Awaitable[None], group: str = "screen") -> None:
+        """Do something that waits for the disk; calls of one group keep their order."""
+
+        async def guarded() -> None:
+            try:
+                await work
+            except UnipicError as error:
+                complain(self, error.title, error.message)
+
+        self.run_worker(guarded(), group=group)
 
 
 class Actions:
@@ -29,7 +59,7 @@ class Actions:
 
     def __init__(
         self,
-        screen: Screen[None],
+        screen: ActingScreen,
         controller: Controller,
         workspace: Workspace,
         composer: Composer,

@@ -71,13 +71,26 @@ class PictureActions(Actions):
         chosen = self._picture
         pictures = list(self._state.current.pictures.values())
         ids = [picture.id for picture in pictures]
-        viewer = ViewerScreen(pictures, ids.index(chosen.id), self._workspace.view.protocol)
+        viewer = ViewerScreen(
+            pictures, ids.index(chosen.id), self._workspace.view.protocol, self._act
+        )
         closed = self._screen.app.push_screen(viewer, wait_for_dismiss=True)
         if compare:
             viewer.call_later(viewer.action_compare)
         index = await closed
         if index is not None and ids[index] != chosen.id:
             self._state.choose_picture(ids[index])
+
+    def _act(self, identifier: str, picture: StoredPicture) -> None:
+        """Run a command on a picture that may not be the chosen one."""
+        if identifier == "picture.favourite":
+            self._screen.soon(self._controller.toggle_favourite(picture))
+        elif identifier == "trash":
+            self._screen.soon(self._controller.trash_picture(picture))
+            self._say("The picture is in the trash. Press z to bring it back.")
+        else:
+            self._state.choose_picture(picture.id)
+            self._screen.perform(identifier)
 
     @PICTURE.command("picture.sheet", "x", "Contact sheet", hint="Sheet", rank=6)
     async def sheet(self) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Literal
 
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
-from textual.message import Message
 from textual.reactive import reactive
 from textual.screen import Screen
 
@@ -31,7 +29,6 @@ from unipic_tui.ui.widgets.bars import KeyHints
 from unipic_tui.ui.widgets.captioned_picture import CaptionedPicture, caption
 
 Comparison = Literal["none", "side", "flip", "difference"]
-ActionName = Literal["remix", "seed", "prompt", "all", "favourite", "trash"]
 
 _ZOOM_STEP = 2**0.5
 _PAN_STEP = 0.2
@@ -49,6 +46,8 @@ class ViewerScreen(Screen[int | None]):
         pictures: what can be gone through, not empty.
         index: where to begin.
         protocol: how pictures are shown, ``kitty``, ``sixel``, ``blocks`` or ``none``.
+        act: runs a command of the main screen, by its id, on a picture; the viewer itself only
+            marks pictures, moves on and closes.
     """
 
     DEFAULT_CSS = """
@@ -63,23 +62,15 @@ class ViewerScreen(Screen[int | None]):
     comparison: reactive[Comparison] = reactive[Comparison]("none", init=False, bindings=True)
     zoom: reactive[Zoom] = reactive(FITTED, init=False)
 
-    @dataclass
-    class Action(Message):
-        """A command for a picture; the viewer itself only marks pictures and moves on.
-
-        Attributes:
-            name: ``remix``, ``seed``, ``prompt``, ``all`` (recall settings), ``favourite`` (mark,
-                or no longer) or ``trash``.
-            picture: the picture as it was before.
-            viewer: the viewer, to be closed or told what came of it.
-        """
-
-        name: ActionName
-        picture: StoredPicture
-        viewer: ViewerScreen
-
-    def __init__(self, pictures: Sequence[StoredPicture], index: int, protocol: str) -> None:
+    def __init__(
+        self,
+        pictures: Sequence[StoredPicture],
+        index: int,
+        protocol: str,
+        act: Callable[[str, StoredPicture], None],
+    ) -> None:
         super().__init__()
+        self._act = act
         self._pictures = list(pictures)
         self._indices = list(range(len(self._pictures)))
         self._total = len(self._pictures)
@@ -268,37 +259,36 @@ class ViewerScreen(Screen[int | None]):
     @VIEWER.command("viewer.remix", "r", "Remix", hint="Remix", rank=6)
     def action_remix(self) -> None:
         """Draw once more with the same prompt and settings and a new seed."""
-        self._post("remix")
+        self._act("picture.remix", self.picture)
 
     @VIEWER.command("viewer.seed", "s", "Use its seed", hint="Seed", rank=7)
     def action_seed(self) -> None:
         """Lock the seed of the picture for what is drawn next."""
-        self._post("seed")
+        self._act("picture.seed", self.picture)
 
     @VIEWER.command("viewer.prompt", "p", "Use its prompt", hint="Prompt", rank=7)
     def action_prompt(self) -> None:
         """Put the picture's prompt into the editor; your settings stay."""
-        self._post("prompt")
+        self.dismiss(None)
+        self._act("picture.prompt", self.picture)
 
     @VIEWER.command("viewer.all", "a", "Use all its settings", hint="All", rank=7)
     def action_all(self) -> None:
         """Put the picture's prompt, seed and settings into the editor."""
-        self._post("all")
+        self.dismiss(None)
+        self._act("picture.recall", self.picture)
 
     @VIEWER.command("viewer.favourite", "full_stop", "Mark as favourite", hint="★", rank=6)
     def action_favourite(self) -> None:
         """Mark the picture as a favourite, or unmark it."""
-        self._post("favourite")
+        self._act("picture.favourite", self.picture)
         self.update_picture(dataclasses.replace(self.picture, favourite=not self.picture.favourite))
 
     @VIEWER.command("viewer.trash", "delete", "Move to the trash", hint="Trash", rank=7)
     def action_trash(self) -> None:
         """Remove the picture; undo brings it back."""
-        self._post("trash")
+        self._act("trash", self.picture)
         self._drop()
-
-    def _post(self, name: ActionName) -> None:
-        self.post_message(self.Action(name, self.picture, self))
 
     def _drop(self) -> None:
         del self._pictures[self._at], self._indices[self._at]
