@@ -16,7 +16,7 @@ from unipic_tui.errors import InputError
 from unipic_tui.job_json import job_from_dict
 from unipic_tui.job_settings import caption, named, setting, settings_of
 from unipic_tui.jobs import KINDS, QUALITIES, DrawingJob, EditJob, GenerateJob
-from unipic_tui.metadata import encode_png
+from unipic_tui.metadata import encode_picture
 from unipic_tui.parameters import describe_job
 from unipic_tui.ui import iterate, wording
 from unipic_tui.ui.draft import Draft, plan_jobs
@@ -91,7 +91,7 @@ def test_a_new_setting_is_shown_and_saved(sharper: type[SharperJob]) -> None:
     assert sheet.labels == ("sharpness 2", "sharpness 3")
     from PIL import Image
 
-    assert b'"sharpness": 2.0' in encode_png(Image.new("RGB", (16, 16)), job, "m")
+    assert b'"sharpness": 2.0' in encode_picture(Image.new("RGB", (16, 16)), job, "m")
     with pytest.raises(InputError, match="The sharpness 9 is out of range: use 0 to 5"):
         sharper(prompt="a star", sharpness=9.0)
     assert job_from_dict({"mode": "generate", "prompt": "a", "sharpness": 1.5}) == sharper(

@@ -16,7 +16,7 @@ from unipic_tui.job_json import job_to_dict
 from unipic_tui.job_parts import Region
 from unipic_tui.jobs import DrawingJob, EditJob, GenerateJob
 from unipic_tui.library.provenance import read_metadata
-from unipic_tui.metadata import Format, encode_picture, encode_png
+from unipic_tui.metadata import Format, encode_picture
 
 IMAGE = Image.linear_gradient("L").resize((48, 32)).convert("RGB")
 JOB = GenerateJob(
@@ -56,7 +56,7 @@ def test_there_and_back(tmp_path: Path, kind: Format, job: DrawingJob) -> None:
 
 
 def test_pixels_are_kept() -> None:
-    with Image.open(io.BytesIO(encode_png(IMAGE, JOB, "m"))) as image:
+    with Image.open(io.BytesIO(encode_picture(IMAGE, JOB, "m"))) as image:
         assert image.convert("RGB").tobytes() == IMAGE.tobytes()
 
 
@@ -73,7 +73,7 @@ def test_nothing_is_told_without_metadata(tmp_path: Path, kind: Format) -> None:
 def test_grids(tmp_path: Path) -> None:
     job = GenerateJob(prompt="x", count=4)
     path = tmp_path / "a.png"
-    path.write_bytes(encode_png(IMAGE, job, "m", grid=2))
+    path.write_bytes(encode_picture(IMAGE, job, "m", grid=2))
     found = read_metadata(path)
     assert found is not None
     assert (found.grid, found.job) == (2, job)
@@ -97,7 +97,7 @@ def test_long_prompts(tmp_path: Path, kind: Format, length: int) -> None:
 def test_a_null_in_a_prompt(tmp_path: Path) -> None:
     job = GenerateJob(prompt="a\0b")
     path = tmp_path / "a.png"
-    path.write_bytes(encode_png(IMAGE, job, "m"))
+    path.write_bytes(encode_picture(IMAGE, job, "m"))
     found = read_metadata(path)
     assert found is not None
     assert found.job == job

@@ -14,18 +14,18 @@ def test_variables_name_the_places(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setenv(paths.DATA_VARIABLE, str(tmp_path / "data"))
     assert paths.config_file() == tmp_path / "s.toml"
     assert paths.data_dir() == tmp_path / "data"
-    assert paths.cache_dir().parent == paths.log_dir().parent == tmp_path / "data"
+    assert paths.log_dir().parent == tmp_path / "data"
     assert list(tmp_path.iterdir()) == []
 
 
 def test_the_system_names_them_otherwise(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for variable in (paths.CONFIG_VARIABLE, paths.DATA_VARIABLE):
         monkeypatch.setenv(variable, " ")
-    for variable in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
+    for variable in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):
         monkeypatch.setenv(variable, str(tmp_path / variable))
-    places = [paths.config_file(), paths.data_dir(), paths.cache_dir(), paths.log_dir()]
+    places = [paths.config_file(), paths.data_dir(), paths.log_dir()]
     assert all("unipic-tui" in str(place) for place in places)
-    assert len(set(places)) == 4
+    assert len(set(places)) == 3
     assert list(tmp_path.iterdir()) == []
 
 

@@ -51,18 +51,11 @@ class PictureMetadata:
     problem: str = ""
 
 
-def encode_png(
-    image: Image.Image, job: DrawingJob, model: str, embed: bool = True, grid: int = 1
-) -> bytes:
-    """The bytes of a PNG file; arguments as `encode_picture` takes them."""
-    return encode_picture(image, job, model, "PNG", embed=embed, grid=grid)
-
-
 def encode_picture(
     image: Image.Image,
     job: DrawingJob,
     model: str,
-    kind: Format,
+    kind: Format = "PNG",
     *,
     embed: bool = True,
     grid: int = 1,

@@ -14,7 +14,7 @@ _NAME = "unipic-tui"
 CONFIG_VARIABLE = "UNIPIC_CONFIG"
 """Names the settings file, in place of the usual one."""
 DATA_VARIABLE = "UNIPIC_DATA"
-"""Names one folder for all that the program writes by itself: library, cache and log."""
+"""Names one folder for all that the program writes by itself: library and log."""
 CHECKPOINT_VARIABLE = "UNIPIC_CHECKPOINT"
 """Names the checkpoint to use where no ``--checkpoint`` is given."""
 
@@ -60,12 +60,6 @@ def data_dir() -> Path:
     return from_environment(DATA_VARIABLE) or Path(
         platformdirs.user_data_dir(_NAME, appauthor=False)
     )
-
-
-def cache_dir() -> Path:
-    """The folder of what can be made again: thumbnails and the like."""
-    data = from_environment(DATA_VARIABLE)
-    return data / "cache" if data else Path(platformdirs.user_cache_dir(_NAME, appauthor=False))
 
 
 def log_dir() -> Path:

@@ -25,6 +25,11 @@ _SLUG_LENGTH = 60
 _SLUG_BYTES = 180
 
 
+def amount(number: int, noun: str) -> str:
+    """``1 picture``, ``3 pictures``."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"
+
+
 def printable(text: str, newlines: bool = False) -> str:
     """The text with everything made visible that would steer a terminal or hide from the eye.
 

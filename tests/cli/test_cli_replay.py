@@ -13,7 +13,7 @@ from tests.cli.conftest import Cli, pixels
 from tests.fakes import gradient
 from unipic_tui.jobs import GenerateJob
 from unipic_tui.library.provenance import read_metadata
-from unipic_tui.metadata import encode_png
+from unipic_tui.metadata import encode_picture
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,9 @@ def test_an_edit_again(cli: Cli, photo: Path) -> None:
 
 def test_a_difference_is_told(cli: Cli) -> None:
     other = gradient(64, 64, "something else")
-    Path("a.png").write_bytes(encode_png(other, GenerateJob(prompt="x", seed=1), "another model"))
+    Path("a.png").write_bytes(
+        encode_picture(other, GenerateJob(prompt="x", seed=1), "another model")
+    )
     result = cli("r", "a.png", "-o", "b.png")
     assert result.code == 0
     assert "differs from the saved one: it was drawn by another model, now by fake." in result.err

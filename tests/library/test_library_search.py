@@ -15,7 +15,7 @@ from unipic_tui.jobs import GenerateJob
 from unipic_tui.library import Library
 from unipic_tui.library.rebuild import rebuild
 from unipic_tui.library.sidecars import PictureSidecar
-from unipic_tui.metadata import encode_png
+from unipic_tui.metadata import encode_picture
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_a_seed_is_kept_whole_or_as_unknown(library: Library, seed: int | None) 
     image = gradient(64, 64, "x")
     data = PictureSidecar(job=job_to_dict(entry.job), seed=seed, model="")
     with library.database.write():
-        file = encode_png(image, GenerateJob(prompt="a fox"), "")
+        file = encode_picture(image, GenerateJob(prompt="a fox"), "")
         library.pictures.insert(entry.id, data, file, (64, 64), ("a fox", None))
 
     def check(library: Library) -> None:

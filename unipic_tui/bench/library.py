@@ -22,7 +22,7 @@ from unipic_tui.library.layout import ENTRIES, SESSIONS, entry_name, picture_nam
 from unipic_tui.library.pixels import content_hash
 from unipic_tui.library.search import index_entry
 from unipic_tui.library.sidecars import EntrySidecar, PictureSidecar, encode, entry_sidecar
-from unipic_tui.metadata import encode_png
+from unipic_tui.metadata import encode_picture
 
 PAGE = 60
 """Pictures a screen of the gallery asks for."""
@@ -173,7 +173,7 @@ def _fill(library: Library, pictures: int) -> None:
                 (chance.randrange(32), chance.randrange(32), 63, 63), fill=chance.randrange(1 << 24)
             )
             name = picture_name(number + 1, prompt, number)
-            (library.folder / folder / name).write_bytes(encode_png(image, job, "bench"))
+            (library.folder / folder / name).write_bytes(encode_picture(image, job, "bench"))
             data = EntrySidecar(
                 job=job_to_dict(job), state="done", position=float(number), seconds=1.0
             )

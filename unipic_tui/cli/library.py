@@ -15,7 +15,7 @@ from unipic_tui.cli.bar import Bar, Remaining, say
 from unipic_tui.cli.context import Context
 from unipic_tui.cli.report import write_json
 from unipic_tui.errors import InputError
-from unipic_tui.text import one_line, printable
+from unipic_tui.text import amount, one_line, printable
 
 if TYPE_CHECKING:
     from unipic_tui.library import Library
@@ -178,7 +178,7 @@ def _check_library(args: argparse.Namespace, library: Library) -> int:
                 }
                 _tell(args, problem.message, record)
     repaired = f", {found - open_problems} repaired" if found > open_problems else ""
-    told = f"{_count(found, 'problem')} found{repaired}." if found else "All is in order."
+    told = f"{amount(found, 'problem')} found{repaired}." if found else "All is in order."
     _sum_up(args, told)
     return 1 if open_problems else 0
 
@@ -248,18 +248,14 @@ def _import_pictures(args: argparse.Namespace, context: Context) -> int:
     also = f", {passed} {'was' if passed == 1 else 'were'} there already" if passed else ""
     also += f", {bad} could not be read" if bad else ""
     into = one_line(session.name, 60)
-    _sum_up(args, f"{_count(taken, 'picture')} imported into {into!r}{also}.")
+    _sum_up(args, f"{amount(taken, 'picture')} imported into {into!r}{also}.")
     if left_out:
         names = ", ".join(one_line(file.name, 60) for file in left_out[:_NAMED])
         more = f" and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""
-        were = f"{_count(len(left_out), 'file')} {'was' if len(left_out) == 1 else 'were'}"
+        were = f"{amount(len(left_out), 'file')} {'was' if len(left_out) == 1 else 'were'}"
         told = f"{were} left out, as no pictures: {names}{more}."
         _sum_up(args, told, {"left_out": [str(file) for file in left_out]})
     return 2 if bad else 0
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _export(args: argparse.Namespace, library: Library) -> int:
@@ -273,7 +269,7 @@ def _export(args: argparse.Namespace, library: Library) -> int:
             f"There is no session {one_line(args.session, 100)!r}: see `unipic-tui library list`."
         )
     count = export_session(library, session.id, out, args.kind, force=args.force)
-    written = f"{_count(count, 'picture')} written to {one_line(str(out), 300)}."
+    written = f"{amount(count, 'picture')} written to {one_line(str(out), 300)}."
     _sum_up(args, written, {"out": str(out), "pictures": count})
     return 0
 
@@ -329,5 +325,5 @@ def _empty(args: argparse.Namespace, library: Library) -> int:
             say("Nothing was deleted.")
             return 1
     gone = library.trash.empty(age)
-    _sum_up(args, f"{_count(gone, 'picture')} deleted for good.", {"pictures": gone})
+    _sum_up(args, f"{amount(gone, 'picture')} deleted for good.", {"pictures": gone})
     return 0

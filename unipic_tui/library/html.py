@@ -14,7 +14,7 @@ from unipic_tui.errors import UnipicError
 from unipic_tui.job_settings import caption as facts
 from unipic_tui.library.records import Entry, Session, StoredPicture
 from unipic_tui.pictures import load_image
-from unipic_tui.text import printable
+from unipic_tui.text import amount, printable
 
 LONGEST = 1280
 """Longest side, in pixels, of a picture on the page; larger ones are scaled down."""
@@ -45,7 +45,7 @@ def page(
         "content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">\n"
         f"<title>{name}</title>\n<style>\n{_STYLE}</style>\n</head>\n<body>\n<h1>{name}</h1>\n"
         f'<p class="about">{session.created.astimezone():%d %B %Y}, '
-        f"{len(pictures)} picture{'s' * (len(pictures) != 1)}</p>\n"
+        f"{amount(len(pictures), 'picture')}</p>\n"
     )
     yield from _articles(entries, pictures)
     yield "</body>\n</html>\n"

@@ -21,7 +21,7 @@ from unipic_tui.library.provenance import OWN, read_making
 from unipic_tui.library.records import StoredPicture, lenient_job
 from unipic_tui.library.sidecars import PictureSidecar
 from unipic_tui.library.storage import Storage
-from unipic_tui.metadata import encode_png
+from unipic_tui.metadata import encode_picture
 from unipic_tui.pictures import SUFFIXES, is_picture_file, load_image, open_image
 
 MAX_BYTES = 256 << 20
@@ -143,7 +143,7 @@ def _png(
     if own:
         job = lenient_job(dict(picture.job))
         assert isinstance(job, DrawingJob)
-        return encode_png(image, job, picture.model)
+        return encode_picture(image, job, picture.model)
     chunks = PngInfo()
     if text is not None:
         chunks.add_text(*text)

@@ -16,7 +16,7 @@ from unipic_tui.library.search import index_entry
 from unipic_tui.library.sessions import Sessions
 from unipic_tui.library.sidecars import EntrySidecar, PictureSidecar
 from unipic_tui.library.storage import Storage
-from unipic_tui.metadata import encode_png
+from unipic_tui.metadata import encode_picture
 
 
 class Pictures:
@@ -40,7 +40,7 @@ class Pictures:
             hash=content_hash(picture.image),
             note="" if picture.mark is None else f"Mark {picture.mark:.2f}",
         )
-        file = encode_png(picture.image, job, picture.model, embed=self._storage.metadata)
+        file = encode_picture(picture.image, job, picture.model, embed=self._storage.metadata)
         with self._database.write():
             number = self.insert(entry, data, file, picture.image.size, (job.prompt, job.seed))
             if data.note:

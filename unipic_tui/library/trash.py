@@ -28,6 +28,7 @@ from unipic_tui.library.sessions import Sessions
 from unipic_tui.library.snapshots import Snapshots
 from unipic_tui.library.storage import Storage
 from unipic_tui.library.thumbnails import Thumbnails
+from unipic_tui.text import amount
 
 _AMONG = "IN (SELECT value FROM json_each(?))"
 _FORGET_EMPTY = """DELETE FROM trash WHERE NOT EXISTS (
@@ -325,6 +326,6 @@ def _label(name: str, session: bool, entries: int, pictures: int, of_picture: bo
     text = " ".join(name.split())
     text = text if len(text) <= 60 else text[:59] + "…"
     if session:
-        return f"{text} ({pictures} picture{'s' * (pictures != 1)})" if pictures else text
+        return f"{text} ({amount(pictures, 'picture')})" if pictures else text
     more = max(pictures, entries) - 1 if not of_picture else max(pictures - 1, entries - 1)
     return f"{text} and {more} more" if more > 0 else text

@@ -30,7 +30,7 @@ from unipic_tui.settings import Settings
 from unipic_tui.terminal.capabilities import detect_protocol
 from unipic_tui.terminal.dropped import may_name_files
 from unipic_tui.terminal.paste import take_pastes_whole
-from unipic_tui.text import one_line, printable
+from unipic_tui.text import amount, one_line, printable
 from unipic_tui.ui.commands import (
     PROGRAM,
     chosen_keys,
@@ -55,7 +55,7 @@ from unipic_tui.ui.themes import DARK, LIGHT, usual_theme
 from unipic_tui.ui.widgets.gallery import Gallery
 from unipic_tui.ui.widgets.history import HistoryTree, SearchInput
 from unipic_tui.ui.widgets.picture_view import PictureView
-from unipic_tui.ui.wording import amount, entry_title
+from unipic_tui.ui.wording import entry_title
 from unipic_tui.worker import LoadFailed, ModelThread, Ready
 
 LOOK_SECONDS = 1.5

@@ -9,11 +9,11 @@ from unipic_tui.errors import UnipicError
 from unipic_tui.events import BackendOptions, Loading
 from unipic_tui.library import Library
 from unipic_tui.library.records import Entry, StoredPicture
+from unipic_tui.text import amount
 from unipic_tui.ui.job_queue import JobQueue
 from unipic_tui.ui.library_access import LibraryAccess, Recorder
 from unipic_tui.ui.session_browser import SessionBrowser
 from unipic_tui.ui.state import AppState, Change
-from unipic_tui.ui.wording import amount
 
 _MOST_COMPLAINTS = 3
 

@@ -29,11 +29,6 @@ _BRACES = re.compile(r"\{([^{}]*\|[^{}]*)\}")
 # Wildcards
 
 
-def wildcards(prompt: str) -> list[list[str]]:
-    """The choices of every ``{red|green|blue}`` in the prompt, innermost braces only."""
-    return [match.split("|") for match in _BRACES.findall(prompt)]
-
-
 def expand(prompt: str) -> list[str]:
     """Every prompt that the wildcards allow, the last wildcard changing fastest, none twice.
 

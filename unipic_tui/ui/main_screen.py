@@ -101,7 +101,7 @@ class MainScreen(ActingScreen):
         self.controller = controller
         self.state = controller.state
         self.sidebar = Sidebar()
-        self.workspace = Workspace(protocol)
+        self.workspace = Workspace(protocol, self._small)
         self.composer = Composer(texts)
         self._begins_text_first = text_first
         self._pending = Change(0)
@@ -239,7 +239,6 @@ class MainScreen(ActingScreen):
     def begin(self, prompts: Sequence[str]) -> None:
         """The library is open."""
         self.composer.prompt.set_history(prompts)
-        self.workspace.gallery.thumbnails.load = self._small
         if self.state.entry is None:
             self.query_one(Starters).focus()
 

@@ -13,7 +13,6 @@ from textual.strip import Strip
 
 from unipic_tui.errors import UnipicError
 from unipic_tui.library.records import StoredPicture
-from unipic_tui.pictures import load_image
 from unipic_tui.terminal.geometry import Pair, fit_cells
 from unipic_tui.terminal.halfblocks import half_block_pixels, half_block_strips
 
@@ -25,11 +24,6 @@ _BATCH_SECONDS = 0.03
 _LEAST_SIDE = 64
 
 
-def load_small(picture: StoredPicture, side: int) -> Image:
-    """A small version of a picture, from its file. Raises `UnipicError`."""
-    return load_image(picture.path, side)
-
-
 class ThumbnailCache:
     """What was made, by picture and size; used on the event loop.
 
@@ -37,8 +31,8 @@ class ThumbnailCache:
         load: reads a small version of a picture; it runs in the thumbnails' thread.
     """
 
-    def __init__(self, load: Loader = load_small) -> None:
-        self.load = load
+    def __init__(self, load: Loader) -> None:
+        self._load = load
         self._made: OrderedDict[tuple[Path, Pair], list[Strip]] = OrderedDict()
 
     def get(self, picture: StoredPicture, size: Pair) -> list[Strip] | None:
@@ -83,7 +77,7 @@ class ThumbnailCache:
     ) -> list[Strip]:
         columns, rows = size
         try:
-            image = self.load(picture, max(_LEAST_SIDE, 2 * columns, 4 * rows))
+            image = self._load(picture, max(_LEAST_SIDE, 2 * columns, 4 * rows))
         except UnipicError:
             return []
         width, height = fit_cells(image.size, size, cell)

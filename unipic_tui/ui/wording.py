@@ -55,11 +55,6 @@ def duration(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def amount(number: int, singular: str, plural: str = "") -> str:
-    """``1 picture``, ``3 pictures``."""
-    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
-
-
 def memory(use: Memory) -> str:
     """``1.2 GB``, or ``1.2 of 80 GB``."""
     used = use.used / 1e9

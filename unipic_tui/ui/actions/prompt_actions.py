@@ -8,6 +8,7 @@ from textual.message_pump import MessagePump
 
 from unipic_tui.errors import InputError
 from unipic_tui.jobs import KINDS, DescribeJob, EditJob, GenerateJob
+from unipic_tui.text import amount
 from unipic_tui.ui.actions.actions import Actions
 from unipic_tui.ui.commands import PICTURE, QUEUE, RUN
 from unipic_tui.ui.draft import plan_jobs
@@ -15,7 +16,6 @@ from unipic_tui.ui.fields import all_fields, field_of, read
 from unipic_tui.ui.iterate import random_seed, split_settings
 from unipic_tui.ui.notices import complain
 from unipic_tui.ui.screens.queue_screen import QueueScreen
-from unipic_tui.ui.wording import amount
 
 
 class PromptActions(Actions):

@@ -25,11 +25,10 @@ from textual.widgets import Label
 from unipic_tui.jobs import DrawingJob
 from unipic_tui.library.records import StoredPicture
 from unipic_tui.terminal.halfblocks import half_block_pixels, half_block_strips
-from unipic_tui.text import one_line
+from unipic_tui.text import amount, one_line
 from unipic_tui.ui.commands import SHEET, chosen_keys, declared, hints, key_bindings
 from unipic_tui.ui.iterate import Sheet, contact_sheet
 from unipic_tui.ui.widgets.bars import KeyHints
-from unipic_tui.ui.wording import amount
 
 SMALLEST, USUAL, LARGEST = 12, 20, 40
 """Cells across a picture: at least, where not all are in sight, and at most."""

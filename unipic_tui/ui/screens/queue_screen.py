@@ -15,12 +15,12 @@ from textual.widgets import Label, OptionList
 from textual.widgets.option_list import Option
 
 from unipic_tui.library.records import Entry
-from unipic_tui.text import one_line
+from unipic_tui.text import amount, one_line
 from unipic_tui.ui.commands import QUEUE_LIST, chosen_keys, declared, hints, key_bindings
 from unipic_tui.ui.controller import Controller
 from unipic_tui.ui.state import Change
 from unipic_tui.ui.widgets.bars import KeyHints
-from unipic_tui.ui.wording import STATE_WORDS, amount, entry_title, mode_glyph
+from unipic_tui.ui.wording import STATE_WORDS, entry_title, mode_glyph
 
 _TITLE_CELLS = 200
 """Longer titles are cut; the list cuts at its own width as well."""

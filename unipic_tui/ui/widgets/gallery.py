@@ -27,7 +27,7 @@ from unipic_tui.terminal.capabilities import cell_size
 from unipic_tui.terminal.rendering import renderer
 from unipic_tui.terminal.strips import JoinedStrip
 from unipic_tui.ui.commands import GALLERY, key_bindings
-from unipic_tui.ui.thumbnail_cache import Loader, ThumbnailCache, load_small
+from unipic_tui.ui.thumbnail_cache import Loader, ThumbnailCache
 from unipic_tui.ui.widgets.tiles import TileLayout, TileLook, tile_lines
 
 _KEPT_TILES = 600
@@ -81,7 +81,7 @@ class Gallery(ScrollView, can_focus=True):
 
         picture: StoredPicture
 
-    def __init__(self, load: Loader = load_small) -> None:
+    def __init__(self, load: Loader) -> None:
         super().__init__()
         self._pictures: Sequence[StoredPicture] = ()
         self._labels: Mapping[int, str] = {}

@@ -11,6 +11,7 @@ from textual.reactive import reactive
 from unipic_tui.library.records import StoredPicture
 from unipic_tui.ui.open_session import OpenSession
 from unipic_tui.ui.state import AppState
+from unipic_tui.ui.thumbnail_cache import Loader
 from unipic_tui.ui.widgets.details import Details
 from unipic_tui.ui.widgets.gallery import Gallery
 from unipic_tui.ui.widgets.greeting import Greeting
@@ -23,6 +24,10 @@ TILE_WIDTH = 12
 class Workspace(Vertical):
     """Shows what is chosen: a picture, or a job that is being drawn.
 
+    Args:
+        protocol: how pictures are shown.
+        load: reads a small version of a picture; not called on the event loop.
+
     Attributes:
         text_first: whether words take the place of pictures.
     """
@@ -32,12 +37,12 @@ class Workspace(Vertical):
     class PictureClicked(Message):
         """The large picture was clicked."""
 
-    def __init__(self, protocol: str) -> None:
+    def __init__(self, protocol: str, load: Loader) -> None:
         super().__init__()
         self.view = PictureView()
         self.view.set_reactive(PictureView.protocol, protocol)
         self.details = Details()
-        self.gallery = Gallery()
+        self.gallery = Gallery(load)
         self.greeting = Greeting()
         self._shown: tuple[str, int] | None = None
         self._places: dict[int, int] = {}
