@@ -8,14 +8,14 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
-from textual.widgets import Label, Static
+from textual.widgets import Static
 
 from unipic_tui import paths
 from unipic_tui.text import printable
 from unipic_tui.ui.commands import Command, chosen_keys, keys_of, shown_key
+from unipic_tui.ui.screens.dialogs import Dialog
 from unipic_tui.ui.wording import MUTED
 
 LOG_NAME = "unipic-tui.log"
@@ -30,28 +30,22 @@ _NOTES = (
 )
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None]):
     """What can be done, and with which key."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,ctrl+c,q,f1,question_mark", "dismiss(None)", "Close", show=False)
+        Binding("q,f1,question_mark", "leave", "Close", show=False)
     ]
+    SHAPE = "-large"
 
     def __init__(self, commands: Sequence[Command]) -> None:
-        super().__init__()
+        super().__init__("Keys and commands", keys="↑↓ scroll · Esc closes")
         self._commands = commands
 
-    def compose(self) -> ComposeResult:
+    def body(self) -> ComposeResult:
         """One long text."""
-        with Vertical(classes="dialog -large"):
-            yield Label("Keys and commands", classes="dialog-title", markup=False)
-            with VerticalScroll(id="help-text"):
-                yield Static(id="help-words", markup=False)
-            yield Static("↑↓ scroll · Esc closes", classes="dialog-keys", markup=False)
-
-    def on_mount(self) -> None:
-        """The arrow keys scroll."""
-        self.query_one("#help-text").focus()
+        with VerticalScroll(id="help-text"):
+            yield Static(id="help-words", markup=False)
 
     def on_resize(self) -> None:
         """Lines that go on begin under their own words."""

@@ -11,15 +11,14 @@ from typing import ClassVar, Literal
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.screen import ModalScreen
-from textual.widgets import Input, Label, OptionList, Static
+from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from unipic_tui import paths
 from unipic_tui.pictures import SUFFIXES, is_picture_file
 from unipic_tui.terminal.dropped import named_files
 from unipic_tui.text import printable
+from unipic_tui.ui.screens.dialogs import Dialog
 from unipic_tui.ui.widgets.line import Line
 
 Kind = Literal["picture", "folder", "any"]
@@ -85,7 +84,7 @@ class PathLine(Line):
         options.focus()
 
 
-class PathScreen(ModalScreen[Path | None]):
+class PathScreen(Dialog[Path | None]):
     """Asks for a path.
 
     Args:
@@ -97,9 +96,7 @@ class PathScreen(ModalScreen[Path | None]):
         check: a sentence about what is wrong with a path, or ``None``; may read the disk.
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,ctrl+c", "dismiss(None)", "Leave", show=False)
-    ]
+    SHAPE = "-tall"
 
     def __init__(
         self,
@@ -111,31 +108,21 @@ class PathScreen(ModalScreen[Path | None]):
         must_exist: bool = True,
         check: Callable[[Path], str | None] = lambda _: None,
     ) -> None:
-        super().__init__()
-        self._title = title
+        keys = "Tab completes · ↓ goes to the list · Enter accepts · Esc leaves it"
+        super().__init__(title, help_text=help_text, keys=keys)
         self._kind: Kind = kind
         self._value = value
-        self._help = help_text
         self._must_exist = must_exist
         self._check = check
         self._candidates: list[str] = []
 
-    def compose(self) -> ComposeResult:
-        """Title, line, candidates."""
-        with Vertical(classes="dialog -tall"):
-            yield Label(self._title, classes="dialog-title", markup=False)
-            yield PathLine(self._value, classes="dialog-line")
-            yield OptionList(id="candidates", compact=True, markup=False)
-            yield Static(self._help, classes="dialog-help", markup=False)
-            yield Static(
-                "Tab completes · ↓ goes to the list · Enter accepts · Esc leaves it",
-                classes="dialog-keys",
-                markup=False,
-            )
+    def body(self) -> ComposeResult:
+        """The line and its candidates."""
+        yield PathLine(self._value, classes="dialog-line")
+        yield OptionList(id="candidates", compact=True, markup=False)
 
     def on_mount(self) -> None:
-        """The line is at hand."""
-        self.query_one(PathLine).focus()
+        """Look for the candidates of what is typed already."""
         self._look(self._value)
 
     def complete_line(self) -> None:
@@ -146,7 +133,7 @@ class PathScreen(ModalScreen[Path | None]):
 
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:
-        self._complain(None)
+        self.complain(None)
         self._look(event.value)
 
     @work(exclusive=True)
@@ -175,7 +162,7 @@ class PathScreen(ModalScreen[Path | None]):
     @work(exclusive=True, group="accept")
     async def _accept(self, text: str) -> None:
         if not text.strip():
-            self._complain("Type a path, or choose one from the list.")
+            self.complain("Type a path, or choose one from the list.")
             return
         named = await asyncio.to_thread(named_files, text)  # it may be pasted, in quotes
         path = named[0] if named and len(named) == 1 else paths.absolute(text.strip())
@@ -185,7 +172,7 @@ class PathScreen(ModalScreen[Path | None]):
         if wrong is None:
             self.dismiss(path)
         else:
-            self._complain(wrong)
+            self.complain(wrong)
 
     def _wrong(self, path: Path) -> str | None:
         try:
@@ -196,8 +183,3 @@ class PathScreen(ModalScreen[Path | None]):
         except (OSError, ValueError):
             return f"The path {printable(str(path))} cannot be used."
         return self._check(path)
-
-    def _complain(self, sentence: str | None) -> None:
-        for helper in self.query(".dialog-help").results(Static):
-            helper.update(sentence or self._help)
-            helper.set_class(sentence is not None, "-wrong")
