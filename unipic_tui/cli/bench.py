@@ -11,7 +11,7 @@ from unipic_tui.cli.arguments import Commands, add_command, add_family, add_mode
 from unipic_tui.cli.bench_engine import add_engine
 from unipic_tui.cli.bench_rehearse import add_rehearse
 from unipic_tui.cli.context import Context
-from unipic_tui.cli.report import write_json
+from unipic_tui.cli.report import tell
 from unipic_tui.errors import InputError
 from unipic_tui.text import one_line
 
@@ -58,18 +58,13 @@ def _library(args: argparse.Namespace, _: Context) -> int:
         folder = paths.absolute(args.folder)
         if folder.exists() and any(folder.iterdir()):
             raise InputError(f"{one_line(str(folder), 300)} is not empty: name a new folder.")
-    if not args.json:
-        print(
-            f"{'a library of ' + format(args.pictures, ',') + ' pictures':46}    median     worst"
-        )
+    tell(args, f"{f'a library of {args.pictures:,} pictures':46}    median     worst")
     for timing in bench(args.pictures, folder):
-        if args.json:
-            write_json({"name": timing.name, "median": timing.median, "worst": timing.worst})
-        else:
-            print(
-                f"{timing.name:46} {timing.median * 1000:6.1f} ms {timing.worst * 1000:6.1f} ms",
-                flush=True,
-            )
+        tell(
+            args,
+            f"{timing.name:46} {timing.median * 1000:6.1f} ms {timing.worst * 1000:6.1f} ms",
+            {"name": timing.name, "median": timing.median, "worst": timing.worst},
+        )
     return 0
 
 
@@ -100,13 +95,11 @@ def _ui(args: argparse.Namespace, context: Context) -> int:
         size=(int(match[1]), int(match[2])),
         line_speed=args.line_speed,
     )
-    if args.json:
-        for spread in result.spreads:
-            write_json(dataclasses.asdict(spread))
-        write_json({"name": "written", "bytes_per_second": result.bytes_per_second})
-        return 0
-    print(f"{'milliseconds':28}   median      99 %     worst")
+    tell(args, f"{'milliseconds':28}   median      99 %     worst")
     for spread in result.spreads:
-        print(f"{spread.name:28} {spread.median:8.1f}  {spread.p99:8.1f}  {spread.worst:8.1f}")
-    print(f"{'written to the terminal':28} {result.bytes_per_second / 1000:8.0f} KB a second")
+        line = f"{spread.name:28} {spread.median:8.1f}  {spread.p99:8.1f}  {spread.worst:8.1f}"
+        tell(args, line, dataclasses.asdict(spread))
+    rate = result.bytes_per_second
+    line = f"{'written to the terminal':28} {rate / 1000:8.0f} KB a second"
+    tell(args, line, {"name": "written", "bytes_per_second": rate})
     return 0

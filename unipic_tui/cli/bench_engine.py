@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, cast
 
 from unipic_tui import paths
 from unipic_tui.checkpoint_folder import check_folder, folder_of
 from unipic_tui.cli.arguments import Commands, add_command, add_shared
 from unipic_tui.cli.context import Context
-from unipic_tui.cli.report import write_json
+from unipic_tui.cli.report import tell
 from unipic_tui.errors import InputError
 from unipic_tui.jobs import QUALITIES, USUAL_QUALITY, Quality
 from unipic_tui.settings import device_name
@@ -68,46 +69,38 @@ def _engine(args: argparse.Namespace, _: Context) -> int:
         "model": info.model, "device": info.device, "dtype": loaded.dtype, "importing": importing,
         "loading": loaded.first, "loading_again": loaded.again,
     }  # fmt: skip
-    if args.json:
-        write_json(start)
-    else:
-        print(
-            f"{info.model}, {loaded.dtype} on {info.device}: importing PyTorch {importing:.2f} s, "
-            f"loading {loaded.first:.2f} s"
-            + (
-                f" from the disk, {loaded.again:.2f} s again"
-                if loaded.again
-                else ", made-up weights"
-            )
-        )
+    disk = f" from the disk, {loaded.again:.2f} s again" if loaded.again else ", made-up weights"
+    tell(
+        args,
+        f"{info.model}, {loaded.dtype} on {info.device}: importing PyTorch {importing:.2f} s, "
+        f"loading {loaded.first:.2f} s{disk}",
+        start,
+    )
     for name in names:
         result = measure(loaded, cast("Quality", name), size, args.iterations, args.count)
-        if args.json:
-            write_json(dataclasses.asdict(result))
-        else:
-            _show(result, args.count)
+        tell(args, "\n".join(_lines(result, args.count)), dataclasses.asdict(result))
     return 0
 
 
-def _show(result: Result, count: int) -> None:
-    print(f"\n{result.quality:16} seconds    CPU s     GFLOP  GFLOP/s  of most  launches")
+def _lines(result: Result, count: int) -> Iterator[str]:
+    yield f"\n{result.quality:16} seconds    CPU s     GFLOP  GFLOP/s  of most  launches"
     for part in result.parts:
         # FLOPs and launches are those of one picture.
         speed = part.flop * count / part.seconds if part.seconds > 0 else 0.0
-        print(
+        yield (
             f"{part.name:16} {part.seconds:7.2f}  {part.cpu_seconds:7.2f} {part.flop / 1e9:9.1f} "
             f"{speed / 1e9:8.1f} {speed / result.rate:8.0%} {part.launches:9,}"
         )
     flop, launches = (
         sum(values) for values in zip(*((p.flop, p.launches) for p in result.parts), strict=True)
     )
-    print(
+    yield (
         f"{'in all':16} {result.seconds:7.2f}  {result.cpu_seconds:7.2f} {flop / 1e9:9.1f} "
         f"{flop * count / result.seconds / 1e9:8.1f} "
         f"{flop * count / result.seconds / result.rate:8.0%} {launches:9,}"
     )
     shown = "none" if result.first_preview is None else f"after {result.first_preview:.2f} s"
-    print(
+    yield (
         f"{result.evaluations} evaluations of the head; products {result.rate / 1e9:.0f} GFLOP/s; "
         f"peak memory {result.peak_bytes / 1e9:.2f} GB; first preview {shown}; "
         f"a job stops within {result.cancel:.2f} s"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from unipic_tui import paths
 from unipic_tui.cli.arguments import Commands, add_command, add_model, add_shared
 from unipic_tui.cli.context import Context
-from unipic_tui.cli.report import write_json
+from unipic_tui.cli.report import tell
 from unipic_tui.errors import UnipicError
 from unipic_tui.files import shown_path
 from unipic_tui.settings import Settings, device_name
@@ -79,24 +79,18 @@ def doctor(args: argparse.Namespace, context: Context) -> int:
     failures = 0
     for check in _checks(args, context):
         failures += check.state == "fails"
-        if args.json:
-            write_json({"event": "check", **asdict(check)})
-        else:
-            _print(check)
-    if args.json:
-        write_json({"event": "finished", "failures": failures})
-    elif failures:
-        print(f"\n{failures} {'thing needs' if failures == 1 else 'things need'} your attention.")
-    else:
-        print("\nEverything works.")
+        tell(args, _lines(check), {"event": "check", **asdict(check)})
+    told = f"{failures} {'thing needs' if failures == 1 else 'things need'} your attention."
+    if not failures:
+        told = "Everything works."
+    tell(args, f"\n{told}", {"event": "finished", "failures": failures})
     return 1 if failures else 0
 
 
-def _print(check: Check) -> None:
-    print(f"{check.state:<5}  {check.name:<{_NAME_WIDTH}}  {printable(check.text)}")
-    if check.remedy:
-        print(f"{'':<5}  {'':<{_NAME_WIDTH}}  → {printable(check.remedy)}")
-    sys.stdout.flush()
+def _lines(check: Check) -> str:
+    found = f"{check.state:<5}  {check.name:<{_NAME_WIDTH}}  {printable(check.text)}"
+    remedy = f"\n{'':<5}  {'':<{_NAME_WIDTH}}  → {printable(check.remedy)}"
+    return found + remedy if check.remedy else found
 
 
 def _checks(args: argparse.Namespace, context: Context) -> Iterator[Check]:

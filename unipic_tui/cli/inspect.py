@@ -9,7 +9,7 @@ from unipic_tui import paths
 from unipic_tui.cli.arguments import Commands, add_command, add_shared
 from unipic_tui.cli.bar import say
 from unipic_tui.cli.context import Context
-from unipic_tui.cli.report import write_json
+from unipic_tui.cli.report import tell
 from unipic_tui.errors import UnipicError
 from unipic_tui.text import printable
 
@@ -35,15 +35,11 @@ def inspect(args: argparse.Namespace, _: Context) -> int:
             told = _read(path)
         except UnipicError as error:
             bad += 1
-            if args.json:
-                write_json({"file": path, **dict.fromkeys(_KEYS), "problem": error.message})
-            else:
-                say(error.message)
+            nothing = dict.fromkeys(_KEYS)
+            tell(args, error.message, {"file": path, **nothing, "problem": error.message}, say)
             continue
-        if args.json:
-            write_json({"file": path, **told})
-        else:
-            print("\n" * (index > 0) + "\n".join(_lines(path, told)), flush=True)
+        lines = "\n" * (index > 0) + "\n".join(_lines(path, told))
+        tell(args, lines, {"file": path, **told})
     return 2 if bad else 0
 
 

@@ -7,13 +7,13 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from unipic_tui import paths
 from unipic_tui.cli.arguments import Commands, Parser, add_command, add_family, add_shared
 from unipic_tui.cli.bar import Bar, Remaining, say
 from unipic_tui.cli.context import Context
-from unipic_tui.cli.report import write_json
+from unipic_tui.cli.report import tell
 from unipic_tui.errors import InputError
 from unipic_tui.text import amount, one_line, printable
 
@@ -97,22 +97,6 @@ def _opened(
     return run
 
 
-def _tell(args: argparse.Namespace, line: str, record: dict[str, Any]) -> None:
-    """A result on the standard output, for a person or a program."""
-    if args.json:
-        write_json(record)
-    else:
-        print(line)
-
-
-def _sum_up(args: argparse.Namespace, line: str, record: dict[str, Any] | None = None) -> None:
-    """What a command did, for a person or a program."""
-    if not args.json:
-        say(line)
-    elif record is not None:
-        write_json(record)
-
-
 def _list_sessions(args: argparse.Namespace, library: Library) -> int:
     """Print the sessions."""
     for session in library.sessions.all():
@@ -124,7 +108,7 @@ def _list_sessions(args: argparse.Namespace, library: Library) -> int:
             "created": session.created.isoformat(),
             "pictures": session.pictures,
         }
-        _tell(args, f"{session.id:5}  {session.pictures:6}  {name}", record)
+        tell(args, f"{session.id:5}  {session.pictures:6}  {name}", record)
     return 0
 
 
@@ -143,7 +127,7 @@ def _search(args: argparse.Namespace, library: Library) -> int:
             f"{', '.join(filter_names())}."
         )
     if not entries:
-        _sum_up(args, "Nothing matches.")
+        tell(args, "Nothing matches.", show=say)
     for entry in entries:
         pictures = [str(picture.path) for picture in library.pictures.of_entry(entry.id)]
         when = f"{entry.created.astimezone():%Y-%m-%d %H:%M}"
@@ -158,7 +142,7 @@ def _search(args: argparse.Namespace, library: Library) -> int:
             "answer": entry.answer,
             "pictures": pictures,
         }
-        _tell(args, "\n    ".join(lines), record)
+        tell(args, "\n    ".join(lines), record)
     return 0
 
 
@@ -176,10 +160,10 @@ def _check_library(args: argparse.Namespace, library: Library) -> int:
                     "message": problem.message,
                     "repaired": problem.repaired,
                 }
-                _tell(args, problem.message, record)
+                tell(args, problem.message, record)
     repaired = f", {found - open_problems} repaired" if found > open_problems else ""
     told = f"{amount(found, 'problem')} found{repaired}." if found else "All is in order."
-    _sum_up(args, told)
+    tell(args, told, show=say)
     return 1 if open_problems else 0
 
 
@@ -204,11 +188,12 @@ def _rebuild_library(args: argparse.Namespace, context: Context) -> int:
         "pictures": found.pictures,
         "problems": found.problems,
     }
-    _sum_up(
+    tell(
         args,
         f"The new database holds sessions: {found.sessions}, jobs: {found.entries}, pictures: "
         f"{found.pictures}; the old one, if there was one, is {OLD}.",
         record,
+        say,
     )
     return 1 if found.problems else 0
 
@@ -242,19 +227,19 @@ def _import_pictures(args: argparse.Namespace, context: Context) -> int:
             }
             if args.json or imported.problem:
                 with bar.away():
-                    _tell(args, imported.problem, record)
+                    tell(args, imported.problem, record)
         if not taken and not session.pictures and not library.entries.of_session(session.id):
             library.trash.put_session(session.id)
     also = f", {passed} {'was' if passed == 1 else 'were'} there already" if passed else ""
     also += f", {bad} could not be read" if bad else ""
     into = one_line(session.name, 60)
-    _sum_up(args, f"{amount(taken, 'picture')} imported into {into!r}{also}.")
+    tell(args, f"{amount(taken, 'picture')} imported into {into!r}{also}.", show=say)
     if left_out:
         names = ", ".join(one_line(file.name, 60) for file in left_out[:_NAMED])
         more = f" and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""
         were = f"{amount(len(left_out), 'file')} {'was' if len(left_out) == 1 else 'were'}"
         told = f"{were} left out, as no pictures: {names}{more}."
-        _sum_up(args, told, {"left_out": [str(file) for file in left_out]})
+        tell(args, told, {"left_out": [str(file) for file in left_out]}, say)
     return 2 if bad else 0
 
 
@@ -270,7 +255,7 @@ def _export(args: argparse.Namespace, library: Library) -> int:
         )
     count = export_session(library, session.id, out, args.kind, force=args.force)
     written = f"{amount(count, 'picture')} written to {one_line(str(out), 300)}."
-    _sum_up(args, written, {"out": str(out), "pictures": count})
+    tell(args, written, {"out": str(out), "pictures": count}, say)
     return 0
 
 
@@ -286,7 +271,7 @@ def _trash(args: argparse.Namespace, library: Library) -> int:
         raise InputError("--older-than goes with --empty.")
     items = library.trash.deletions()
     if not items:
-        _sum_up(args, "The trash is empty.")
+        tell(args, "The trash is empty.", show=say)
     for item in items:
         size = f"{item.bytes / 1e6:.1f} MB"
         when = f"{item.created.astimezone():%Y-%m-%d %H:%M}"
@@ -297,7 +282,7 @@ def _trash(args: argparse.Namespace, library: Library) -> int:
             "pictures": item.pictures,
             "bytes": item.bytes,
         }
-        _tell(args, f"{item.id:5}  {when}  {size:>10}  {one_line(item.label, 80)}", record)
+        tell(args, f"{item.id:5}  {when}  {size:>10}  {one_line(item.label, 80)}", record)
     return 0
 
 
@@ -325,5 +310,5 @@ def _empty(args: argparse.Namespace, library: Library) -> int:
             say("Nothing was deleted.")
             return 1
     gone = library.trash.empty(age)
-    _sum_up(args, f"{amount(gone, 'picture')} deleted for good.", {"pictures": gone})
+    tell(args, f"{amount(gone, 'picture')} deleted for good.", {"pictures": gone}, say)
     return 0

@@ -12,7 +12,8 @@ import argparse
 import contextlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from unipic_tui.cli.bar import Bar, Remaining, duration, say
@@ -35,12 +36,33 @@ from unipic_tui.jobs import Job
 from unipic_tui.text import printable
 
 _HELD_BACK = {"\u200c", "\u200d", "\r"}
+_print = partial(print, flush=True)
 
 
 def write_json(record: dict[str, Any]) -> None:
     """One line of JSON, in ASCII, on the standard output."""
     sys.stdout.write(json.dumps(record) + "\n")
     sys.stdout.flush()
+
+
+def tell(
+    args: argparse.Namespace,
+    line: str,
+    record: dict[str, Any] | None = None,
+    show: Callable[[str], None] = _print,
+) -> None:
+    """Tell a person a line, or with ``--json`` a program the record, if there is one.
+
+    Args:
+        args: of a command.
+        line: printed as it is.
+        record: what the line says.
+        show: what takes the line: the standard output, or `say` for remarks.
+    """
+    if not args.json:
+        show(line)
+    elif record is not None:
+        write_json(record)
 
 
 class Reporter(abc.ABC):
