@@ -20,8 +20,8 @@ from unipic_tui.batch.running import Done, Problem, Working, check_foreign, run_
 from unipic_tui.batch.tasks import Plan, Task
 from unipic_tui.cli.bar import duration, say
 from unipic_tui.cli.context import Context
-from unipic_tui.cli.execution import Interrupt, load, start
-from unipic_tui.cli.report import HumanReporter, Reporter, reporting
+from unipic_tui.cli.execution import Interrupt, loaded
+from unipic_tui.cli.report import HumanReporter, Reporter
 from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
 from unipic_tui.events import Backend, Event, Notice, Progress
@@ -66,21 +66,12 @@ def run_batch(
     options = dataclasses.replace(
         options, device=ranks.device(options.device), batch_size=args.batch_size
     )
-    with reporting(args) as reporter:
-        backend = start(context, options, reporter)
-        try:
-            if ranks.leads:
-                load(backend, reporter, named=options.checkpoint is not None)
-            else:
-                for _ in backend.load():
-                    pass
-            embed = context.settings.metadata if args.metadata is None else bool(args.metadata)
-            info = backend.info
-            folder = ResultFolder(root, info.model, info.weights, embed=embed, notes=notes)
-            plan = make(info.defaults)
-            code = _run(args, plan, folder, ranks, backend, reporter)
-        finally:
-            backend.close()
+    with loaded(args, context, options, leads=ranks.leads) as (backend, reporter):
+        embed = context.settings.metadata if args.metadata is None else bool(args.metadata)
+        info = backend.info
+        folder = ResultFolder(root, info.model, info.weights, embed=embed, notes=notes)
+        plan = make(info.defaults)
+        code = _run(args, plan, folder, ranks, backend, reporter)
     if code != INTERRUPTED and ranks.leads:
         after(plan, info.defaults)
     return code

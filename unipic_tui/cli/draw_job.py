@@ -9,10 +9,10 @@ from PIL import Image
 
 from unipic_tui.cli.bar import say
 from unipic_tui.cli.context import Context
-from unipic_tui.cli.execution import exit_code, load, run_job, start
+from unipic_tui.cli.execution import exit_code, loaded, run_job
 from unipic_tui.cli.inputs import MakeJob, say_nothing, seed_of
 from unipic_tui.cli.output import Output, plan_output
-from unipic_tui.cli.report import Reporter, reporting
+from unipic_tui.cli.report import Reporter
 from unipic_tui.defaults import Defaults
 from unipic_tui.events import Cancelled, Event, Failed, Final, Finished, Judged, Picture
 from unipic_tui.inference.ranking import check_choice
@@ -64,24 +64,19 @@ def draw(
     options = context.options(args)
     embed = context.settings.metadata if args.metadata is None else bool(args.metadata)
     images = args.images or context.settings.images
-    with reporting(args) as reporter:
-        backend = start(context, options, reporter)
-        try:
-            load(backend, reporter, named=options.checkpoint is not None)
-            job = _drawing(make_job(backend.info.defaults, reporter.notice))
-            reporter.started(job, backend.info)
-            if seed_of(seed) is None:
-                reporter.notice(f"The seed is {job.seed}.")
-            if job.unconditional is not None:
-                reporter.notice(f"The guidance steers away from {job.unconditional!r}.")
-            show = images if not (args.json or output.to_stdout) else "none"
-            gallery = _Gallery(job, output, reporter, grid=grid, embed=embed, images=show)
-            final = run_job(backend, job, reporter, gallery.take)
-            with reporter.pause():
-                _tell_end(final, job)
-            return Drawn(exit_code(final), gallery.image, backend.info.model)
-        finally:
-            backend.close()
+    with loaded(args, context, options) as (backend, reporter):
+        job = _drawing(make_job(backend.info.defaults, reporter.notice))
+        reporter.started(job, backend.info)
+        if seed_of(seed) is None:
+            reporter.notice(f"The seed is {job.seed}.")
+        if job.unconditional is not None:
+            reporter.notice(f"The guidance steers away from {job.unconditional!r}.")
+        show = images if not (args.json or output.to_stdout) else "none"
+        gallery = _Gallery(job, output, reporter, grid=grid, embed=embed, images=show)
+        final = run_job(backend, job, reporter, gallery.take)
+        with reporter.pause():
+            _tell_end(final, job)
+        return Drawn(exit_code(final), gallery.image, backend.info.model)
 
 
 def _drawing(job: Job) -> DrawingJob:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from types import FrameType
 
 from unipic_tui.cli.context import Context
-from unipic_tui.cli.report import Reporter
+from unipic_tui.cli.report import Reporter, reporting
 from unipic_tui.errors import CheckpointError, InputError, StorageError
 from unipic_tui.events import (
     Backend,
@@ -27,32 +28,35 @@ from unipic_tui.jobs import Job
 _BAD_INPUT = {kind.title for kind in (InputError, CheckpointError, StorageError)}
 
 
-def start(context: Context, options: BackendOptions, reporter: Reporter) -> Backend:
-    """A backend, not yet loaded; importing torch takes seconds, which are told beforehand."""
-    reporter.event(Loading("PyTorch", 0.0))
-    return context.backend_factory(options)
-
-
-def load(backend: Backend, reporter: Reporter, named: bool) -> None:
-    """Load the checkpoint.
+@contextmanager
+def loaded(
+    args: argparse.Namespace, context: Context, options: BackendOptions, *, leads: bool = True
+) -> Iterator[tuple[Backend, Reporter]]:
+    """A backend with its checkpoint and the reporter that the arguments ask for; closed at the end.
 
     Args:
-        backend: what loads it.
-        reporter: is told how far it is.
-        named: whether the person chose the checkpoint; if not, they are told which one it is.
+        args: the command's arguments.
+        context: the way to a backend.
+        options: what to load.
+        leads: whether this process tells of the loading, and of a checkpoint nobody named.
 
     Raises:
-        UnipicError: it cannot be loaded.
+        UnipicError: the checkpoint cannot be loaded.
     """
-    for loading in backend.load():
-        reporter.event(loading)
-    info = backend.info
-    if info.embedded and not named:
-        size = f"{info.defaults.width}×{info.defaults.height}"
-        reporter.notice(
-            f"The small embedded model {info.model} is used ({size} pixels); "
-            "--checkpoint names another."
-        )
+    with reporting(args) as reporter:
+        reporter.event(Loading("PyTorch", 0.0))  # importing it takes seconds
+        with closing(context.backend_factory(options)) as backend:
+            for loading in backend.load():
+                if leads:
+                    reporter.event(loading)
+            info = backend.info
+            if leads and info.embedded and options.checkpoint is None:
+                size = f"{info.defaults.width}×{info.defaults.height}"
+                reporter.notice(
+                    f"The small embedded model {info.model} is used ({size} pixels); "
+                    "--checkpoint names another."
+                )
+            yield backend, reporter
 
 
 class Interrupt:

@@ -16,9 +16,8 @@ from unipic_tui.cli.arguments import (
 )
 from unipic_tui.cli.bar import say
 from unipic_tui.cli.context import Context
-from unipic_tui.cli.execution import exit_code, load, run_job, start
+from unipic_tui.cli.execution import exit_code, loaded, run_job
 from unipic_tui.cli.inputs import MakeJob, job_maker, say_nothing
-from unipic_tui.cli.report import reporting
 from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
 from unipic_tui.events import Cancelled, Failed
@@ -85,18 +84,12 @@ def _run(kind: type[Job], args: argparse.Namespace, context: Context) -> int:
 def _answer(args: argparse.Namespace, context: Context, make_job: MakeJob) -> int:
     """Write the answer on the standard output as it comes; returns the exit code."""
     job = make_job(Defaults(), say_nothing)
-    options = context.options(args)
-    with reporting(args) as reporter:
-        backend = start(context, options, reporter)
-        try:
-            load(backend, reporter, named=options.checkpoint is not None)
-            reporter.started(job, backend.info)
-            side = min(backend.info.defaults.width, backend.info.defaults.height)
-            if getattr(args, "published_size", side) != side:
-                reporter.notice(f"--image_size has no effect: the model sees {side}×{side} pixels.")
-            final = run_job(backend, job, reporter)
-        finally:
-            backend.close()
+    with loaded(args, context, context.options(args)) as (backend, reporter):
+        reporter.started(job, backend.info)
+        side = min(backend.info.defaults.width, backend.info.defaults.height)
+        if getattr(args, "published_size", side) != side:
+            reporter.notice(f"--image_size has no effect: the model sees {side}×{side} pixels.")
+        final = run_job(backend, job, reporter)
     if isinstance(final, Failed):
         say(final.message)
     elif isinstance(final, Cancelled):
