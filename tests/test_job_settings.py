@@ -124,3 +124,5 @@ def test_a_checkpoints_defaults_fill_what_is_open() -> None:
     few = [defaults.fill(GenerateJob(prompt="a", quality=each)).head_steps for each in QUALITIES]
     assert few == [100, 80, 10, 10]
     assert defaults.fill(GenerateJob(prompt="a", head_steps=30)).head_steps == 30
+    ancestral = GenerateJob(prompt="a", quality="balanced", solver="ddpm")
+    assert defaults.fill(ancestral).head_steps == 80

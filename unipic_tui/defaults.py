@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from unipic_tui.job_settings import Value, settings_of
-from unipic_tui.jobs import EVALUATIONS, DrawingJob, Job, Order, Template
+from unipic_tui.jobs import EVALUATIONS, DrawingJob, Job, Order, Template, solver_of
 
 _Drawing = TypeVar("_Drawing", bound=DrawingJob)
 
@@ -52,8 +52,8 @@ class Defaults:
     def fill(self, job: _Drawing) -> _Drawing:
         """The job with every setting filled in that the checkpoint has a value for.
 
-        A redrawn region keeps its source's size, so that stays open. Head steps are at most those
-        of the job's quality.
+        A redrawn region keeps its source's size, so that stays open. Head steps are those of
+        `exact`, else as many as the solver needs.
         """
         filled = {
             field: value
@@ -62,7 +62,6 @@ class Defaults:
             for field in each.fields
             if getattr(job, field) is None and (value := self.of(type(job), field)) is not None
         }
-        if "head_steps" in filled:
-            steps: int = filled["head_steps"]
-            filled["head_steps"] = min(steps, EVALUATIONS.get(job.quality, steps))
+        if "head_steps" in filled and job.quality != "exact":
+            filled["head_steps"] = min(filled["head_steps"], EVALUATIONS[solver_of(job)])
         return dataclasses.replace(job, **filled)

@@ -41,9 +41,9 @@ USUAL_QUALITY: Quality = "balanced"
 """Of single jobs, where neither they nor the settings file name one."""
 BATCH_QUALITY: Quality = "full"
 """The same of batches and benchmarks, whose pictures may be scored."""
-EVALUATIONS: dict[Quality, int] = {"full": 80, "balanced": 10, "fast": 10}
-"""Evaluations of the head for a token where a job does not say how many, or those of the checkpoint
-if it has fewer: `benchmarks/solvers.py` cannot tell them from 1,000 ancestral steps."""
+EVALUATIONS: dict[Solver, int] = {"ddpm": 80, "dpmpp_2m": 10, "dpmpp_2m_sde": 10}
+"""Evaluations of the head for a token, unless a job says how many: `benchmarks/solvers.py` cannot
+tell them from 1,000 ancestral steps, but for those of the ODE form."""
 VISIONS: tuple[Vision, ...] = get_args(Vision)
 TEMPLATES: tuple[Template, ...] = get_args(Template)
 FITS: tuple[Fit, ...] = get_args(Fit)
@@ -137,8 +137,8 @@ class SamplingSettings:
     quality: Quality = setting(
         "full", "choice", "Quality",
         "exact repeats the published sampler number for number, full starts the diffusion head "
-        f"where it is numerically safe, in {EVALUATIONS['full']} steps, balanced solves it in "
-        f"{EVALUATIONS['balanced']}, and fast reuses the unconditional branch as well",
+        f"where it is numerically safe, in {EVALUATIONS['ddpm']} steps, balanced solves it in "
+        f"{EVALUATIONS['dpmpp_2m_sde']}, and fast reuses the unconditional branch as well",
         choices=QUALITIES, letter="q", parameter="Sampler", sweeps=True,
     )  # fmt: skip
     schedule: Schedule = setting(
@@ -163,6 +163,14 @@ class SamplingSettings:
         "of the diffusion head: ddpm, as published, or DPM-Solver++ (2M) as an ODE or SDE",
         choices=SOLVERS, parameter="Solver", unset="by quality", sweeps=True, advanced=True,
     )  # fmt: skip
+
+
+def solver_of(settings: SamplingSettings) -> Solver:
+    """How the head's process is solved; ``exact`` is ancestral sampling whatever is asked for."""
+    if settings.quality == "exact":
+        return "ddpm"
+    usual: Solver = "ddpm" if settings.quality == "full" else "dpmpp_2m_sde"
+    return settings.solver or usual
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

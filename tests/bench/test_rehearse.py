@@ -11,7 +11,7 @@ from unipic_tui.bench import rehearse as module
 from unipic_tui.bench.rehearse import Watch, rehearse
 from unipic_tui.cli import main
 from unipic_tui.inference import sampling
-from unipic_tui.jobs import EVALUATIONS, Quality, SamplingSettings
+from unipic_tui.jobs import EVALUATIONS, Quality, SamplingSettings, solver_of
 from unipic_tui.model.config import PRESETS
 
 ITERATIONS = 32
@@ -25,7 +25,8 @@ SMALL = dataclasses.replace(SETTINGS, iterations=4, head_steps=5)
     ("quality", "budget"), [("full", 250_000), ("balanced", 60_000), ("fast", 56_000)]
 )
 def test_a_large_drawing_keeps_to_its_kernels_and_copies(quality: Quality, budget: int) -> None:
-    settings = dataclasses.replace(SETTINGS, quality=quality, head_steps=EVALUATIONS[quality])
+    solver = solver_of(dataclasses.replace(SETTINGS, quality=quality))
+    settings = dataclasses.replace(SETTINGS, quality=quality, head_steps=EVALUATIONS[solver])
     first, usual = (found := rehearse(PRESETS["unipic-1.5b"], 1024, settings, only=LATE)).kernels
     once = found.prompt + found.decoding
     assert once + first + (ITERATIONS - 1) * usual <= budget

@@ -16,10 +16,9 @@ from unipic_tui.inference.sampling import (
     masked_counts,
     read_prefix,
     sample,
-    solver_of,
 )
 from unipic_tui.inference.state import SamplerState
-from unipic_tui.jobs import Quality
+from unipic_tui.jobs import Quality, solver_of
 from unipic_tui.model.unipic import UniPicModel
 
 TOKENS, GRID, WIDTH = 16, (4, 4), CONFIG.llm.hidden_size

@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from unipic_tui.inference.state import SamplerState
-from unipic_tui.jobs import SamplingSettings, Schedule, Solver
+from unipic_tui.jobs import SamplingSettings, Schedule, solver_of
 from unipic_tui.model.cache import PrefixCache
 from unipic_tui.model.diffusion import (
     FIRST_STEP,
@@ -75,14 +75,6 @@ def first_step(settings: SamplingSettings) -> int:
     if settings.quality == "exact":
         return FIRST_STEP
     return SAFE_FIRST_STEP if solver_of(settings) == "ddpm" else MULTISTEP_FIRST_STEP
-
-
-def solver_of(settings: SamplingSettings) -> Solver:
-    """How the head's process is solved; ``exact`` is ancestral sampling whatever is asked for."""
-    if settings.quality == "exact":
-        return "ddpm"
-    usual: Solver = "ddpm" if settings.quality == "full" else "dpmpp_2m_sde"
-    return settings.solver or usual
 
 
 def evaluations(settings: SamplingSettings) -> int:

@@ -42,6 +42,7 @@ def rounded(llm: Qwen2, dtype: torch.dtype) -> Qwen2:
             for value in module.parameters():
                 memo[id(value)] = nn.Parameter(value.detach().to(dtype), requires_grad=False)
     made = copy.deepcopy(llm, memo)
+    memo.clear()  # so that parts are freed as soon as they are packed
     pack_language_model(made.model)
     return made
 
