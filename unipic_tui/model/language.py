@@ -22,28 +22,26 @@ from unipic_tui.model.layers import linear, pack, product, products
 from unipic_tui.model.qwen2 import Layer, Qwen2, Qwen2Model, rotate
 
 
-def pack_language_model(model: Qwen2Model) -> None:
+def pack_language_model(model: Qwen2Model, dtype: torch.dtype | None = None) -> None:
     """Lay weights that are multiplied by the same input side by side; see `pack`."""
     for layer in cast("list[Layer]", model.layers):
         attention, mlp = layer.self_attn, layer.mlp
-        pack([attention.q_proj, attention.k_proj, attention.v_proj])
-        pack([mlp.gate_proj, mlp.up_proj])
+        pack([attention.q_proj, attention.k_proj, attention.v_proj], dtype)
+        pack([mlp.gate_proj, mlp.up_proj], dtype)
 
 
 def rounded(llm: Qwen2, dtype: torch.dtype) -> Qwen2:
-    """The same language model with another type of matrices, packed; it shares the norms.
+    """The same language model with another type of matrices, packed; it shares all else.
 
     A token on its own multiplies each weight once, so how long it takes is how long the weights
     take out of the memory. All but its products stays in the type of its input.
     """
-    memo: dict[int, object] = {id(value): value for value in llm.parameters()}
-    for module in llm.modules():
-        if isinstance(module, nn.Linear):
-            for value in module.parameters():
-                memo[id(value)] = nn.Parameter(value.detach().to(dtype), requires_grad=False)
-    made = copy.deepcopy(llm, memo)
-    memo.clear()  # so that parts are freed as soon as they are packed
-    pack_language_model(made.model)
+    made = copy.deepcopy(llm, {id(value): value for value in llm.parameters()})
+    pack_language_model(made.model, dtype)
+    for layer in cast("list[Layer]", made.model.layers):
+        pack([layer.self_attn.o_proj], dtype)
+        pack([layer.mlp.down_proj], dtype)
+    pack([made.lm_head], dtype)
     return made
 
 

@@ -94,16 +94,24 @@ def gather_tokens(x: Tensor, rows: Tensor) -> Tensor:
     return torch.gather(x, 1, rows.unsqueeze(-1).expand(-1, -1, x.shape[-1]))
 
 
-def pack(layers: Sequence[nn.Linear]) -> None:
+def pack(layers: Sequence[nn.Linear], dtype: torch.dtype | None = None) -> None:
     """Move the weights of layers with the same input side by side, so that one product serves all.
 
     The layers stay as they are, under their own names: their parameters become views.
+
+    Args:
+        dtype: their new type; as it is by default.
     """
     for name in ("weight", "bias") if layers[0].bias is not None else ("weight",):
-        whole = torch.cat([getattr(layer, name).detach() for layer in layers])
-        parts = whole.split([layer.out_features for layer in layers])
-        for layer, part in zip(layers, parts, strict=True):
-            setattr(layer, name, nn.Parameter(part, getattr(layer, name).requires_grad))
+        first: Tensor = getattr(layers[0], name)
+        rows = [layer.out_features for layer in layers]
+        whole = torch.empty(
+            sum(rows), *first.shape[1:], dtype=dtype or first.dtype, device=first.device
+        )
+        for layer, part in zip(layers, whole.split(rows), strict=True):
+            old = getattr(layer, name)
+            part.copy_(old.detach())
+            setattr(layer, name, nn.Parameter(part, old.requires_grad))
 
 
 def joined(layers: Sequence[nn.Linear]) -> tuple[Tensor, Tensor | None] | None:
