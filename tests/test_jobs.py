@@ -44,6 +44,19 @@ def test_there_and_back(job: Job) -> None:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
+        ({"head_steps": "5"}, "number of head steps is a number, not '5'"),
+        ({"head_steps": 5.5}, "number of head steps is a whole number, not 5.5"),
+        ({"guidance": True}, "guidance is a number, not True"),
+    ],
+)
+def test_python_may_give_what_is_no_number(change: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        GenerateJob(prompt="a", **change)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
         ({"prompt": 5}, "prompt is of the wrong type, int"),
         ({"prompt": "  "}, "prompt is empty"),
         ({"prompt": "\ud800"}, "not UTF-8"),

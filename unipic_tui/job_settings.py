@@ -143,6 +143,8 @@ class Setting:
             check_range(noun, value, TOKEN_PIXELS, MAX_SIDE)
         else:
             check_range(noun, value, self.low, self.high)
+            if self.kind == "whole" and value != int(value):
+                raise InputError(f"The {noun} is a whole number, not {value:g}.")
 
     def read(self, text: str, base: int) -> tuple[Value, str | None]:
         """The value that a person typed.
@@ -281,6 +283,8 @@ def named(kind: type) -> Mapping[str, Setting]:
 
 def check_range(name: str, value: float, low: float, high: float) -> None:
     """Raise `InputError` for a number outside of a range."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputError(f"The {name} is a number, not {one_line(repr(value), 60)}.")
     if low <= value <= high:  # no comparison holds for a NaN
         return
     shown = "given" if isinstance(value, int) and abs(value) > _LONGEST else _digits(value)

@@ -63,8 +63,8 @@ metadata = true
 # The seed of a new job: "random" (a new one each time) or "locked" (stays until you change it).
 seed = "random"
 
-# exact (as published, number for number), full (starts where it is safe), balanced (as good in a
-# sixth of the evaluations) or fast. Without it: balanced, and full in batches and benchmarks.
+# exact (as published, number for number), full (starts where it is safe), balanced (as good in an
+# eighth of the evaluations) or fast. Without it: balanced, and full in batches and benchmarks.
 # quality = "balanced"
 
 # Other keys for the app's commands, by the ids that its help screen shows.

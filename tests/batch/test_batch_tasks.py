@@ -43,6 +43,18 @@ def test_an_item_overrides_what_is_common() -> None:
     assert own == GenerateJob(prompt="a", width=512, height=256, guidance=5, iterations=9)
 
 
+def test_settings_go_by_the_names_that_flags_have() -> None:
+    said = {"prompt": "a", "steps": "5", "cfg": 2, "Num-Iter": 4, "cfg_schedule": "linear"}
+    assert task(said).job == GenerateJob(
+        prompt="a", head_steps=5, guidance=2, iterations=4, schedule="linear"
+    )
+    own = task({"prompt": "a", "head_steps": 7, "steps": 5, "cfg": None}, given={"guidance": 3.0})
+    assert own.job == GenerateJob(prompt="a", head_steps=7, guidance=3.0)
+    recipe = task({"prompt": "a", "steps": "Beat the eggs.", "temp": ["low"], "id": 3})
+    assert recipe.job == GenerateJob(prompt="a")
+    assert recipe.carried["steps"] == "Beat the eggs."
+
+
 @pytest.mark.parametrize(
     ("fields", "size"),
     [

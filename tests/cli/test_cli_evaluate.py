@@ -53,6 +53,9 @@ def test_geneval(cli: Cli, geneval: str) -> None:
     result = cli("eval", "geneval", "--prompts", geneval, "--output", "out", "--seed", "100")
     assert result.code == 0
     samples = [f"samples/{number:04d}.png" for number in range(4)]
+    drawn = [str(Path(f"out/{folder}/{name}")) for folder in ("00000", "00001") for name in samples]
+    printed = [str(Path(line).relative_to(Path.cwd())) for line in result.out.splitlines()]
+    assert [path for path in printed if path in drawn] == drawn
     assert tree("out") == [
         f"{folder}/{name}"
         for folder in ("00000", "00001")

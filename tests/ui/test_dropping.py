@@ -91,6 +91,14 @@ async def test_several_pictures_at_once(driver: Driver, picture: Path, tmp_path:
     assert "6 more" in driver.notices()[-1]
 
 
+async def test_a_file_that_is_refused_makes_no_session(driver: Driver, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no picture")
+    await drop(driver, bad.as_uri())
+    assert [str(bad) in notice for notice in driver.notices()] == [True]
+    assert driver.state.sessions == []
+
+
 async def test_text_with_a_path_in_it_is_a_prompt(driver: Driver, picture: Path) -> None:
     await drop(driver, f"like {picture}")
     assert driver.prompt == f"like {picture}"

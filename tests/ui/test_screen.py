@@ -183,7 +183,7 @@ async def test_further_settings_and_reset(tmp_path: Path) -> None:
         driver.screen.perform("settings.reset")
         await driver.settle_screen()
         texts = driver.screen.composer.settings.texts
-        assert (texts["seed"], texts["guidance"], texts["quality"]) == ("", "", "full")
+        assert (texts["seed"], texts["guidance"], texts["quality"]) == ("", "", "balanced")
 
 
 async def test_modes_by_mouse(tmp_path: Path) -> None:

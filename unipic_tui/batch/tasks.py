@@ -13,7 +13,7 @@ from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
 from unipic_tui.inference.ranking import check_choice
 from unipic_tui.job_parts import Region
-from unipic_tui.job_settings import settings_of
+from unipic_tui.job_settings import named, settings_of
 from unipic_tui.jobs import KINDS, MAX_COUNT, EditJob, GenerateJob, Job, random_seed
 from unipic_tui.paths import absolute
 from unipic_tui.sizes import round_size
@@ -145,7 +145,8 @@ def make_job(item: Item, common: Common, defaults: Defaults) -> tuple[Job, int]:
     settings = {each.name: each for each in settings_of(kind) if each.name not in _HERE}
     known = _OWN | {name: each.types for name, each in settings.items()}
     random = is_random(item.fields, common)
-    fields = _checked({**item.fields, "seed": random_seed()} if random else item.fields, known)
+    fields = _spelt_out(item.fields, kind) | ({"seed": random_seed()} if random else {})
+    fields = _checked(fields, known)
     said = common.given | fields
     given: dict[str, Any] = {name: said[name] for name in settings if name in said}
     given.setdefault("seed", common.seed + item.index)
@@ -184,6 +185,23 @@ def _kind(fields: dict[str, Any], common: Common) -> type[Job]:
     if mode not in KINDS:
         raise InputError(f"Its mode {one_line(mode, 40)!r} is unknown: use {', '.join(KINDS)}.")
     return KINDS[mode]
+
+
+def _spelt_out(fields: Mapping[str, Any], kind: type[Job]) -> dict[str, Any]:
+    """The fields with settings by their own names, which count before other names of theirs.
+
+    Under another name only a value that the setting can have counts: the file may mean something
+    else by it.
+    """
+    names = named(kind)
+    found: dict[str, Any] = {}
+    for name, value in fields.items():
+        setting = names.get(name.lower().replace("-", "_"))
+        if name in _OWN or setting is None or setting.name in _HERE:
+            continue
+        if _read(value, setting.types) is not None:
+            found.setdefault(setting.name, value)
+    return found | {name: value for name, value in fields.items() if value is not None}
 
 
 def _checked(fields: dict[str, Any], known: Mapping[str, tuple[type, ...]]) -> dict[str, Any]:

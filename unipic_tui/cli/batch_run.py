@@ -260,8 +260,8 @@ class _BatchReport:
                 "of": self._pace.total,
                 "files": files,
             } | ({} if answer is None else {"answer": answer})
-            line = files[-1] if files else f"{task.index}: {one_line(answer or '', _ANSWER_WIDTH)}"
-            self._reporter.result(record, line)
+            said = f"{task.index}: {one_line(answer or '', _ANSWER_WIDTH)}"
+            self._reporter.result(record, *(files or [said]))
         self.show()
 
     def problem(self, index: int, message: str, tried: bool = False, *, told: bool = True) -> None:

@@ -87,8 +87,8 @@ class Reporter(abc.ABC):
         """A remark that stops nothing, for a program as ``record`` where that says more."""
 
     @abc.abstractmethod
-    def result(self, record: dict[str, Any], line: str = "") -> None:
-        """A result: as JSON, or the line for a person, if there is one."""
+    def result(self, record: dict[str, Any], *lines: str) -> None:
+        """A result: as JSON, or the lines for a person, if there are any."""
 
     def pause(self) -> contextlib.AbstractContextManager[None]:
         """While it lasts, the terminal is free for other output."""
@@ -131,7 +131,7 @@ class JsonReporter(Reporter):
         """Tell it as an event."""
         write_json(record or {"event": "notice", "message": message})
 
-    def result(self, record: dict[str, Any], line: str = "") -> None:  # noqa: ARG002
+    def result(self, record: dict[str, Any], *lines: str) -> None:  # noqa: ARG002
         """Tell the record."""
         write_json(record)
 
@@ -189,9 +189,9 @@ class HumanReporter(Reporter):
             with self.pause():
                 say(message)
 
-    def result(self, record: dict[str, Any], line: str = "") -> None:  # noqa: ARG002
-        """The line."""
-        if line:
+    def result(self, record: dict[str, Any], *lines: str) -> None:  # noqa: ARG002
+        """The lines."""
+        for line in lines:
             self._write(f"{printable(line)}\n")
 
     def event(self, event: Event) -> None:

@@ -53,8 +53,8 @@ class Importing:
         self._entries = entries
         self._pictures = pictures
 
-    def file(self, session: int, path: Path) -> StoredPicture:
-        """Import a picture into the session, as an entry of its own.
+    def file(self, session: int, path: Path, image: Image | None = None) -> StoredPicture:
+        """Import a picture, which may be loaded already, into the session, as an entry of its own.
 
         What its file says about how it was made (our own job, or another tool's prompt, seed and
         settings) becomes its job. The file itself stays as it is.
@@ -63,7 +63,7 @@ class Importing:
             InputError: the file is no picture, is damaged or too large.
             StorageError: it cannot be read, or the library not be written.
         """
-        image = load_image(path)
+        image = image or load_image(path)
         return self._import(session, path, image, content_hash(image))
 
     def paths(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from unipic_tui.errors import UnipicError
 from unipic_tui.events import BackendOptions, Loading
 from unipic_tui.library import Library
 from unipic_tui.library.records import Entry, StoredPicture
+from unipic_tui.pictures import load_image
 from unipic_tui.text import amount
 from unipic_tui.ui.job_queue import JobQueue
 from unipic_tui.ui.library_access import LibraryAccess, Recorder
@@ -68,9 +70,12 @@ class Controller:
     # Pictures
 
     async def open_file(self, path: Path) -> StoredPicture:
-        """Take a picture into the session and choose it."""
+        """Take a picture into the session and choose it; raises as `Importing.file` does."""
+        image = await asyncio.to_thread(load_image, path)  # before a session is made for it
         session = await self.sessions.current_or_new(path.stem.replace("-", " ").replace("_", " "))
-        picture = await self.library.write(lambda library: library.importing.file(session, path))
+        picture = await self.library.write(
+            lambda library: library.importing.file(session, path, image)
+        )
         entry = await self.library.read(lambda library: library.entries.get(picture.entry))
         self.state.put_entry(entry)
         self.state.put_picture(picture)

@@ -138,9 +138,9 @@ class PromptActions(Actions):
 
     @RUN.command("settings.reset", "", "Reset the settings")
     async def reset(self) -> None:
-        """Clear all fields, so that the checkpoint's defaults apply."""
+        """Let all fields be as they were at the start."""
         texts = {field.key: field.empty for field in all_fields()}
-        self._composer.settings.put(texts)
+        self._composer.settings.put(texts | self._composer.first_texts)
 
     @QUEUE.command("queue", "f8", "Show the queue", hint="Queue", rank=6)
     async def queue(self) -> None:

@@ -88,7 +88,8 @@ class Composer(Vertical):
 
     def __init__(self, texts: Mapping[str, str]) -> None:
         super().__init__()
-        self._first_texts = dict(texts)
+        self.first_texts = dict(texts)
+        """What the settings' fields begin with, where they are not empty."""
         self.defaults: Defaults | None = None
         self.source: StoredPicture | None = None
         self.region_source: StoredPicture | None = None
@@ -104,7 +105,7 @@ class Composer(Vertical):
 
     def on_mount(self) -> None:
         """Begin with the settings file's values."""
-        self.settings.put(self._first_texts)
+        self.settings.put(self.first_texts)
         self._show_mode()
 
     @property
