@@ -21,11 +21,10 @@ from torch import Tensor
 
 from unipic_tui.events import BackendOptions
 from unipic_tui.inference.pipeline import Pipeline
-from unipic_tui.jobs import GenerateJob, Solver
+from unipic_tui.inference.sampling import first_step
+from unipic_tui.jobs import GenerateJob, SamplingSettings, Solver
 from unipic_tui.model.diffusion import (
     FIRST_STEP,
-    MULTISTEP_FIRST_STEP,
-    SAFE_FIRST_STEP,
     TRAIN_STEPS,
     DiffusionHead,
     draw_noise,
@@ -107,8 +106,7 @@ def draw(
     first: int | None = None,
 ) -> Tensor:
     """Latents of each condition: (n, draws, channels); a solver starts where the sampler does."""
-    if first is None:
-        first = SAFE_FIRST_STEP if solver == "ddpm" else MULTISTEP_FIRST_STEP
+    first = first or first_step(SamplingSettings(quality="full", solver=solver))
     source = torch.Generator().manual_seed(seed)
     drawn: list[Tensor] = []
     for z in conditions.z.split(max(1, ROWS // draws)):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widgets import Input
 
+from tests.ui.viewing import until
 from unipic_tui.errors import InputError
 from unipic_tui.jobs import GenerateJob
 from unipic_tui.library.records import StoredPicture
@@ -112,14 +112,6 @@ async def browsing(
     async with app.run_test(size=(width, 50)) as pilot:
         await pilot.pause()
         yield app, pilot
-
-
-async def until(condition: Callable[[], object]) -> None:
-    for _ in range(5000):
-        if condition():
-            return
-        await asyncio.sleep(0.002)
-    raise AssertionError("it never came true")
 
 
 # layouts

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from tests.ui.viewing import until
 from unipic_tui.jobs import EditJob, GenerateJob
 from unipic_tui.library.records import StoredPicture
 from unipic_tui.terminal.canvas import Canvas
@@ -68,14 +68,6 @@ class Looking(App[None]):
 
     async def sees(self, *colours: set[Colour]) -> None:
         await until(lambda: self.colours() == list(colours))
-
-
-async def until(condition: Callable[[], object]) -> None:
-    for _ in range(5000):
-        if condition():
-            return
-        await asyncio.sleep(0.002)
-    raise AssertionError("it never came true")
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""An app that shows one picture, for tests of the view."""
+"""An app that shows one picture, for tests of the view, and how such tests wait."""
 
 from __future__ import annotations
 

@@ -169,7 +169,12 @@ def choose_dtype(name: str, device: torch.device, parameters: int) -> torch.dtyp
         return torch.float32
     if 4 * parameters * _ROOM > free_memory():
         return torch.bfloat16
-    faster = product_rate(torch.bfloat16) > _CLEARLY * product_rate(torch.float32)
+    return _quicker()
+
+
+def _quicker(*shape: int) -> torch.dtype:
+    """Bfloat16 where its products of a shape are clearly faster; see `product_rate`."""
+    faster = product_rate(torch.bfloat16, *shape) > _CLEARLY * product_rate(torch.float32, *shape)
     return torch.bfloat16 if faster else torch.float32
 
 
@@ -185,8 +190,7 @@ def choose_writing(name: str, model: UniPicModel) -> torch.dtype:
         return model.dtype
     if count <= _SMALL or 2 * count * _ROOM > free_memory():
         return model.dtype
-    quick, plain = (product_rate(each, 1, 4096) for each in (torch.bfloat16, torch.float32))
-    return torch.bfloat16 if quick > _CLEARLY * plain else torch.float32
+    return _quicker(1, 4096)
 
 
 def choose_threads(device: torch.device, parameters: int) -> None:
