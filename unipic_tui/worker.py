@@ -213,10 +213,11 @@ class ModelThread:
         with self._changed:
             return next(iter(self._running), None)
 
-    def has(self, ticket: int) -> bool:
-        """Whether a job waits or runs."""
+    @property
+    def tickets(self) -> frozenset[int]:
+        """Those of all jobs that wait or run."""
         with self._changed:
-            return ticket in self._running or self._place(ticket) is not None
+            return frozenset(self._running).union(each.ticket for each in self._queue)
 
     @property
     def paused(self) -> bool:

@@ -163,8 +163,13 @@ async def running_app(
     backend: FakeBackend | None = None,
     settings: Settings | None = None,
     options: BackendOptions | None = None,
+    opened: bool = True,
 ) -> AsyncIterator[Driver]:
-    """The app on a fake backend, started and settled; wound up at the end."""
+    """The app on a fake backend, started and settled; wound up at the end.
+
+    Args:
+        opened: whether to wait for the library.
+    """
     chosen = backend or FakeBackend()
 
     def factory(wanted: BackendOptions) -> Backend:
@@ -180,8 +185,10 @@ async def running_app(
     try:
         async with app.run_test(size=size) as pilot:
             driver = Driver(app, pilot, chosen)
-            await driver.until(lambda: app._main is not None and app.library._library is not None)
-            await driver.settle_screen()
+            await driver.until(lambda: app._main is not None and app._main.is_attached)
+            if opened:
+                await driver.until(app.state.begun.is_set)
+                await driver.settle_screen()
             yield driver
     finally:
         app.wind_up()

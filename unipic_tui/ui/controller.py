@@ -48,6 +48,7 @@ class Controller:
         await self.library.open()
         await self.sessions.begin()
         interrupted = await self.queue.take_up()
+        self.state.begun.set()
         self.state.changed(Change.ALL)
         return interrupted
 

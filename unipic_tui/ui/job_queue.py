@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from unipic_tui.errors import InputError
 from unipic_tui.jobs import DrawingJob, Job
@@ -36,16 +39,34 @@ class JobQueue:
         self._recorder = recorder
         self._sessions = sessions
         self._thread = self._state.thread
+        self._lock = asyncio.Lock()
+
+    @asynccontextmanager
+    async def _handing_over(self) -> AsyncIterator[None]:
+        """Keep jobs and hand them to the thread, while nobody takes up the queue.
+
+        In between a job is nobody's: whoever looks for such jobs would run it once more.
+        """
+        await self._state.begun.wait()
+        async with self._lock:
+            yield
 
     async def take_up(self) -> list[Entry]:
         """Queue what waits in the library; returns what was interrupted."""
+        async with self._lock:
+            return await self._take_up()
+
+    async def _take_up(self) -> list[Entry]:
         self._state.owns_queue = await self._library.write(lambda library: library.queue.claim())
         self._state.read_only = self._library.opened.read_only
         if not self._state.owns_queue:
             return []
-        kept = await self._library.read(lambda library: library.queue.entries())
+        # In this order, and after what is still to be written: a job that ends meanwhile is
+        # either in the one or not waiting any more in the other.
+        tickets = self._thread.tickets
+        kept = await self._library.write(lambda library: library.queue.entries())
         for entry in kept:
-            if entry.state in {"queued", "paused"} and not self._thread.has(entry.id):
+            if entry.state in {"queued", "paused"} and entry.id not in tickets:
                 await self._submit(entry)
         self._state.changed(Change.QUEUE)
         return [entry for entry in kept if entry.state == "interrupted"]
@@ -61,12 +82,13 @@ class JobQueue:
                 library.entries.add(session, job, plan.parent, created=started) for job in plan.jobs
             ]
 
-        entries = await self._library.write(add)
-        for entry in entries:
-            self._state.put_entry(entry)
-            if self._state.owns_queue:
-                self._recorder.expect(entry.id, offset=0, resumed=False)
-                self._thread.submit(entry.id, entry.job)
+        async with self._handing_over():
+            entries = await self._library.write(add)
+            for entry in entries:
+                self._state.put_entry(entry)
+                if self._state.owns_queue:
+                    self._recorder.expect(entry.id, offset=0, resumed=False)
+                    self._thread.submit(entry.id, entry.job)
         self._state.choose_entry(entries[0].id)
         self._state.changed(Change.TREE | Change.QUEUE)
         return entries
@@ -94,14 +116,15 @@ class JobQueue:
 
     async def retry(self, entry: Entry, *, held: bool = False) -> None:
         """Queue a job again that ended without its result."""
-        if self._thread.has(entry.id):
-            return
         if entry.session not in self._state.loaded:
             session = next(other for other in self._state.sessions if other.id == entry.session)
             await self._sessions.unfold(session)
-        fresh = await self._set_state(entry, "paused" if held else "queued")
-        if self._state.owns_queue:
-            await self._submit(fresh)
+        async with self._handing_over():
+            if entry.id in self._thread.tickets:
+                return
+            fresh = await self._set_state(entry, "paused" if held else "queued")
+            if self._state.owns_queue:
+                await self._submit(fresh)
         self._state.changed(Change.QUEUE)
 
     async def branch(self, entry: Entry, prompt: str, seed: int) -> None:
@@ -136,10 +159,11 @@ class JobQueue:
             library.snapshots.save(added.id, state)
             return added
 
-        added = await self._library.write(add)
-        self._state.put_entry(added)
-        if self._state.owns_queue:
-            await self._submit(added)
+        async with self._handing_over():
+            added = await self._library.write(add)
+            self._state.put_entry(added)
+            if self._state.owns_queue:
+                await self._submit(added)
         self._state.choose_entry(added.id)
         self._state.changed(Change.TREE | Change.QUEUE)
 

@@ -34,6 +34,7 @@ class LibraryAccess:
     def __init__(self, open_library: Callable[[], Library]) -> None:
         self._open = open_library
         self._library: Library | None = None
+        self._is_open = asyncio.Event()
         self._writer = ThreadPoolExecutor(1, "library-write")
         self._reader = ThreadPoolExecutor(1, "library-read")
         self._seen = 0
@@ -47,20 +48,23 @@ class LibraryAccess:
             self._seen = self._library.changes()
 
         await _finish(self._writer.submit(work))
+        self._is_open.set()
 
     async def read(self, work: Callable[[Library], T]) -> T:
-        """Have ``work`` look something up, off the event loop."""
+        """Have ``work`` look something up, off the event loop, once the library is open."""
+        await self._is_open.wait()
         return await _finish(self._reader.submit(lambda: work(self.opened)))
 
     async def write(self, work: Callable[[Library], T]) -> T:
-        """Have ``work`` change something, after all earlier writes.
+        """Have ``work`` change something, after all earlier writes, once the library is open.
 
         The write is done even when the caller is cancelled meanwhile.
         """
+        await self._is_open.wait()
         return await _finish(self.write_soon(work))
 
     def write_soon(self, work: Callable[[Library], T]) -> Future[T]:
-        """As `write`, for other threads and for those who do not wait."""
+        """As `write`, for other threads and for those who do not wait; the library is open."""
 
         def note_changes() -> T:
             library = self.opened

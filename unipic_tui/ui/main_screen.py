@@ -239,7 +239,9 @@ class MainScreen(ActingScreen):
     def begin(self, prompts: Sequence[str]) -> None:
         """The library is open."""
         self.composer.prompt.set_history(prompts)
-        if self.state.entry is None:
+        prompt = self.composer.prompt
+        # Whoever has begun to type, or went elsewhere, stays there.
+        if self.state.entry is None and self.focused is prompt and not prompt.text:
             self.query_one(Starters).focus()
 
     def _small(self, picture: StoredPicture, side: int) -> Image:

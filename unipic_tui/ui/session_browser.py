@@ -134,6 +134,7 @@ class SessionBrowser:
 
     async def current_or_new(self, prompt: str) -> int:
         """The session on the screen; a new one is created and named after the prompt."""
+        await self._state.begun.wait()
         # Whoever runs a second prompt meanwhile means the same new session.
         async with self._creating:
             if self._state.current.session is not None:

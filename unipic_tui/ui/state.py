@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections.abc import Callable
 from enum import Flag, auto
@@ -56,6 +57,8 @@ class AppState:
         found: what a search found, in place of the sessions.
         touched: jobs that changed since they were shown last.
         live: what is known of running jobs, by entry.
+        begun: set once the library is open and its queue taken up; what makes jobs or sessions
+            waits for it, since on a busy machine a person can be quicker.
         owns_queue: whether this window runs the library's queue.
         read_only: whether the library can only be looked at.
     """
@@ -78,6 +81,7 @@ class AppState:
         self.memory: Memory | None = None
         self.loading: Loading | None = None
         self.load_failure: LoadFailed | None = None
+        self.begun = asyncio.Event()
         self.owns_queue = True
         self.read_only = False
 

@@ -23,6 +23,7 @@ class SessionActions(Actions):
     @FILES.command("session.new", "ctrl+n", "New session")
     async def new(self) -> None:
         """Begin an empty session."""
+        await self._state.begun.wait()
         self._controller.sessions.start_new()
         self._composer.use_region(None, None)
         self._composer.prompt.focus()
