@@ -163,7 +163,10 @@ class PtyTerminal:
             time.sleep(0.01)
 
     def finish(self, seconds: float = 20.0) -> int:
-        code = self.process.wait(seconds)
+        try:
+            code = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it did not end; output ends {self.text[-2000:]!r}") from None
         time.sleep(0.1)
         self._stop.set()
         self._reader.join()
