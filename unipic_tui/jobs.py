@@ -11,7 +11,7 @@ the command line, batches and the app are made from it.
 from __future__ import annotations
 
 import dataclasses
-import secrets
+import random
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self, TypeVar, cast, get_args
 
@@ -52,8 +52,8 @@ MAX_COUNT = 64
 MAX_SEED = LARGEST
 """The largest seed that torch and other image tools take."""
 
-_NEW_SEEDS = 2**32
-"""New seeds stay below this, which every image tool can hold."""
+_NEW_SEEDS = 2**31
+"""New seeds stay below this, short enough to read and type, and what every image tool can hold."""
 
 _Drawing = TypeVar("_Drawing", bound="DrawingJob")
 
@@ -382,9 +382,13 @@ KINDS: dict[str, type[Job]] = {kind.mode: kind for kind in (GenerateJob, EditJob
 """Every kind of job by its mode, in the order they are listed."""
 
 
-def random_seed() -> int:
-    """A new seed."""
-    return secrets.randbelow(_NEW_SEEDS)
+def random_seed(generator: random.Random | None = None) -> int:
+    """A seed to draw with when none is locked, from 0 below `_NEW_SEEDS`.
+
+    Args:
+        generator: where it comes from; the system's randomness by default.
+    """
+    return (generator or random.SystemRandom()).randrange(_NEW_SEEDS)
 
 
 def whole_job(picture: _Drawing, job: DrawingJob) -> _Drawing:

@@ -13,16 +13,10 @@ from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
 from unipic_tui.job_parts import Region, Turn
 from unipic_tui.job_settings import Value
-from unipic_tui.jobs import KINDS, DrawingJob, Job
+from unipic_tui.jobs import KINDS, DrawingJob, Job, random_seed
 from unipic_tui.library.records import StoredPicture
 from unipic_tui.ui.fields import EVERY, ONE, WILDCARDS, Field, fields_of, read, rounding
-from unipic_tui.ui.iterate import (
-    MAX_COMBINATIONS,
-    expand,
-    pick,
-    random_seed,
-    split_settings,
-)
+from unipic_tui.ui.iterate import MAX_COMBINATIONS, expand, pick, split_settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,10 @@ from decimal import Decimal, InvalidOperation
 
 from unipic_tui.errors import InputError
 from unipic_tui.job_settings import named, settings_of
-from unipic_tui.jobs import MAX_SEED, DrawingJob, Job
+from unipic_tui.jobs import MAX_SEED, DrawingJob, Job, random_seed
 
 MAX_COMBINATIONS = 256
 """How many jobs one run may make."""
-RANDOM_SEEDS = 2**31
-"""Random seeds are drawn below this, so that they stay short enough to read and type."""
 
 _BRACES = re.compile(r"\{([^{}]*\|[^{}]*)\}")
 
@@ -121,11 +119,6 @@ def split_settings(prompt: str, kind: type[Job]) -> tuple[str, dict[str, str]]:
 
 
 # From a picture to the next
-
-
-def random_seed(generator: random.Random) -> int:
-    """A seed to draw with when none is locked."""
-    return generator.randrange(RANDOM_SEEDS)
 
 
 def variations(job: DrawingJob, count: int) -> DrawingJob:

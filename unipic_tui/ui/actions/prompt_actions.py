@@ -7,13 +7,13 @@ import asyncio
 from textual.message_pump import MessagePump
 
 from unipic_tui.errors import InputError
-from unipic_tui.jobs import KINDS, DescribeJob, EditJob, GenerateJob
+from unipic_tui.jobs import KINDS, DescribeJob, EditJob, GenerateJob, random_seed
 from unipic_tui.text import amount
 from unipic_tui.ui.actions.actions import Actions
 from unipic_tui.ui.commands import PICTURE, QUEUE, RUN
 from unipic_tui.ui.draft import plan_jobs
 from unipic_tui.ui.fields import all_fields, field_of, read
-from unipic_tui.ui.iterate import random_seed, split_settings
+from unipic_tui.ui.iterate import split_settings
 from unipic_tui.ui.notices import complain
 from unipic_tui.ui.screens.queue_screen import QueueScreen
 
