@@ -1,4 +1,4 @@
-"""Pastes in the app itself, in a terminal of ours."""
+"""What is pasted or typed into the app itself, in a terminal of ours."""
 
 from __future__ import annotations
 
@@ -54,3 +54,19 @@ def test_only_what_is_typed_runs(tmp_path: Path) -> None:
         pty.type("\x11")
         assert pty.finish() == 0
         assert f"<prompts {[PROMPT]!a} >" in pty.text
+
+
+def test_what_is_typed_before_the_app_is_there_stands_in_its_prompt(tmp_path: Path) -> None:
+    library = tmp_path / "library"
+    with PtyTerminal(
+        APP.format(folder=str(library)), sixel=True, colours=16, delay=0.3, home=tmp_path
+    ) as pty:
+        pty.type("a rad\x7f\x7fed \x1b[Acïrc")
+        pty.wait_for("\x1b[?1;3;256S")  # the last of the questions
+        pty.type("le\x1b")
+        pty.wait_for("Enter draws one of these")
+        pty.type("!\x12")
+        pty.wait_until(lambda: done(library) == 1)
+        pty.type("\x11")
+        assert pty.finish() == 0
+        assert f"<prompts {['a red cïrcle!']!a} >" in pty.text

@@ -12,7 +12,7 @@ import re
 import select
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 WAIT = 2.0
@@ -33,6 +33,10 @@ _KITTY = re.compile(rb"\x1b_G[^\x1b]*;OK\x1b\\")
 _COLOURS = re.compile(rb"\x1b\[\?1;0;(\d+)S")
 _LARGEST = re.compile(rb"\x1b\[\?2;0;(\d+);(\d+)S")
 _SIXEL_ATTRIBUTE = "4"
+_SEQUENCE = re.compile(
+    rb"\x1b(?:[P_\]^X].*?(?:\x1b\\|\x07|$)|\[[0-?]*[ -/]*[@-~]|O.|[^\x1b]|)", re.DOTALL
+)
+_ERASES = {"\x7f", "\b"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class Answers:
         colours: how many colours a sixel picture may have.
         sixel_width: how wide it may be in pixels, where the terminal said so; wider ones are not
             shown at all.
+        typed: the text that a person typed meanwhile.
     """
 
     complete: bool = False
@@ -55,10 +60,11 @@ class Answers:
     cell: tuple[int, int] | None = None
     colours: int = 256
     sixel_width: int | None = None
+    typed: str = ""
 
 
 def ask_terminal(keyboard: int, screen: int, *, graphics: bool, wait: float = WAIT) -> Answers:
-    """Ask a terminal what it can show; what is typed meanwhile is lost.
+    """Ask a terminal what it can show; of what is typed meanwhile the text is kept.
 
     Args:
         keyboard, screen: file descriptors of the terminal to read from and to write to.
@@ -66,9 +72,16 @@ def ask_terminal(keyboard: int, screen: int, *, graphics: bool, wait: float = WA
             terminal multiplexer takes it for a window title.
         wait: seconds to wait for the last reply.
     """
+    read = b""
+
+    def ask(question: str) -> bytes:
+        nonlocal read
+        reply = _exchange(keyboard, screen, question + _ASK_ATTRIBUTES, wait)
+        read += reply
+        return reply
+
     with _unbuffered(keyboard):
-        question = (_ASK_KITTY if graphics else "") + _ASK_CELL + _ASK_ATTRIBUTES
-        reply = _exchange(keyboard, screen, question, wait)
+        reply = ask((_ASK_KITTY if graphics else "") + _ASK_CELL)
         attributes = _ATTRIBUTES.search(reply)
         cell = _CELL.search(reply)
         sixel = attributes is not None and (
@@ -80,7 +93,9 @@ def ask_terminal(keyboard: int, screen: int, *, graphics: bool, wait: float = WA
             sixel=sixel,
             cell=_cell_size(cell) if cell else None,
         )
-        return _with_limits(answers, keyboard, screen, wait) if sixel else answers
+        if sixel:
+            answers = _with_limits(answers, ask)
+    return replace(answers, typed=_typed(read))
 
 
 def _cell_size(match: re.Match[bytes]) -> tuple[int, int] | None:
@@ -88,19 +103,28 @@ def _cell_size(match: re.Match[bytes]) -> tuple[int, int] | None:
     return (width, height) if width and height else None
 
 
-def _with_limits(answers: Answers, keyboard: int, screen: int, wait: float) -> Answers:
+def _with_limits(answers: Answers, ask: Callable[[str], bytes]) -> Answers:
     """The answers with the limits on sixels, after asking for 256 colours where there are fewer."""
-    question = _ASK_COLOURS + _ASK_LARGEST + _ASK_ATTRIBUTES
-    reply = _exchange(keyboard, screen, question, wait)
+    reply = ask(_ASK_COLOURS + _ASK_LARGEST)
     if largest := _LARGEST.search(reply):
         answers = replace(answers, sixel_width=int(largest[1]) or None)
     colours = _COLOURS.search(reply)
     if colours and int(colours[1]) < answers.colours:
-        reply = _exchange(keyboard, screen, _SET_COLOURS + _ASK_ATTRIBUTES, wait)
-        colours = _COLOURS.search(reply) or colours
+        colours = _COLOURS.search(ask(_SET_COLOURS)) or colours
     if colours:
         answers = replace(answers, colours=min(256, max(2, int(colours[1]))))
     return answers
+
+
+def _typed(read: bytes) -> str:
+    """What was typed between the replies: text alone, as it stands after its backspaces."""
+    text: list[str] = []
+    for character in _SEQUENCE.sub(b"", read).decode("utf-8", "ignore"):
+        if character in _ERASES:
+            del text[-1:]
+        elif character.isprintable() or character == "\n":
+            text.append(character)
+    return "".join(text).strip()
 
 
 def _exchange(keyboard: int, screen: int, question: str, wait: float) -> bytes:

@@ -27,7 +27,7 @@ from unipic_tui.jobs import USUAL_QUALITY
 from unipic_tui.library import Library
 from unipic_tui.library.records import Entry
 from unipic_tui.settings import Settings
-from unipic_tui.terminal.capabilities import detect_protocol
+from unipic_tui.terminal.capabilities import detect_protocol, terminal_answers
 from unipic_tui.terminal.dropped import may_name_files
 from unipic_tui.terminal.paste import take_pastes_whole
 from unipic_tui.text import amount, one_line, printable
@@ -135,6 +135,7 @@ class UnipicApp(App[int]):
             ALL_COMMANDS,
             protocol=detect_protocol(self.settings.images),
             text_first=self.settings.text_first or self.settings.images == "none",
+            prompt=terminal_answers().typed,
             texts={"quality": self.settings.quality or USUAL_QUALITY, **self._first_seed()},
         )
         self.push_screen(self._main)

@@ -78,6 +78,7 @@ class MainScreen(ActingScreen):
         commands: all commands there are, for the help.
         protocol: how pictures are shown.
         text_first: whether words take the place of pictures.
+        prompt: what the prompt editor begins with.
         texts: what the settings' fields begin with.
     """
 
@@ -95,6 +96,7 @@ class MainScreen(ActingScreen):
         *,
         protocol: str,
         text_first: bool,
+        prompt: str,
         texts: dict[str, str],
     ) -> None:
         super().__init__()
@@ -104,6 +106,7 @@ class MainScreen(ActingScreen):
         self.workspace = Workspace(protocol, self._small)
         self.composer = Composer(texts)
         self._begins_text_first = text_first
+        self._first_prompt = prompt
         self._pending = Change(0)
         self._shown = 0.0
         parts = (self, controller, self.workspace, self.composer, self.sidebar, commands)
@@ -256,6 +259,7 @@ class MainScreen(ActingScreen):
         self.state.listeners.append(self.state_changed)
         self.watch(self.workspace, "text_first", self._text_first_changed, init=False)
         self.workspace.text_first = self._begins_text_first
+        self.composer.prompt.show(self._first_prompt)
         self.state_changed(Change.ALL)
 
     def on_unmount(self) -> None:
