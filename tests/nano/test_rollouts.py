@@ -33,12 +33,17 @@ def test_many_prompts_are_drawn_at_once_and_as_asked(
     assert sum(right) > 14  # nine in ten with the engine, none by chance
 
 
-def test_only_the_tokens_named_are_drawn_anew(model: UniPicModel, codec: PromptCodec) -> None:
+@pytest.mark.parametrize("half", [False, True])
+def test_only_the_tokens_named_are_drawn_anew(
+    model: UniPicModel, codec: PromptCodec, half: bool
+) -> None:
+    """Also under autocast, as training draws where a machine is fast in bfloat16."""
     torch.manual_seed(0)
     latents = torch.randn(2, 16, 16)
     order = torch.tensor([9, 3])
     prompts = [codec.draw("a red circle")] * 2
-    drawn = sample_latents(model, codec, prompts, 3.0, 4, latents, order)
+    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        drawn = sample_latents(model, codec, prompts, 3.0, 4, latents, order)
     changed = (drawn != latents).all(dim=2)
     assert [row.nonzero().flatten().tolist() for row in changed] == [[3, 9]] * 2
     assert torch.equal(changed, (drawn != latents).any(dim=2))

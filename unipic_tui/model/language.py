@@ -89,8 +89,8 @@ def read_behind(model: Qwen2Model, embeddings: Tensor, cache: PrefixCache) -> Te
 
 
 def _add_product(x: Tensor, y: Tensor, layer: nn.Linear) -> None:
-    """Add y·Wᵀ to x, in one product unless their types differ."""
-    if x.dtype == layer.weight.dtype:
+    """Add y·Wᵀ to x, in one product unless their types differ, as they do under autocast."""
+    if x.dtype == y.dtype == layer.weight.dtype:
         x.addmm_(y, layer.weight.t())
     else:
         x += linear(y, layer.weight)
