@@ -85,6 +85,7 @@ class Driver:
 
     async def flush_keys(self) -> None:
         """Wait until those that keys go to have handled their messages; much cheaper."""
+        await self.until(lambda: self.app._keys.idle or not self.app.is_running)
         chain = [self.app, self.app.screen]
         if self.app.focused is not None:
             chain += [node for node in self.app.focused.ancestors_with_self if node not in chain]
@@ -96,10 +97,22 @@ class Driver:
 
     async def key(self, key: str) -> None:
         """Press a key; Textual's own pilot waits for an idle process, which is slow."""
+        self._send(key)
+        await self.flush_keys()
+
+    def _send(self, key: str) -> None:
+        if key.startswith("paste:"):
+            self.app.post_message(events.Paste(key.removeprefix("paste:")))
+            return
         character = key if len(key) == 1 else key_to_character(key)
         name = _character_to_key(key) if len(key) == 1 else key
         self.app.post_message(events.Key(name, character))
-        await self.flush_keys()
+
+    async def burst(self, *keys: str) -> None:
+        """Press keys, and paste what follows ``paste:``, all at once, as over a slow line."""
+        for key in keys:
+            self._send(key)
+        await self.settle_screen()
 
     async def press(self, *keys: str) -> None:
         """Press keys one after another, each once the one before is dealt with."""

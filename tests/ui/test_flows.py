@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from textual import events
 
 from tests.fakes import FakeBackend
 from tests.ui.harness import running_app
@@ -61,9 +60,7 @@ async def test_every_run_key_runs(tmp_path: Path) -> None:
 
 async def test_text_and_the_run_key_may_come_at_once(tmp_path: Path) -> None:
     async with running_app(tmp_path) as driver:
-        for key in [*"ring", "ctrl+r"]:
-            driver.app.post_message(events.Key(key, key if len(key) == 1 else None))
-        await driver.settle()
+        await driver.burst(*"ring", "ctrl+r")
         await driver.settle()
         assert [job.prompt for job in driver.backend.jobs] == ["ring"]
 

@@ -41,6 +41,7 @@ from unipic_tui.ui.commands import (
     shown_key,
 )
 from unipic_tui.ui.controller import Controller
+from unipic_tui.ui.key_order import KeyOrder, Typed
 from unipic_tui.ui.library_access import LibraryAccess, Recorder
 from unipic_tui.ui.main_screen import ACTIONS, MainScreen
 from unipic_tui.ui.messages import Stored, Trouble, Worked
@@ -120,6 +121,7 @@ class UnipicApp(App[int]):
         self.controller = Controller(self.state, self.library, self.recorder)
         self._main: MainScreen | None = None
         self._leaving = False
+        self._keys = KeyOrder(self, super().on_event)
         self._good_options: BackendOptions | None = None
 
     # Beginning
@@ -130,6 +132,7 @@ class UnipicApp(App[int]):
         self.register_theme(LIGHT)
         self.theme = self._theme_name()
         self.set_keymap(self._remapped)
+        self.run_worker(self._keys.run(), group="keys")
         self._main = MainScreen(
             self.controller,
             ALL_COMMANDS,
@@ -157,6 +160,8 @@ class UnipicApp(App[int]):
         return {"seed": "0"} if self.settings.seed == "locked" else {}
 
     def _begin(self) -> None:
+        if self._leaving:
+            return
         self.thread.start()
         self.run_worker(self._open_library(), group="begin")
         for complaint in self._complaints:
@@ -212,6 +217,13 @@ class UnipicApp(App[int]):
             await self.controller.look_for_changes()
         except UnipicError as error:
             _log.warning("The library could not be read: %s", error.message)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Take keys and pastes in their order, and all else as it comes."""
+        if isinstance(event, Typed) and not event.is_forwarded:
+            self._keys.put(event)
+        else:
+            await super().on_event(event)
 
     # Telling
 

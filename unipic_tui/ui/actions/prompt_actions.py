@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
-from textual.message_pump import MessagePump
-
 from unipic_tui.errors import InputError
 from unipic_tui.jobs import KINDS, DescribeJob, EditJob, GenerateJob, random_seed
 from unipic_tui.text import amount
@@ -21,23 +17,9 @@ from unipic_tui.ui.screens.queue_screen import QueueScreen
 class PromptActions(Actions):
     """The prompt, its settings, running jobs."""
 
-    async def _typed(self) -> None:
-        """Wait until every key pressed before has reached the editor.
-
-        A slow line, or a paste, delivers text and the run key at once. Keys of commands are handled
-        by the app while text still waits in the queues on its way to the editor.
-        """
-        screen = self._screen
-        await _drained(screen.app)
-        await _drained(screen)
-        if screen.app.focused is not None:
-            await _drained(screen.app.focused)  # the greeting passes keys on
-        await _drained(self._composer.prompt)
-
     @RUN.command("run", "ctrl+r,ctrl+j,ctrl+enter", "Run", hint="Run", rank=1)
     async def run(self) -> None:
         """Draw, edit or describe, as the prompt says."""
-        await self._typed()
         composer = self._composer
         draft = composer.draft()
         planned = plan_jobs(draft, composer.defaults, self._random)
@@ -176,10 +158,3 @@ class PromptActions(Actions):
         if not isinstance(seed, int):
             seed = random_seed(self._random)
         await self._controller.queue.branch(entry, prompt.strip() or entry.job.prompt, seed)
-
-
-async def _drained(node: MessagePump) -> None:
-    """Wait until a node has handled all messages that are in its queue now."""
-    arrived = asyncio.Event()
-    if node.call_later(arrived.set):
-        await arrived.wait()
