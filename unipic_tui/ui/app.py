@@ -6,8 +6,11 @@ model's thread, after the first paint.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import dataclasses
 import logging
+import signal
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path, PurePath
@@ -65,6 +68,8 @@ SNAPSHOT_SECONDS = 2.0
 """How often the state of a drawing is kept, to go on from after a crash."""
 LEAVE_SECONDS = 20.0
 """How long leaving waits for the running job to stop."""
+HUNG_UP = 129
+"""Exit code after SIGHUP, which comes when the terminal is closed."""
 LOADING_SECONDS = 0.5
 """How long leaving waits for a checkpoint that is being loaded."""
 
@@ -331,11 +336,17 @@ class UnipicApp(App[int]):
 
     BINDINGS: ClassVar[list[BindingType]] = key_bindings(vars())
 
-    def _leave(self) -> None:
+    def leave_at(self, number: int) -> None:
+        """Leave without a question, as a signal of this number demands."""
+        if not self._leaving:
+            # Half a screen cannot be taken down.
+            self.call_after_refresh(self._leave, 128 + number)
+
+    def _leave(self, code: int = 0) -> None:
         self._leaving = True
         self.recorder.leaving = True
         self.thread.close(0)  # begins to stop; `wind_up` waits for it
-        self.exit(0)
+        self.exit(code, return_code=code)
 
     def wind_up(self) -> None:
         """Stop the running job and finish all writes; called once the screen is given back."""
@@ -371,7 +382,15 @@ def run_app(
     )
     take_pastes_whole()
     try:
-        code = app.run()
+        with asyncio.Runner() as runner:
+            loop = runner.get_loop()
+            with contextlib.suppress(NotImplementedError, AttributeError):  # Windows
+                for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                    loop.add_signal_handler(number, app.leave_at, number)
+            code = app.run(loop=loop)
     finally:
+        if app.return_code == HUNG_UP:
+            # Both the system and the shell tell that a terminal is gone; once is enough.
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
         app.wind_up()
     return code or app.return_code or 0
