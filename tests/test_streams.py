@@ -100,6 +100,34 @@ def test_a_reader_that_leaves_is_no_trouble(tmp_path: Path) -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("doctor", "Library"),
+        ("generate x -i 1 -o {folder}/b.png", "b.png"),
+    ],
+)
+def test_a_deleted_folder_stops_nothing(tmp_path: Path, command: str, said: str) -> None:
+    code = (
+        "import os, sys, tempfile\n"
+        "folder = tempfile.mkdtemp(dir='.')\n"
+        "os.chdir(folder)\n"
+        "os.rmdir(os.getcwd())\n"
+        "from unipic_tui.__main__ import main\n"
+        "sys.exit(main())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command.format(folder=tmp_path).split()],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "OMP_NUM_THREADS": "1"},
+    )
+    assert said in done.stdout
+    assert "Traceback" not in done.stderr
+
+
 def test_ctrl_c_while_the_program_is_imported(tmp_path: Path) -> None:
     code = (
         "import sys\n"
