@@ -298,7 +298,9 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 def check_text(name: str, value: str) -> None:
-    """Raise `InputError` for a text that is empty, or that no tokenizer and no file takes."""
+    """Raise `InputError` for what is no text, is empty, or no tokenizer and no file takes."""
+    if not isinstance(value, str):
+        raise InputError(f"The {name} is a text, not {one_line(repr(value), 60)}.")
     if not value.strip():
         raise InputError(f"The {name} is empty: say in words what you want.")
     try:
