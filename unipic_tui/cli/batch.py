@@ -15,7 +15,7 @@ from unipic_tui.cli.arguments import (
     also,
 )
 from unipic_tui.cli.context import Context
-from unipic_tui.cli.inputs import given_settings, ignore_config, is_config
+from unipic_tui.cli.inputs import STDIN, given_settings, ignore_config, is_config
 from unipic_tui.errors import InputError
 from unipic_tui.job_settings import settings_of
 from unipic_tui.jobs import KINDS
@@ -89,6 +89,10 @@ def _prompts(args: argparse.Namespace) -> str:
     named = data if place is None else place
     if named is None:
         raise InputError("No file of prompts is named: use batch PROMPTS --output DIR.")
+    if named == STDIN:
+        raise InputError(
+            "A batch reads its prompts from a file, so that it can go on later: save them in one."
+        )
     return named
 
 
