@@ -126,8 +126,8 @@ class SamplingSettings:
     iterations: int | None = setting(
         None, "whole", "Iterations",
         "MAR iterations in which the tokens of a picture are revealed", low=1, high=1024,
-        noun="number of iterations", aliases=("num_iter", "iter"), letter="i", parameter="Steps",
-        sweeps=True,
+        noun="number of iterations", aliases=("num_iter", "iter", "steps"), letter="i",
+        parameter="Steps", sweeps=True,
     )  # fmt: skip
     temperature: float = setting(
         1.0, "number", "Temperature",
@@ -155,7 +155,7 @@ class SamplingSettings:
     head_steps: int | None = setting(
         None, "whole", "Head steps",
         "evaluations of the diffusion head for each token",
-        low=1, high=1000, noun="number of head steps", aliases=("steps",), unset="by quality",
+        low=1, high=1000, noun="number of head steps", unset="by quality",
         parameter="Head steps", sweeps=True, advanced=True,
     )  # fmt: skip
     solver: Solver | None = setting(
