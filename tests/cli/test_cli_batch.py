@@ -318,6 +318,16 @@ def test_a_random_seed_is_that_of_the_record_when_it_goes_on(cli: Cli) -> None:
     assert read("out/manifest.json")["items"][0]["seed"] == seeds[0]
 
 
+@pytest.mark.parametrize("left", [b"", b"{", bytes(40)])
+def test_a_record_that_is_not_whole_is_made_again(cli: Cli, prompts: str, left: bytes) -> None:
+    assert cli("batch", prompts, "-o", "out").code == 0
+    record = Path("out/00000001.json")
+    before = record.read_bytes()
+    record.write_bytes(left)
+    assert cli("batch", prompts, "-o", "out").code == 0
+    assert record.read_bytes() == before
+
+
 def test_results_of_a_version_with_fewer_settings_count(cli: Cli, prompts: str) -> None:
     cli("batch", prompts, "-o", "out")
     for path in Path("out").glob("0*.json"):
