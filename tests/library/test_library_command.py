@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,23 @@ def test_importing(command: Command, folder: Path, tmp_path: Path) -> None:
     assert (record["origin"], record["duplicate"], record["problem"]) == ("file", False, "")
     code, _, err = command("import", str(tmp_path / "missing.png"))
     assert code == 2
+
+
+def test_importing_nothing_leaves_the_trash_alone(
+    filled: Command, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.png").write_text("no")
+    (tmp_path / "empty").mkdir()
+    with closing(Library.open(folder)) as library:
+        (kept,) = library.sessions.all()
+        library.trash.put_session(kept.id)
+    deletions = filled.records("trash")
+    for name in ("missing.png", "empty", "bad.png"):
+        filled("import", str(tmp_path / name))
+    assert filled.records("trash") == deletions
+    assert filled.records("list") == []
+    assert filled("trash", "--undo")[0] == 0
+    assert len(filled.records("list")) == 1
 
 
 def test_exporting(filled: Command, tmp_path: Path) -> None:
