@@ -205,8 +205,8 @@ def _from_json_line(index: int, line: str) -> Item:
 
 
 def plain_name(name: str) -> str:
-    """A name as those of settings are compared: in small letters, with ``_`` for ``-``."""
-    return name.lower().replace("-", "_")
+    """A name as those of settings are compared: in small letters, with ``_`` between words."""
+    return name.lower().replace("-", "_").replace(" ", "_")
 
 
 def _too_deep(path: str | Path) -> InputError:
