@@ -155,6 +155,12 @@ def test_exporting(filled: Command, tmp_path: Path) -> None:
     code, _, err = filled("export", "1", str(tmp_path / "o.zip"))
     assert (code, "use --force" in err) == (2, True)
     assert filled("export", "1", str(tmp_path / "o.zip"), "--force")[0] == 0
+    for name in ("o.tar.gz", "o.JPG", "o.7z"):
+        code, _, err = filled("export", "1", str(tmp_path / name))
+        assert (code, "end the name in .zip, .html, or .png" in " ".join(err.split())) == (2, True)
+        assert not (tmp_path / name).exists()
+    assert filled("export", "1", str(tmp_path / "o.tar.gz"), "--as", "folder")[0] == 0
+    assert filled("export", "1", str(tmp_path / "v1.2"))[0] == 0
     code, _, err = filled("export", "Tripp", str(tmp_path / "p"))
     assert (code, "There is no session 'Tripp'" in err) == (2, True)
 
