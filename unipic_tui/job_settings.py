@@ -41,7 +41,8 @@ class Setting:
         choices: all values of a ``choice``.
         noun: how a sentence calls it; the label in small letters where empty.
         unit: follows the value where it is shown.
-        aliases: other names in sweeps and flags, those of the published scripts among them.
+        aliases: other names in sweeps, flags and batches, those of the published scripts and of
+            other tools among them.
         letter: its one-letter flag, or "".
         parameter: its name in the ``parameters`` text of pictures, or "".
         usual: a value that goes without saying in pictures and details; the default as well does.
