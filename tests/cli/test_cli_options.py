@@ -148,7 +148,7 @@ def test_the_help_names_the_quality_that_is_used(command: str, quality: str) -> 
 @pytest.mark.parametrize(
     ("flag", "meant"),
     [
-        ("--cfg-scale", "--cfg"),
+        ("--cfg-weight", "--cfg"),
         ("--out", "--output"),
         ("--width", "--size"),
         ("--height=512", "--size"),
