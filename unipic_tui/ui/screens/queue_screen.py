@@ -14,10 +14,12 @@ from textual.screen import ModalScreen
 from textual.widgets import Label, OptionList
 from textual.widgets.option_list import Option
 
+from unipic_tui.errors import UnipicError
 from unipic_tui.library.records import Entry
 from unipic_tui.text import amount, one_line
 from unipic_tui.ui.commands import QUEUE_LIST, chosen_keys, declared, hints, key_bindings
 from unipic_tui.ui.controller import Controller
+from unipic_tui.ui.notices import complain
 from unipic_tui.ui.state import Change
 from unipic_tui.ui.widgets.bars import KeyHints
 from unipic_tui.ui.wording import STATE_WORDS, entry_title, mode_glyph
@@ -111,7 +113,10 @@ class QueueScreen(ModalScreen[None]):
             return
 
         async def perform() -> None:
-            await change(entry)
+            try:
+                await change(entry)
+            except UnipicError as error:
+                complain(self, error.title, error.message)
             await self._refresh(entry.id)
 
         self.run_worker(perform(), group="queue")
