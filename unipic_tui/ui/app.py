@@ -6,6 +6,7 @@ model's thread, after the first paint.
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import logging
 from collections.abc import Callable, Iterable
@@ -181,7 +182,7 @@ class UnipicApp(App[int]):
         if not self._main.is_attached:
             return  # left already
         self._main.begin(prompts)
-        self.set_interval(LOOK_SECONDS, self._look)
+        self.run_worker(self._keep_looking(), group="look")
         if interrupted:
             await self._offer_again(interrupted)
 
@@ -201,22 +202,25 @@ class UnipicApp(App[int]):
             )
         )
         for entry in interrupted:
-            match answer:
-                case "run":
-                    await self.controller.queue.retry(entry)
-                case "hold":
-                    await self.controller.queue.retry(entry, held=True)
-                case "drop":
-                    await self.controller.queue.cancel(entry)
+            try:
+                match answer:
+                    case "run":
+                        await self.controller.queue.retry(entry)
+                    case "hold":
+                        await self.controller.queue.retry(entry, held=True)
+                    case "drop":
+                        await self.controller.queue.cancel(entry)
+            except UnipicError as error:  # deleted elsewhere while this was asked
+                complain(self, error.title, error.message)
 
-    def _look(self) -> None:
-        self.run_worker(self._look_for_changes(), group="look", exclusive=True)
-
-    async def _look_for_changes(self) -> None:
-        try:
-            await self.controller.look_for_changes()
-        except UnipicError as error:
-            _log.warning("The library could not be read: %s", error.message)
+    async def _keep_looking(self) -> None:
+        """Follow what other windows do; a look that takes long is not cut off by the next."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await self.controller.look_for_changes()
+            except UnipicError as error:
+                _log.warning("The library could not be read: %s", error.message)
 
     async def on_event(self, event: events.Event) -> None:
         """Take keys and pastes in their order, and all else as it comes."""
