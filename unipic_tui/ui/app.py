@@ -81,6 +81,10 @@ class CommandPalette(SystemCommandsProvider):
             yield DiscoveryHit(title, run, title, words)
 
 
+class LeaveDialog(QuestionDialog):
+    """Asks whether to leave."""
+
+
 class UnipicApp(App[int]):
     """The app.
 
@@ -313,7 +317,7 @@ class UnipicApp(App[int]):
     @PROGRAM.command("quit", "ctrl+q", "Quit", place="app")
     async def action_quit(self) -> None:
         """Leave; sessions and the queue are kept."""
-        if self._leaving:
+        if self._leaving or any(isinstance(one, LeaveDialog) for one in self.screen_stack):
             return
         if self.state.running is None:
             self._leave()
@@ -324,7 +328,7 @@ class UnipicApp(App[int]):
         waiting = amount(self.state.waiting, "job")
         behind = f" The queue ({waiting}) is kept too." if self.state.waiting else ""
         answer = await self.push_screen_wait(
-            QuestionDialog(
+            LeaveDialog(
                 "Leave while a job runs?",
                 f"It is stopped, and you can run it again at the next start.{behind}",
                 {"leave": "Leave", "stay": "Stay"},

@@ -113,7 +113,9 @@ class Controller:
     async def toggle_favourite(self, picture: StoredPicture) -> None:
         """Mark a picture as a favourite, or no longer."""
         await self.change_picture(
-            lambda library: library.pictures.set_favourite(picture.id, not picture.favourite)
+            lambda library: library.pictures.set_favourite(
+                picture.id, not library.pictures.get(picture.id).favourite
+            )
         )
 
     async def trash_picture(self, picture: StoredPicture) -> None:

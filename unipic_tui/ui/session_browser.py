@@ -32,6 +32,7 @@ class SessionBrowser:
         self._state = state
         self._library = library
         self._creating = asyncio.Lock()
+        self._wanted = 0
 
     async def begin(self) -> None:
         """Read the names of all sessions, and open the latest."""
@@ -44,7 +45,10 @@ class SessionBrowser:
         found = next((other for other in self._state.sessions if other.id == session), None)
         if found is None:
             raise _gone()
+        self._wanted = session
         await self.unfold(found)
+        if self._wanted != session:
+            return  # another one was asked for meanwhile
         opened = self._state.loaded.get(session)
         if opened is None:
             raise _gone()
@@ -54,6 +58,7 @@ class SessionBrowser:
 
     def start_new(self) -> None:
         """Show an empty session; it is kept once there is something in it."""
+        self._wanted = 0
         self._state.current = OpenSession()
         self._state.entry_id = self._state.picture_id = None
         self._state.changed(Change.SESSION | Change.TREE | Change.PICTURES | Change.CHOICE)
@@ -84,29 +89,29 @@ class SessionBrowser:
                 raise _gone()
             await self.unfold(found)
 
-    async def rename(self, name: str) -> None:
-        """Give the session on the screen another name."""
-        number = self._state.current.id
-        await self._library.write(lambda library: library.sessions.rename(number, name))
+    async def rename(self, session: int, name: str) -> None:
+        """Give a session another name."""
+        await self._library.write(lambda library: library.sessions.rename(session, name))
         await self.reload()
 
-    async def trash(self) -> None:
-        """Move the session on the screen to the trash; the next one is shown."""
-        number = self._state.current.id
-        stopped = [
-            entry for entry in self._state.current.entries if self._state.thread.cancel(entry)
-        ]
+    async def trash(self, session: int) -> None:
+        """Move a session that was read to the trash; where it was shown, the next one is."""
+        opened = self._state.loaded.get(session)
+        entries = opened.entries if opened is not None else ()
+        stopped = [entry for entry in entries if self._state.thread.cancel(entry)]
 
         def trash(library: Library) -> None:
             give_up(library, stopped)
-            library.trash.put_session(number)
+            library.trash.put_session(session)
 
         await self._library.write(trash)
-        self._state.unfolded.discard(number)
-        self._state.loaded.pop(number, None)
-        self.start_new()
+        self._state.unfolded.discard(session)
+        self._state.loaded.pop(session, None)
+        shown = self._state.current.id == session
+        if shown:
+            self.start_new()
         await self.reload()
-        if self._state.sessions:
+        if shown and self._state.sessions:
             await self.open(self._state.sessions[0].id)
 
     async def reload(self) -> None:
@@ -163,7 +168,8 @@ class SessionBrowser:
         """Choose a job of any session, which is then shown."""
         if entry.session != self._state.current.id:
             await self.open(entry.session)
-        self._state.choose_entry(entry.id)
+        if entry.session == self._state.current.id:
+            self._state.choose_entry(entry.id)
 
     async def current_or_new(self, prompt: str) -> int:
         """The session on the screen; a new one is created and named after the prompt."""

@@ -64,19 +64,21 @@ class QueueScreen(ModalScreen[None]):
     async def _refresh_soon(self) -> None:
         await self._refresh()
 
-    async def _refresh(self, follow: int | None = None) -> None:
-        self._entries = await self._controller.library.read(lambda library: library.queue.entries())
+    async def _refresh(self) -> None:
+        entries = await self._controller.library.read(lambda library: library.queue.entries())
         if not self.query(OptionList):
             return  # the dialog is being taken down
         options = self.query_one(OptionList)
-        place = options.highlighted or 0
+        # The cursor stays on its job, however others move on; on its place where that one is gone.
+        place, chosen = options.highlighted or 0, self._chosen
+        ids = [entry.id for entry in entries]
+        if chosen is not None and chosen.id in ids:
+            place = ids.index(chosen.id)
+        self._entries = entries
         options.clear_options()
         options.add_options(Option(self._line(entry)) for entry in self._entries)
         if not self._entries:
             options.add_option(Option(_EMPTY, disabled=True))
-        if follow is not None:
-            ids = [entry.id for entry in self._entries]
-            place = ids.index(follow) if follow in ids else place
         if self._entries:
             options.highlighted = min(place, len(self._entries) - 1)
         self.query_one("#queue-title", Label).update(self._heading())
@@ -117,7 +119,7 @@ class QueueScreen(ModalScreen[None]):
                 await change(entry)
             except UnipicError as error:
                 complain(self, error.title, error.message)
-            await self._refresh(entry.id)
+            await self._refresh()
 
         self.run_worker(perform(), group="queue")
 
