@@ -157,26 +157,26 @@ async def test_a_job_that_is_stopped_while_it_is_handed_over_does_not_run(
         assert not backend.jobs
 
 
-async def _deleted_elsewhere(
-    folder: Path, driver: Driver, delete: Callable[[Library], None]
+async def _changed_elsewhere(
+    folder: Path, driver: Driver, change: Callable[[Library], None]
 ) -> None:
     def work() -> None:
         other = Library.open(folder)
-        delete(other)
+        change(other)
         other.close()
 
     await asyncio.to_thread(work)
     await driver.app.controller.look_for_changes()
 
 
-async def test_a_job_whose_session_is_deleted_elsewhere_while_it_is_offered_again(
+async def test_a_job_whose_session_is_changed_elsewhere_while_it_is_offered_again(
     tmp_path: Path,
 ) -> None:
     entry = _kept(tmp_path, "interrupted")
     async with running_app(tmp_path) as driver:
         await driver.until(lambda: isinstance(driver.app.screen, QuestionDialog))
         session = driver.state.current.entries[entry].session
-        await _deleted_elsewhere(
+        await _changed_elsewhere(
             tmp_path, driver, lambda library: library.trash.put_session(session)
         )
         await driver.press("enter")
@@ -198,7 +198,7 @@ async def test_what_another_window_does_to_a_waiting_job_holds(tmp_path: Path, w
             else:
                 library.entries.set_state(two.id, "cancelled" if what == "cancel" else "paused")
 
-        await _deleted_elsewhere(tmp_path, driver, change)
+        await _changed_elsewhere(tmp_path, driver, change)
         backend.open()
         await driver.settle()
         assert [job.prompt for job in backend.jobs] == ["one"]
@@ -206,7 +206,7 @@ async def test_what_another_window_does_to_a_waiting_job_holds(tmp_path: Path, w
         assert states(driver) == {"one": "done", **expected[what]}
 
 
-async def test_a_running_job_goes_to_the_trash_once_it_has_stopped(tmp_path: Path) -> None:
+async def test_a_running_job_can_go_to_the_trash(tmp_path: Path) -> None:
     backend = Gated()
     async with running_app(tmp_path, backend=backend) as driver:
         await _run(driver, "a star")
@@ -220,7 +220,7 @@ async def test_a_running_job_goes_to_the_trash_once_it_has_stopped(tmp_path: Pat
         assert not any("cannot go to the trash" in said for said in driver.notices())
 
 
-async def test_a_session_goes_to_the_trash_once_its_job_has_stopped(tmp_path: Path) -> None:
+async def test_a_session_with_a_running_job_can_go_to_the_trash(tmp_path: Path) -> None:
     backend = Gated()
     async with running_app(tmp_path, backend=backend) as driver:
         await _run(driver, "a star")
@@ -261,3 +261,36 @@ async def test_a_waiting_edit_of_a_picture_in_the_trash_waits_until_it_is_brough
         await driver.settle()
         assert [job.prompt for job in backend.jobs] == ["a star", "now red"]
         assert states(driver) == {"a star": "done", "now red": "done"}
+
+
+async def test_the_order_that_another_window_gives_the_queue_holds(tmp_path: Path) -> None:
+    backend = Gated()
+    async with running_app(tmp_path, backend=backend) as driver:
+        await _run(driver, "one")
+        await _run(driver, "two")
+        three = await _run(driver, "three")
+        await _changed_elsewhere(tmp_path, driver, lambda library: library.queue.move(three.id, -1))
+        backend.open()
+        await driver.settle()
+        assert [job.prompt for job in backend.jobs] == ["one", "three", "two"]
+
+
+async def test_jobs_run_in_the_order_that_is_seen_with_one_that_was_interrupted(
+    tmp_path: Path,
+) -> None:
+    _kept(tmp_path, "interrupted")
+    backend = FakeBackend()
+    async with running_app(tmp_path, backend=backend) as driver:
+        await driver.until(lambda: isinstance(driver.app.screen, QuestionDialog))
+        await driver.press("escape")
+        driver.app.thread.pause()
+        await _run(driver, "two")
+        await _run(driver, "three")
+        await driver.press("f8", "end", "shift+up", "shift+up")
+        queue = driver.app.screen
+        assert isinstance(queue, QueueScreen)
+        assert [entry.job.prompt for entry in queue._entries] == ["three", "a ring", "two"]
+        await driver.press("down", "r", "escape")
+        driver.app.thread.resume()
+        await driver.settle()
+        assert [job.prompt for job in backend.jobs] == ["three", "a ring", "two"]

@@ -76,6 +76,7 @@ class JobQueue:
         for ticket in tickets.difference(entry.id for entry in kept):
             if not self._thread.take_back(ticket):
                 self._thread.cancel(ticket)
+        self._thread.arrange([entry.id for entry in kept])
         self._state.changed(Change.QUEUE)
         return [entry for entry in kept if entry.state == "interrupted"]
 
@@ -126,7 +127,7 @@ class JobQueue:
         """Move a waiting job in the queue."""
         async with self._handing_over():
             await self._library.write(lambda library: library.queue.move(entry.id, places))
-            self._thread.move(entry.id, places)
+            await self._arrange()
         self._state.changed(Change.QUEUE)
 
     async def retry(self, entry: Entry, *, held: bool = False) -> None:
@@ -139,6 +140,7 @@ class JobQueue:
             fresh = await self._set_state(entry, wanted)
             if self._state.owns_queue and fresh.state == wanted:
                 await self._submit(fresh)
+                await self._arrange()  # one that was interrupted keeps its place
         self._state.changed(Change.QUEUE)
 
     async def branch(self, entry: Entry, prompt: str, seed: int) -> None:
@@ -194,6 +196,11 @@ class JobQueue:
         else:
             self._thread.pause()
         self._state.changed(Change.QUEUE)
+
+    async def _arrange(self) -> None:
+        """Have the thread go through its jobs in the library's order."""
+        kept = await self._library.write(lambda library: library.queue.entries())
+        self._thread.arrange([entry.id for entry in kept])
 
     async def _submit(self, entry: Entry) -> None:
         """Hand an entry to the model's thread.
