@@ -7,6 +7,32 @@ from pathlib import Path
 import pytest
 
 from unipic_tui import paths
+from unipic_tui.errors import StorageError
+
+
+@pytest.fixture
+def deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The current folder was deleted."""
+    folder = tmp_path / "deleted"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+
+
+def test_only_relative_paths_need_the_current_folder(deleted: None) -> None:
+    assert paths.absolute("/a/../b") == Path("/b")
+    assert paths.absolute("~/x").is_absolute()
+    assert paths.absolute("x", Path("/base")) == Path("/base/x")
+    with pytest.raises(StorageError, match="current folder was deleted"):
+        paths.absolute("x")
+    assert paths.beginning() == Path.cwd() == Path("/")
+
+
+def test_a_folder_that_is_there_is_not_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert paths.beginning() == Path.cwd() == tmp_path
 
 
 def test_variables_name_the_places(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

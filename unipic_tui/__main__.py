@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import sys
-import warnings
 
 
 def main() -> int:
     """Run the command line; returns the exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            with contextlib.suppress(ValueError):  # a locale without Unicode must not end the run
-                stream.reconfigure(errors="backslashreplace")
-    if not sys.warnoptions:
-        warnings.simplefilter("ignore")  # libraries warn their callers, not the person at the keys
-    from unipic_tui.cli import main as run
+    try:
+        import warnings
 
-    return run()
+        from unipic_tui.streams import guard_streams
+
+        guard_streams()
+        if not sys.warnoptions:
+            # Libraries warn their callers, not the person at the keys.
+            warnings.simplefilter("ignore")
+        from unipic_tui.cli import main as run
+
+        return run()
+    except KeyboardInterrupt:  # before the command line could take it, or after
+        sys.stderr.write("unipic-tui: Stopped.\n")
+        return 130
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ Load a checkpoint once; the embedded one needs no path:
 >>> model = UniPic.load(device="cpu")
 
 Draw. Without ``count`` that is one picture, with it a list; the same seed gives the same picture,
-within rounding where several are drawn at once:
+within rounding where several are drawn at once. The seed is 0 unless one is given, and random for
+``seed=None``:
 
 >>> image = model.generate("a red circle", seed=1, iterations=4)
 >>> image.size
@@ -46,6 +47,16 @@ Iterate to see it coming, and stop iterating to cancel. `UniPic.drawing`, `UniPi
 3 of 3: 16 tokens
 (64, 64) 0
 
+The pictures know nothing of their making when Pillow saves them. The events `Picture` have the job
+as well, and `unipic_tui.metadata.encode_picture` makes a file of both, as the command line does:
+
+>>> from unipic_tui.metadata import encode_picture
+>>> picture, = [event for event in model.drawing("a green star", seed=None, iterations=3)
+...     if isinstance(event, Picture)]
+>>> data = encode_picture(picture.image, picture.job, picture.model)
+>>> b"a green star" in data
+True
+
 What cannot be done is said in a sentence:
 
 >>> model.generate(" ")
@@ -59,11 +70,10 @@ unipic_tui.errors.InputError: The prompt is empty: say in words what you want.
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias, overload
 
 from PIL import Image
 
@@ -75,13 +85,19 @@ from unipic_tui.events import (
     Event,
     Failed,
     Finished,
+    Notice,
 )
+from unipic_tui.given import job_fields, path_of, region_of, turns_of
 from unipic_tui.inference.pipeline import Pipeline
-from unipic_tui.job_parts import Region, Turn
 from unipic_tui.jobs import DescribeJob, EditJob, GenerateJob, Job
 
-Source = str | Path | Image.Image
-"""A picture's path, or the picture."""
+if TYPE_CHECKING:
+    import numpy as np
+
+Source: TypeAlias = "str | Path | Image.Image | np.ndarray[Any, Any]"
+"""A picture's path, or the picture: Pillow's, or an array of bytes, H×W×3 or H×W."""
+Size = tuple[int, int] | int | str
+"""Width and height in pixels, one number for a square, or words: ``768x512``, ``3:2``."""
 
 
 class UniPic:
@@ -141,7 +157,7 @@ class UniPic:
         prompt: str,
         *,
         count: None = None,
-        size: tuple[int, int] | int | None = None,
+        size: Size | None = None,
         source: Source | None = None,
         region: tuple[int, int, int, int] | None = None,
         **settings: Any,
@@ -152,7 +168,7 @@ class UniPic:
         prompt: str,
         *,
         count: int,
-        size: tuple[int, int] | int | None = None,
+        size: Size | None = None,
         source: Source | None = None,
         region: tuple[int, int, int, int] | None = None,
         **settings: Any,
@@ -166,11 +182,13 @@ class UniPic:
             prompt: what to draw.
             count: ``None`` for one picture; a number for a list of so many, where picture k has
                 the seed ``seed`` + k.
-            size: width and height in pixels, multiples of 16, or one number for a square.
+            size: width and height in pixels, multiples of 16, or one number for a square; in
+                words (``"768x512"``, ``"3:2"``) it is rounded as on the command line.
             source, region: redraw only a part of this picture: left column, top row, columns and
                 rows, in tokens of 16 pixels.
             settings: further settings of `unipic_tui.jobs.GenerateJob`, which `unipic-tui generate
                 --help` lists; with ``best_of`` so many pictures are drawn, and the model chooses.
+                The seed is 0 here unless one is given; ``None`` is a random one.
 
         Returns:
             RGB pictures; the best ones, best first, where the model chose.
@@ -187,12 +205,18 @@ class UniPic:
         prompt: str,
         *,
         count: None = None,
-        size: int | None = None,
+        size: int | str | None = None,
         **settings: Any,
     ) -> Image.Image: ...
     @overload
     def edit(
-        self, image: Source, prompt: str, *, count: int, size: int | None = None, **settings: Any
+        self,
+        image: Source,
+        prompt: str,
+        *,
+        count: int,
+        size: int | str | None = None,
+        **settings: Any,
     ) -> list[Image.Image]: ...
     def edit(
         self, image: Source, prompt: str, *, count: int | None = None, **settings: Any
@@ -241,35 +265,25 @@ class UniPic:
         prompt: str,
         *,
         count: int | None = None,
-        size: tuple[int, int] | int | None = None,
+        size: Size | None = None,
         source: Source | None = None,
         region: tuple[int, int, int, int] | None = None,
         **settings: Any,
     ) -> Iterator[Event]:
         """`generate` step by step: yields progress, previews, each picture, and the end."""
-        width, height = (size, size) if isinstance(size, int) else size or (None, None)
-        with _path_of(source) as path:
-            job = GenerateJob(
-                prompt=prompt,
-                count=1 if count is None else count,
-                width=width,
-                height=height,
-                source=path,
-                region=None if region is None else Region(*region),
-                **settings,
+        with contextlib.ExitStack() as stack:
+            path = None if source is None else stack.enter_context(path_of(source))
+            given = {"count": count, "size": size, **settings}
+            yield from self._run(
+                GenerateJob, given, prompt=prompt, source=path, region=region_of(region)
             )
-            yield from self._run(job)
 
     def editing(
         self, image: Source, prompt: str, *, count: int | None = None, **settings: Any
     ) -> Iterator[Event]:
         """`edit` step by step: yields progress, previews, each picture, and the end."""
-        with _path_of(image) as path:
-            assert path is not None
-            job = EditJob(
-                source=path, prompt=prompt, count=1 if count is None else count, **settings
-            )
-            yield from self._run(job)
+        with path_of(image) as path:
+            yield from self._run(EditJob, {"count": count, **settings}, prompt=prompt, source=path)
 
     def describing(
         self,
@@ -281,10 +295,8 @@ class UniPic:
     ) -> Iterator[Event]:
         """`describe` piece by piece: yields the answer's pieces, and the end with all of it."""
         asked: dict[str, Any] = {} if question is None else {"prompt": question}
-        with _path_of(image) as path:
-            assert path is not None
-            earlier = tuple(Turn(*turn) for turn in turns)
-            yield from self._run(DescribeJob(source=path, turns=earlier, **asked, **settings))
+        with path_of(image) as path:
+            yield from self._run(DescribeJob, settings, source=path, turns=turns_of(turns), **asked)
 
     def close(self) -> None:
         """Give the model's memory back; what is asked of it afterwards loads it again."""
@@ -301,25 +313,17 @@ class UniPic:
     ) -> None:
         self.close()
 
-    def _run(self, job: Job) -> Generator[Event, None, None]:
+    def _run(
+        self, kind: type[Job], settings: dict[str, Any], **fields: Any
+    ) -> Generator[Event, None, None]:
+        found, notices = job_fields(kind, settings, self.info.defaults.side)
+        job = kind(**fields, **found)
+        yield from (Notice(notice) for notice in notices)
         with contextlib.closing(self._pipeline.run(job)) as events:
             for event in events:
                 if isinstance(event, Failed):
                     raise UnipicError(event.message, event.title)
                 yield event
-
-
-@contextlib.contextmanager
-def _path_of(image: Source | None) -> Iterator[str | None]:
-    """A path of the picture; of one in memory, for as long as this lasts."""
-    if not isinstance(image, Image.Image):
-        yield None if image is None else str(paths.absolute(image))
-        return
-    with tempfile.TemporaryDirectory(prefix="unipic-tui-") as folder:
-        path = Path(folder, "source.png")
-        writable = image if image.mode in {"L", "LA", "P", "RGB", "RGBA"} else image.convert("RGB")
-        writable.save(path)
-        yield str(path)
 
 
 def _last(events: Iterator[Event]) -> Finished:
@@ -332,5 +336,5 @@ def _last(events: Iterator[Event]) -> Finished:
 
 def _pictures(events: Iterator[Event], count: int | None) -> Image.Image | list[Image.Image]:
     # Where the model chose, the pictures that it did not choose follow the chosen ones.
-    images = [picture.image for picture in _last(events).pictures[: count or 1]]
+    images = [picture.image for picture in _last(events).pictures[: int(count or 1)]]
     return images[0] if count is None else images

@@ -41,7 +41,8 @@ class Setting:
         choices: all values of a ``choice``.
         noun: how a sentence calls it; the label in small letters where empty.
         unit: follows the value where it is shown.
-        aliases: other names in sweeps and flags, those of the published scripts among them.
+        aliases: other names in sweeps, flags and batches, those of the published scripts and of
+            other tools among them.
         letter: its one-letter flag, or "".
         parameter: its name in the ``parameters`` text of pictures, or "".
         usual: a value that goes without saying in pictures and details; the default as well does.
@@ -298,7 +299,9 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
 
 
 def check_text(name: str, value: str) -> None:
-    """Raise `InputError` for a text that is empty, or that no tokenizer and no file takes."""
+    """Raise `InputError` for what is no text, is empty, or no tokenizer and no file takes."""
+    if not isinstance(value, str):
+        raise InputError(f"The {name} is a text, not {one_line(repr(value), 60)}.")
     if not value.strip():
         raise InputError(f"The {name} is empty: say in words what you want.")
     try:

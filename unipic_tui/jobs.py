@@ -121,13 +121,15 @@ class SamplingSettings:
     guidance: float | None = setting(
         None, "number", "Guidance",
         "guidance scale (CFG): higher follows the prompt more closely, 1 turns guidance off",
-        high=100, aliases=("cfg",), letter="g", parameter="CFG scale", sweeps=True,
+        high=100, aliases=("cfg", "cfg_scale", "guidance_scale"), letter="g",
+        parameter="CFG scale", sweeps=True,
     )  # fmt: skip
     iterations: int | None = setting(
         None, "whole", "Iterations",
         "MAR iterations in which the tokens of a picture are revealed", low=1, high=1024,
-        noun="number of iterations", aliases=("num_iter", "iter"), letter="i", parameter="Steps",
-        sweeps=True,
+        noun="number of iterations",
+        aliases=("num_iter", "iter", "steps", "num_inference_steps"), letter="i",
+        parameter="Steps", sweeps=True,
     )  # fmt: skip
     temperature: float = setting(
         1.0, "number", "Temperature",
@@ -155,7 +157,7 @@ class SamplingSettings:
     head_steps: int | None = setting(
         None, "whole", "Head steps",
         "evaluations of the diffusion head for each token",
-        low=1, high=1000, noun="number of head steps", aliases=("steps",), unset="by quality",
+        low=1, high=1000, noun="number of head steps", unset="by quality",
         parameter="Head steps", sweeps=True, advanced=True,
     )  # fmt: skip
     solver: Solver | None = setting(

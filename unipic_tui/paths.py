@@ -9,6 +9,8 @@ from urllib.parse import unquote_to_bytes
 
 import platformdirs
 
+from unipic_tui.errors import StorageError
+
 _NAME = "unipic-tui"
 
 CONFIG_VARIABLE = "UNIPIC_CONFIG"
@@ -36,6 +38,9 @@ def absolute(path: str | Path, base: Path | None = None) -> Path:
     Args:
         path: a path as a person writes it, or a ``file://`` address.
         base: what a relative path starts from; the current folder by default.
+
+    Raises:
+        StorageError: the path is relative, and the current folder was deleted.
     """
     address = _ADDRESS.fullmatch(path) if isinstance(path, str) else None
     if address:
@@ -45,7 +50,36 @@ def absolute(path: str | Path, base: Path | None = None) -> Path:
         expanded = Path(path).expanduser()
     except RuntimeError:  # no home folder is known: then "~" is a name like any other
         expanded = Path(path)
-    return Path(os.path.normpath((base or Path.cwd()) / expanded))
+    if not expanded.is_absolute():
+        expanded = (base or current()) / expanded
+    return Path(os.path.normpath(expanded))
+
+
+def current() -> Path:
+    """The current folder; raises `StorageError` where it was deleted."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise StorageError(
+            "The current folder was deleted: change to another one, or give absolute paths."
+        ) from None
+
+
+def beginning() -> Path:
+    """Where to begin to look for files: the current folder, the root folder if it was deleted."""
+    leave_deleted()
+    return current()
+
+
+def leave_deleted() -> None:
+    """Change to the root folder where the current one was deleted.
+
+    Once every path is absolute: libraries end the whole process in a folder that is not there.
+    """
+    try:
+        current()
+    except StorageError:
+        os.chdir(Path(__file__).anchor)
 
 
 def config_file() -> Path:

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from PIL import Image, ImageChops, ImageOps, JpegImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageChops, ImageOps, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError
 
 from unipic_tui.colours import to_srgb
 from unipic_tui.errors import InputError, UnipicError
@@ -35,6 +35,7 @@ SUFFIXES = frozenset({
 })  # fmt: skip
 """Endings that mean a picture, readable or not; others are seen by content (`is_picture_file`)."""
 
+_PNG = b"\x89PNG\r\n\x1a\n"
 _MAX_JPEG = 256 << 20
 
 # Pillow warns on the standard error of what is refused here with a sentence, or mended.
@@ -90,8 +91,12 @@ def load_image(path: str | Path, max_side: int | None = None) -> Image.Image:
 
 
 @contextlib.contextmanager
-def open_image(path: str | Path) -> Iterator[Image.Image]:
+def open_image(path: str | Path, *, any_size: bool = False) -> Iterator[Image.Image]:
     """A picture of which only the header is read, and found small enough to decode.
+
+    Args:
+        any_size: for whoever decodes no pixels: it may be too large for that. Files of other
+            formats than PNG are refused from Pillow's own limit on, 179 megapixels.
 
     Raises:
         InputError, StorageError: as `load_image` does.
@@ -109,7 +114,10 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
             formats = (*FORMATS, "HEIF") if heic else FORMATS
             image = Image.open(without_excess(file), formats=formats)
         except Image.DecompressionBombError:
-            raise _too_large(path, "more than 64 megapixels") from None
+            if not any_size or not head.startswith(_PNG):
+                raise _too_large(path, "more than 64 megapixels") from None
+            file.seek(0)
+            image = PngImagePlugin.PngImageFile(file)
         except UnidentifiedImageError:
             raise InputError(
                 f"{shown_path(path)} is not a picture that can be read here: {_READABLE}."
@@ -117,7 +125,7 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
         except Exception as error:
             raise InputError(f"The picture {shown_path(path)} is damaged: {_READABLE}.") from error
         width, height = image.size
-        if width * height > MAX_PIXELS or max(width, height) > MAX_EDGE:
+        if not any_size and (width * height > MAX_PIXELS or max(width, height) > MAX_EDGE):
             raise _too_large(path, f"{width}×{height} pixels")
         with image:
             yield image

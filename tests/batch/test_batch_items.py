@@ -101,3 +101,34 @@ def test_what_cannot_be_read_is_said(
         read_items(written(tmp_path, name, text))
     assert said in error.value.message
     assert name in error.value.message
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("p.csv", 'prompt,seed\n"a red ring,1\na blue square,2\n', 2),
+        ("p.csv", 'prompt,seed\na ring,1\n"a square,2\n"a star",3\n', 3),
+        ("p.csv", 'prompt,note\r\n"a\r\nring","so\r\n', 3),
+        ("p.csv", 'prompt,seed\na ring,1\n"a star', 3),
+        ("p.tsv", 'prompt\tseed\n"Hello, it says\t1\na star\t2\n', 2),
+    ],
+)
+def test_a_quote_that_is_not_closed_is_named(
+    tmp_path: Path, name: str, text: str, line: int
+) -> None:
+    with pytest.raises(InputError, match=rf"{name} has a quote in line {line} that is not closed"):
+        read_items(written(tmp_path, name, text))
+
+
+def test_quotes_of_a_line_are_read_as_many_tools_write_them(tmp_path: Path) -> None:
+    text = 'prompt\tseed\na 6" ring\t1\n"a\nstar"\t2\n"big" one\t3\n"say ""x"""\t4\n'
+    prompts = [item.fields["prompt"] for item in read_items(written(tmp_path, "p.tsv", text))]
+    assert prompts == ['a 6" ring', "a\nstar", "big one", 'say "x"']
+
+
+@pytest.mark.parametrize(
+    "columns", ["prompt,prompt", "prompt,seed,Seed", "prompt,num-iter,num_iter"]
+)
+def test_a_column_named_twice_is_refused(tmp_path: Path, columns: str) -> None:
+    with pytest.raises(InputError, match="has two columns named"):
+        read_items(written(tmp_path, "p.csv", f"{columns}\na,1,2\n"))

@@ -44,15 +44,21 @@ def test_an_item_overrides_what_is_common() -> None:
 
 
 def test_settings_go_by_the_names_that_flags_have() -> None:
-    said = {"prompt": "a", "steps": "5", "cfg": 2, "Num-Iter": 4, "cfg_schedule": "linear"}
+    said = {"prompt": "a", "Head-Steps": "5", "cfg": 2, "Num-Iter": 4, "cfg_schedule": "linear"}
     assert task(said).job == GenerateJob(
         prompt="a", head_steps=5, guidance=2, iterations=4, schedule="linear"
     )
     own = task({"prompt": "a", "head_steps": 7, "steps": 5, "cfg": None}, given={"guidance": 3.0})
-    assert own.job == GenerateJob(prompt="a", head_steps=7, guidance=3.0)
+    assert own.job == GenerateJob(prompt="a", head_steps=7, iterations=5, guidance=3.0)
     recipe = task({"prompt": "a", "steps": "Beat the eggs.", "temp": ["low"], "id": 3})
     assert recipe.job == GenerateJob(prompt="a")
     assert recipe.carried["steps"] == "Beat the eggs."
+
+
+def test_two_names_of_a_setting_must_agree() -> None:
+    with pytest.raises(InputError, match="guidance and cfg are two names of one setting"):
+        task({"prompt": "a", "guidance": "2", "cfg": 3})
+    assert task({"prompt": "a", "guidance": "2", "cfg": 2.0}).job.guidance == 2  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from tests.fakes import Failure, FakeBackend, gradient
 from unipic_tui import paths
@@ -119,3 +122,14 @@ def files() -> list[str]:
 def pixels(path: Path | str) -> bytes:
     with Image.open(path) as image:
         return image.convert("RGB").tobytes()
+
+
+def save_of_size(path: Path, size: tuple[int, int], texts: dict[str, str]) -> None:
+    """A PNG whose header says a size, with the pixels of a small one."""
+    chunks = PngInfo()
+    for name, text in texts.items():
+        chunks.add_text(name, text)
+    Image.new("RGB", (8, 8)).save(path, pnginfo=chunks)
+    data = path.read_bytes()
+    header = b"IHDR" + struct.pack(">II", *size) + data[24:29]
+    path.write_bytes(data[:12] + header + struct.pack(">I", zlib.crc32(header)) + data[33:])

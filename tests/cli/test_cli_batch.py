@@ -318,6 +318,34 @@ def test_a_random_seed_is_that_of_the_record_when_it_goes_on(cli: Cli) -> None:
     assert read("out/manifest.json")["items"][0]["seed"] == seeds[0]
 
 
+def test_settings_of_other_tools_are_used_or_named(cli: Cli) -> None:
+    foreign = {"CFG scale": 2.5, "num_inference_steps": 5, "negative_prompt": "mud", "sampler": "x"}
+    items = [
+        {"prompt": "a", **foreign, "tags": ["t"], "clip_skip": 2},
+        {"prompt": "b", "sampler": "y", "id": 1, "clip_skip": None, "steps": 4},
+    ]
+    Path("p.json").write_text(json.dumps(items))
+    said = cli("batch", "p.json", "-o", "out").err
+    assert said.count("are not used here") == 1
+    assert "carried through to the results: negative_prompt, sampler, clip_skip." in said
+    jobs = [
+        json.loads(Path(f"out/0000000{n}.json").read_text())["unipic"]["request"]["job"]
+        for n in (0, 1)
+    ]
+    assert [(job["guidance"], job["iterations"]) for job in jobs] == [(2.5, 5), (None, 4)]
+    assert "not used here" not in cli("batch", "p.json", "-o", "out", "--quiet").err
+
+
+@pytest.mark.parametrize("left", [b"", b"{", bytes(40)])
+def test_a_record_that_is_not_whole_is_made_again(cli: Cli, prompts: str, left: bytes) -> None:
+    assert cli("batch", prompts, "-o", "out").code == 0
+    record = Path("out/00000001.json")
+    before = record.read_bytes()
+    record.write_bytes(left)
+    assert cli("batch", prompts, "-o", "out").code == 0
+    assert record.read_bytes() == before
+
+
 def test_results_of_a_version_with_fewer_settings_count(cli: Cli, prompts: str) -> None:
     cli("batch", prompts, "-o", "out")
     for path in Path("out").glob("0*.json"):

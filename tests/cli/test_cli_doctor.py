@@ -261,12 +261,24 @@ def test_a_library_that_cannot_be_written(
 
 
 def test_little_room(cli: Cli, machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    usage = types.SimpleNamespace(free=5_000_000)
+    usage = types.SimpleNamespace(free=999_999_999)
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
     result = cli("doctor")
     assert result.code == 0
-    assert "5 MB free" in result.out
+    assert "999 MB free" in result.out
     assert "→ Make room" in result.out
+
+
+@pytest.mark.parametrize(("free", "shown"), [(0, "0 MB"), (999_999, "0 MB"), (9_999_999, "9 MB")])
+def test_no_room(
+    cli: Cli, machine: Machine, monkeypatch: pytest.MonkeyPatch, free: int, shown: str
+) -> None:
+    usage = types.SimpleNamespace(free=free)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    result = cli("doctor")
+    assert result.code == 1
+    assert f"{shown} free on its disk" in result.out
+    assert "fails  Library" in result.out
 
 
 def test_json(cli: Cli, machine: Machine) -> None:

@@ -7,10 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from tests.cli.conftest import Cli
+from tests.cli.conftest import Cli, save_of_size
 
 KEYS = {
     "file",
@@ -77,6 +78,14 @@ def test_hostile_text_is_harmless(cli: Cli) -> None:
     assert "\x1b" not in out
     assert "\u202e" not in out
     assert [line for line in out.splitlines() if line.startswith("  seed")] == ["  seed      3"]
+
+
+@pytest.mark.parametrize("size", [(10_240, 8_192), (30_000, 20_000)])
+def test_pictures_too_large_to_decode_tell_their_text(cli: Cli, size: tuple[int, int]) -> None:
+    save_of_size(Path("large.png"), size, {"parameters": "a fox\nSteps: 20, Seed: 5, Size: 64x64"})
+    run = cli("inspect", "large.png", "--json")
+    assert run.code == 0
+    assert json.loads(run.out)["prompt"] == "a fox"
 
 
 def test_torch_is_not_loaded(cli: Cli) -> None:

@@ -143,3 +143,33 @@ def test_doctor_looks_at_the_named_library(cli: Cli) -> None:
 def test_the_help_names_the_quality_that_is_used(command: str, quality: str) -> None:
     shown = " ".join(COMMANDS[(command,)].format_help().split())
     assert f"(default: the settings file's, or {quality})" in shown
+
+
+@pytest.mark.parametrize(
+    ("flag", "meant"),
+    [
+        ("--cfg-scale", "--cfg"),
+        ("--out", "--output"),
+        ("--width", "--size"),
+        ("--height=512", "--size"),
+        ("--promt", "--prompt"),
+        ("--Guidence", "--guidance"),
+        ("--seeds", "--seed"),
+    ],
+)
+def test_a_flag_that_does_not_exist_names_the_one_that_is_meant(
+    cli: Cli, flag: str, meant: str
+) -> None:
+    said = cli.refuses("generate", "x", flag)
+    assert f"arguments: {flag}: did you mean {meant}; see" in said
+    assert meant in COMMANDS[("generate",)].format_help()
+
+
+@pytest.mark.parametrize("flag", ["--batch_size", "--negative", "--foo"])
+def test_a_flag_that_is_like_none_names_none(cli: Cli, flag: str) -> None:
+    assert f"arguments: {flag}; see" in cli.refuses("generate", "x", flag)
+
+
+def test_a_file_that_looks_like_a_flag(cli: Cli) -> None:
+    Image.new("RGB", (16, 16)).save("./-dash.png")
+    assert "-dash.png: for the file, write ./-dash.png;" in cli.refuses("edit", "-dash.png", "x")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.cli.conftest import Cli, pixels
+from tests.cli.conftest import Cli, pixels, save_of_size
 from tests.fakes import gradient
 from unipic_tui.jobs import GenerateJob
 from unipic_tui.library.provenance import read_metadata
@@ -119,3 +119,14 @@ def test_a_region_again(cli: Cli, photo: Path) -> None:
         dataclasses.replace(second, guidance=None, iterations=None, order=None, head_steps=None)
         == first
     )
+
+
+def test_a_picture_too_large_to_decode_is_drawn_again(cli: Cli) -> None:
+    assert cli("generate", "a fox", "--size", "64", "-o", "a.png").code == 0
+    with Image.open("a.png") as image:
+        texts = {"unipic": image.info["unipic"]}
+    save_of_size(Path("large.png"), (10_240, 8_192), texts)
+    run = cli("replay", "large.png", "-o", "b.png")
+    assert run.code == 0
+    assert "The two are not compared. The picture large.png is too large" in run.err
+    assert pixels("b.png") == pixels("a.png")

@@ -1,4 +1,4 @@
-"""What only shows on a real terminal or with real signals: the bar, pictures, Ctrl+C."""
+"""What only shows on a real terminal or with real signals: the bar, pictures, Ctrl+C, SIGTERM."""
 
 from __future__ import annotations
 
@@ -134,7 +134,11 @@ def test_no_picture_is_shown(tmp_path: Path, flags: list[str]) -> None:
     assert "▀" not in output
 
 
-def test_ctrl_c_stops_within_an_iteration(tmp_path: Path) -> None:
+ENDINGS = [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+
+
+@pytest.mark.parametrize(("number", "code"), ENDINGS)
+def test_ctrl_c_stops_within_an_iteration(tmp_path: Path, number: int, code: int) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, "0.02", "g", "x", "-n", "64", "-i", "1024", "--json"],
         stdout=subprocess.PIPE,
@@ -147,9 +151,9 @@ def test_ctrl_c_stops_within_an_iteration(tmp_path: Path) -> None:
     for line in process.stdout:
         if json.loads(line)["event"] == "progress":
             break
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     rest, errors = process.communicate()
-    assert process.returncode == 130
+    assert process.returncode == code
     events = [json.loads(line)["event"] for line in rest.splitlines()]
     assert events[-1] == "cancelled"
     assert "Traceback" not in errors
@@ -157,7 +161,8 @@ def test_ctrl_c_stops_within_an_iteration(tmp_path: Path) -> None:
     assert list(tmp_path.rglob("*.part")) == []
 
 
-def test_pictures_done_before_ctrl_c_are_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), ENDINGS)
+def test_pictures_done_before_ctrl_c_are_kept(tmp_path: Path, number: int, code: int) -> None:
     process = subprocess.Popen(
         [sys.executable, "-c", PROGRAM, "0.01", "g", "x", "-n", "64", "-s", "1", "--json"],
         stdout=subprocess.PIPE,
@@ -170,13 +175,21 @@ def test_pictures_done_before_ctrl_c_are_kept(tmp_path: Path) -> None:
     for line in process.stdout:
         if json.loads(line)["event"] == "picture":
             break
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     process.communicate()
-    assert process.returncode == 130
+    assert process.returncode == code
     assert (tmp_path / "x-s1.png").is_file()
 
 
-def test_ctrl_c_while_loading(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "handler"),
+    [
+        (signal.SIGINT, 130, "default_int_handler"),
+        (signal.SIGTERM, 143, "default_int_handler"),
+        (signal.SIGTERM, 143, "SIG_IGN"),  # as shells have it for what runs in the background
+    ],
+)
+def test_ctrl_c_while_loading(tmp_path: Path, number: int, code: int, handler: str) -> None:
     program = PROGRAM.replace(
         "from unipic_tui.cli import main",
         "from unipic_tui.cli import main\n"
@@ -186,7 +199,7 @@ def test_ctrl_c_while_loading(tmp_path: Path) -> None:
         "    yield Loading('weights', 0.1)\n"
         "    time.sleep(600)\n"
         "FakeBackend.load = load\n",
-    )
+    ).replace("default_int_handler", handler)
     process = subprocess.Popen(
         [sys.executable, "-c", program, "0", "g", "x", "--json"],
         stdout=subprocess.PIPE,
@@ -197,7 +210,7 @@ def test_ctrl_c_while_loading(tmp_path: Path) -> None:
     )
     assert process.stdout is not None
     assert json.loads(process.stdout.readline())["event"] == "loading"
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate()
-    assert process.returncode == 130
+    assert process.returncode == code
     assert errors == "unipic-tui: Stopped.\n"

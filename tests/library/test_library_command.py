@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,23 @@ def test_importing(command: Command, folder: Path, tmp_path: Path) -> None:
     assert code == 2
 
 
+def test_importing_nothing_leaves_the_trash_alone(
+    filled: Command, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.png").write_text("no")
+    (tmp_path / "empty").mkdir()
+    with closing(Library.open(folder)) as library:
+        (kept,) = library.sessions.all()
+        library.trash.put_session(kept.id)
+    deletions = filled.records("trash")
+    for name in ("missing.png", "empty", "bad.png"):
+        filled("import", str(tmp_path / name))
+    assert filled.records("trash") == deletions
+    assert filled.records("list") == []
+    assert filled("trash", "--undo")[0] == 0
+    assert len(filled.records("list")) == 1
+
+
 def test_exporting(filled: Command, tmp_path: Path) -> None:
     for name, argv in (("o.zip", ()), ("o.html", ()), ("o.png", ()), ("o", ("--as", "folder"))):
         code, _, err = filled("export", "1", str(tmp_path / name), *argv)
@@ -137,6 +155,12 @@ def test_exporting(filled: Command, tmp_path: Path) -> None:
     code, _, err = filled("export", "1", str(tmp_path / "o.zip"))
     assert (code, "use --force" in err) == (2, True)
     assert filled("export", "1", str(tmp_path / "o.zip"), "--force")[0] == 0
+    for name in ("o.tar.gz", "o.JPG", "o.7z"):
+        code, _, err = filled("export", "1", str(tmp_path / name))
+        assert (code, "end the name in .zip, .html, or .png" in " ".join(err.split())) == (2, True)
+        assert not (tmp_path / name).exists()
+    assert filled("export", "1", str(tmp_path / "o.tar.gz"), "--as", "folder")[0] == 0
+    assert filled("export", "1", str(tmp_path / "v1.2"))[0] == 0
     code, _, err = filled("export", "Tripp", str(tmp_path / "p"))
     assert (code, "There is no session 'Tripp'" in err) == (2, True)
 

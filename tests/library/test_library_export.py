@@ -63,7 +63,7 @@ def test_an_exported_folder_can_be_taken_in_again(
     export_session(library, 1, tmp_path / "out")
     other = Library.open(tmp_path / "other")
     session = other.sessions.create("again")
-    found = list(other.importing.paths(session.id, [tmp_path / "out"]))
+    found = list(other.importing.paths(lambda: session.id, [tmp_path / "out"]))
     assert [result.problem for result in found] == [""] * 3
     assert [picture.job for picture in other.pictures.of_session(session.id)][:2] == [
         picture.job for picture in pictures[:2]

@@ -296,7 +296,7 @@ def test_a_folder_is_taken_in_but_for_bad_files_and_duplicates(
     (source / "loop").symlink_to(source)
     _, (known,) = draw(library, session)
     (source / "c.png").write_bytes(known.path.read_bytes())
-    results = list(library.importing.paths(session, [source, tmp_path / "missing.png"]))
+    results = list(library.importing.paths(lambda: session, [source, tmp_path / "missing.png"]))
     told = {
         result.path.name: (
             result.duplicate,
@@ -313,7 +313,7 @@ def test_a_folder_is_taken_in_but_for_bad_files_and_duplicates(
         "2.png": (False, False, known.id + 2),
         "missing.png": (False, True, None),
     }
-    again = list(library.importing.paths(session, [source]))
+    again = list(library.importing.paths(lambda: session, [source]))
     assert not any(result.picture and not result.duplicate for result in again)
 
 
@@ -323,11 +323,11 @@ def test_duplicates_are_found_by_what_they_show(
     _, (first,) = draw(library, session)
     with Image.open(first.path) as image:
         image.convert("RGBA").save(tmp_path / "copy.png", compress_level=1)
-    (found,) = library.importing.paths(session, [tmp_path / "copy.png"])
+    (found,) = library.importing.paths(lambda: session, [tmp_path / "copy.png"])
     assert (found.picture, found.duplicate) == (first, True)
     # One that is in the trash is no reason not to import it.
     library.trash.put_picture(first.id)
-    (found,) = library.importing.paths(session, [tmp_path / "copy.png"])
+    (found,) = library.importing.paths(lambda: session, [tmp_path / "copy.png"])
     assert not found.duplicate
 
 
@@ -352,7 +352,7 @@ def test_a_folder_is_searched_by_content_and_what_is_left_out_is_named(
     (source / ".DS_Store").write_bytes(b"x")
     (source / "link").symlink_to(tmp_path)
     left_out: list[Path] = []
-    results = list(library.importing.paths(session, [source], left_out))
+    results = list(library.importing.paths(lambda: session, [source], left_out))
     assert {result.path.name for result in results if result.picture} == set(kinds)
     (problem,) = [result for result in results if result.problem]
     assert "pillow-heif" in problem.problem

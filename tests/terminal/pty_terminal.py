@@ -153,6 +153,12 @@ class PtyTerminal:
     def type(self, keys: str) -> None:
         os.write(self._master, keys.encode())
 
+    def hang_up(self) -> None:
+        """Close the terminal, as when its window is closed."""
+        self._stop.set()
+        self._reader.join()
+        os.dup2(os.open(os.devnull, os.O_RDWR), self._master)
+
     def wait_for(self, words: str, seconds: float = 20.0) -> None:
         self.wait_until(lambda: words in self.text, seconds, words)
 

@@ -223,3 +223,11 @@ def test_head_steps_that_the_quality_chose_are_left_to_the_next(
     (again,) = jobs(Draft("generate", "a", texts_of(job, DEFAULTS)))
     assert isinstance(again, GenerateJob)
     assert again.head_steps == recalled
+
+
+def test_a_prompt_may_name_settings_that_have_one_value() -> None:
+    (job,) = jobs(Draft("generate", "a blue square count=4 quality=exact sky=blue"))
+    assert isinstance(job, GenerateJob)
+    assert (job.prompt, job.count, job.quality) == ("a blue square sky=blue", 4, "exact")
+    with pytest.raises(InputError, match="Count is a whole number"):
+        jobs(Draft("generate", "a blue square count=1..4"))

@@ -86,6 +86,16 @@ def test_a_range_of_infinities_is_refused() -> None:
         ("x=1 seed=4 circles", "x=1 seed=4 circles", {}),
         ("a circle\nseed=3 seed=4", "a circle", {"seed": "4"}),
         ("reseed=4", "reseed=4", {}),
+        ("a ring steps=1..3 sampler=euler", "a ring sampler=euler", {"iterations": "1..3"}),
+        ("steps=3 x=1 seed=2 y = z", "x=1 y = z", {"iterations": "3", "seed": "2"}),
+        (
+            "a square count=64 quality=exact",
+            "a square",
+            {"count": "64", "quality": "exact"},
+        ),
+        ("a ring head-steps=4", "a ring", {"head_steps": "4"}),
+        ("E=mc2", "E=mc2", {}),
+        ("a poster that says x=1", "a poster that says x=1", {}),
     ],
 )
 def test_takes_settings_off_the_end(prompt: str, text: str, settings: dict[str, str]) -> None:

@@ -42,6 +42,10 @@ _RECORD_LIMIT = 100_000_000
 _FORMATS: dict[str, Format] = {".jpg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
 
 
+class _DamagedError(Exception):
+    """A record is empty or cut short."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """What a task's job gave: pictures, or an answer."""
@@ -92,6 +96,8 @@ class ResultFolder:
         """
         try:
             record = _read_record(self.notes / task.record)
+        except _DamagedError:
+            return "todo"
         except FileNotFoundError:
             names = (*(file.path for file in task.files), *task.texts, *task.copies)
             taken = any(os.path.lexists(self.root / name) for name in names)
@@ -115,7 +121,7 @@ class ResultFolder:
         try:
             seed = _read_record(self.notes / task.record)[KEY]["request"]["job"]["seed"]
             return replace(task, job=task.job.replace(seed=seed))
-        except (FileNotFoundError, KeyError, TypeError, InputError):
+        except (FileNotFoundError, _DamagedError, KeyError, TypeError, InputError):
             return task
 
     def answer(self, task: Task) -> str | None:
@@ -246,11 +252,24 @@ def _copy(source: str) -> bytes:
 
 
 def _read_record(path: Path) -> dict[str, Any]:
-    """A record, {} where the file is none; raises `FileNotFoundError` where there is no file."""
+    """A record, {} where the file is none.
+
+    Raises:
+        FileNotFoundError: there is no file.
+        _DamagedError: it is what a crash may leave of a record.
+    """
     if not os.path.lexists(path):
         raise FileNotFoundError(path)
     try:
-        record = json.loads(read_bytes(path, _RECORD_LIMIT))
-    except (StorageError, ValueError, RecursionError):
+        data = read_bytes(path, _RECORD_LIMIT)
+    except StorageError:
+        return {}
+    try:
+        record = json.loads(data)
+    except (ValueError, RecursionError):
+        # Some disks keep a file's length and lose its bytes, which then read as zeros.
+        rest = data.strip(b"\0 \r\n\t")
+        if not rest or rest.startswith(b"{"):
+            raise _DamagedError(path) from None
         return {}
     return record if isinstance(record, dict) else {}

@@ -13,6 +13,7 @@ from typing import Any
 
 from unipic_tui.errors import InputError
 from unipic_tui.files import read_bytes, shown_path
+from unipic_tui.text import one_line
 
 LIMIT = 1_000_000_000
 """Most bytes of a file of prompts."""
@@ -22,6 +23,8 @@ _TABLES = {".csv": ",", ".tsv": "\t"}
 _FOREIGN = {".toml", ".xml", ".html", ".htm", ".ini", ".cfg", ".rtf"}
 _KINDS = ".json, .jsonl, .csv, .tsv, .yaml or .txt"
 _LINE_END = re.compile(r"\r\n|\r|\n")
+_END = "end"
+"""Put behind a table: a quote that is still open there takes it in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +112,7 @@ def _read_table(
     first = _LINE_END.split(text, 1)[0]
     if separator == "," and "," not in first and ";" in first:
         separator = ";"  # as spreadsheets write it where the comma is the decimal mark
-    try:
-        lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-        rows = [row for row in lines if any(row)]
-    except csv.Error as error:
-        raise InputError(f"{shown_path(path)} is not a readable table: {error}.") from None
+    rows = _rows(text, path, separator)
     names = [name.strip() for name in rows[0]] if rows else []
     names = [name.lower() if name.lower() in columns else name for name in names]
     if rows and not set(names) & set(columns):
@@ -121,7 +120,51 @@ def _read_table(
             f"{shown_path(path)} has no column named {', '.join(columns[:-1])} or "
             f"{columns[-1]}: name the columns in its first line."
         )
+    for index, name in enumerate(names):
+        if name and plain_name(name) in map(plain_name, names[:index]):
+            raise InputError(
+                f"{shown_path(path)} has two columns named {one_line(name, 60)}: leave one out."
+            )
     return (_from_row(index, names, row) for index, row in enumerate(rows[1:]))
+
+
+def _rows(text: str, path: str | Path, separator: str) -> list[list[str]]:
+    """The rows that hold anything.
+
+    A quote that is never closed would swallow rows in silence. What follows a quote is therefore
+    taken as leniently as many tools write it within a line only; a cell of several lines has to be
+    quoted as it should be.
+    """
+    lines = io.StringIO(f"{text}\n{_END}", newline="").readlines()
+    rows: list[list[str]] = []
+    reader = csv.reader(lines, delimiter=separator)
+    try:
+        start = 0
+        for row in reader:
+            if reader.line_num > start + 1:
+                _check_quotes(row, lines[start : reader.line_num], start, path, separator)
+            start = reader.line_num
+            rows.append(row)
+    except csv.Error as error:
+        raise InputError(f"{shown_path(path)} is not a readable table: {error}.") from None
+    return [row for row in rows[:-1] if any(row)]
+
+
+def _check_quotes(
+    row: list[str], lines: list[str], start: int, path: str | Path, separator: str
+) -> None:
+    """Raise `InputError` where the quotes of a row of several lines are not those of its cells."""
+    try:
+        for _ in csv.reader(lines, delimiter=separator, strict=True):
+            pass
+    except csv.Error:
+        ends = [len(_LINE_END.findall(cell)) for cell in row]
+        last = max(place for place, count in enumerate(ends) if count)
+        raise InputError(
+            f"{shown_path(path)} has a quote in line {start + 1 + sum(ends[:last])} that is not "
+            "closed: close it, or, where it belongs to the text, write the cell in quotes and each "
+            "quote within it twice."
+        ) from None
 
 
 def _from_row(index: int, names: list[str], row: list[str]) -> Item:
@@ -159,6 +202,11 @@ def _from_json_line(index: int, line: str) -> Item:
         return _from_value(index, json.loads(line))
     except (ValueError, RecursionError):
         return Item(index, problem='Its line is not readable JSON: write {"prompt": "…"}.')
+
+
+def plain_name(name: str) -> str:
+    """A name as those of settings are compared: in small letters, with ``_`` between words."""
+    return name.lower().replace("-", "_").replace(" ", "_")
 
 
 def _too_deep(path: str | Path) -> InputError:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from unipic_tui.batch.items import PROMPT_KEYS, Item
+from unipic_tui.batch.items import PROMPT_KEYS, Item, plain_name
 from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
 from unipic_tui.inference.ranking import check_choice
@@ -188,19 +188,27 @@ def _kind(fields: dict[str, Any], common: Common) -> type[Job]:
 
 
 def _spelt_out(fields: Mapping[str, Any], kind: type[Job]) -> dict[str, Any]:
-    """The fields with settings by their own names, which count before other names of theirs.
+    """The fields with settings by their own names.
 
     Under another name only a value that the setting can have counts: the file may mean something
-    else by it.
+    else by it. Raises `InputError` where two names of a setting say different things.
     """
     names = named(kind)
     found: dict[str, Any] = {}
+    by: dict[str, str] = {}
     for name, value in fields.items():
-        setting = names.get(name.lower().replace("-", "_"))
+        setting = names.get(plain_name(name))
         if name in _OWN or setting is None or setting.name in _HERE:
             continue
-        if _read(value, setting.types) is not None:
-            found.setdefault(setting.name, value)
+        read = _read(value, setting.types)
+        if read is None:
+            continue
+        other = by.setdefault(setting.name, name)
+        if found.setdefault(setting.name, read) != read:
+            raise InputError(
+                f"Its {one_line(other, 40)} and {one_line(name, 40)} are two names of one setting "
+                "and differ: leave one out."
+            )
     return found | {name: value for name, value in fields.items() if value is not None}
 
 

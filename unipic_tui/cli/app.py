@@ -52,6 +52,7 @@ def open_app(args: argparse.Namespace, context: Context) -> int:
             "neither: set TERM to your terminal's type, such as xterm-256color, or use a command, "
             'such as unipic-tui generate "a red circle".'
         )
+    paths.leave_deleted()
     prepare_terminal()  # before Textual is imported, which reads the environment then
     from unipic_tui.ui.app import run_app
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
+import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NoReturn, TypeAlias
 
 from unipic_tui.cli.context import Context
@@ -24,14 +26,21 @@ The flags of the published scripts are understood as well: --prompt, --image,
 """
 
 
+_FLAG = re.compile(r"--[\w-]+")
+_CLOSE = 0.75
+"""How alike two names must be for one to be a slip of the other."""
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser that says what is wrong in one sentence.
 
     Attributes:
         hidden: a name of the command that is not listed.
+        meant: flags that do not exist, and those that do what their names say.
     """
 
     hidden = ""
+    meant: Mapping[str, str] = {}
 
     def __init__(self, **options: Any) -> None:
         options.setdefault("allow_abbrev", False)
@@ -57,12 +66,28 @@ class Parser(argparse.ArgumentParser):
         raise SystemExit(2)
 
     def refuse(self, words: Sequence[str]) -> NoReturn:
-        """Leave for words that this command does not understand, naming what is close to them."""
-        flag = words[0].split("=")[0]
-        known = [name for name in self._option_string_actions if name.startswith("--")]
-        close = difflib.get_close_matches(flag, known, 1)
-        remedy = f": did you mean {close[0]}" if flag.startswith("-") and close else ""
+        """Leave for words that this command does not understand, saying what may be meant."""
+        word = words[0]
+        remedy = ""
+        if os.path.lexists(word):
+            remedy = f": for the file, write ./{word}"
+        elif word.startswith("--") and (meant := self._meant(word.split("=")[0])):
+            remedy = f": did you mean {meant}"
         self.error(f"unrecognized arguments: {' '.join(words)}{remedy}")
+
+    def _meant(self, flag: str) -> str:
+        """The flag that is meant by one that does not exist, or ""; only what the help names."""
+        if flag in self.meant:
+            return self.meant[flag]
+        listed = dict.fromkeys(_FLAG.findall(self.format_help()))
+        known = {_plain(name): name for name in listed if name in self._option_string_actions}
+        wanted = _plain(flag)
+        longer = [name for name in known if name.startswith(wanted)]
+        shorter = [name for name in known if wanted.startswith(f"{name}-")]
+        close = difflib.get_close_matches(wanted, known, 1, _CLOSE)
+        # What is typed short is what people know; else the one that says most of it.
+        best = [*sorted(longer, key=len), *sorted(shorter, key=len, reverse=True), *close]
+        return known[best[0]] if best else ""
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Say which command was meant where argparse would list all of them."""
@@ -93,6 +118,11 @@ class _Commands(argparse._SubParsersAction):  # type: ignore[type-arg]
                     f"{flag_of(name)} is given twice, as {before[name]!r} and as {now!r}: "
                     "leave out one"
                 )
+
+
+def _plain(flag: str) -> str:
+    """A flag's name as it is compared."""
+    return flag.lstrip("-").replace("_", "-").lower()
 
 
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
@@ -249,6 +279,9 @@ def add_settings(parser: Parser, *kinds: type[Job], many: bool = False, grid: bo
     for kind in kinds:
         for each in settings_of(kind):
             found.setdefault(each.name, each)
+    parser.meant = {
+        flag_of(field): flag_of(each.name) for each in found.values() for field in each.fields
+    }
     draws = any(kind.draws for kind in kinds)
     group = parser.add_argument_group("drawing" if draws else "answering")
     for each in found.values():

@@ -14,11 +14,13 @@ from unipic_tui.cli.arguments import (
     add_settings,
     also,
 )
+from unipic_tui.cli.bar import say
 from unipic_tui.cli.context import Context
-from unipic_tui.cli.inputs import given_settings, ignore_config, is_config
+from unipic_tui.cli.inputs import STDIN, given_settings, ignore_config, is_config
 from unipic_tui.errors import InputError
 from unipic_tui.job_settings import settings_of
 from unipic_tui.jobs import KINDS
+from unipic_tui.text import one_line
 
 _EPILOG = """\
 PROMPTS is a .json or .yaml file with an array of objects ({{"prompt": "…"}}), a .jsonl file with
@@ -89,11 +91,17 @@ def _prompts(args: argparse.Namespace) -> str:
     named = data if place is None else place
     if named is None:
         raise InputError("No file of prompts is named: use batch PROMPTS --output DIR.")
+    if named == STDIN:
+        raise InputError(
+            "A batch reads its prompts from a file, so that it can go on later: save them in one."
+        )
     return named
 
 
 def _run(args: argparse.Namespace, context: Context) -> int:
+    from unipic_tui.batch.foreign import unused_settings
     from unipic_tui.batch.items import read_items
+    from unipic_tui.batch.ranks import Ranks
     from unipic_tui.batch.tasks import Common, Plan, make_task
     from unipic_tui.cli.batch_run import run_batch
     from unipic_tui.defaults import Defaults
@@ -119,4 +127,8 @@ def _run(args: argparse.Namespace, context: Context) -> int:
                 plan.problems[item.index] = error.message
         return plan
 
+    unused = unused_settings(item.fields for item in items)
+    if unused and not args.quiet and Ranks.from_environment().leads:
+        names = ", ".join(one_line(name, 40) for name in unused)
+        say(f"Settings that are not used here, and only carried through to the results: {names}.")
     return run_batch(args, context, make)

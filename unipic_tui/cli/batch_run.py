@@ -22,13 +22,13 @@ from unipic_tui.cli.bar import duration, say
 from unipic_tui.cli.context import Context
 from unipic_tui.cli.execution import Interrupt, loaded
 from unipic_tui.cli.report import HumanReporter, Reporter
+from unipic_tui.cli.termination import INTERRUPTED
 from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
 from unipic_tui.events import Backend, Event, Notice, Progress
 from unipic_tui.files import check_writable
 from unipic_tui.text import one_line, printable
 
-INTERRUPTED = 130
 _ANSWER_WIDTH = 2000
 
 

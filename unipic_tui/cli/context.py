@@ -74,6 +74,7 @@ class Context:
 
 
 def _create_backend(options: BackendOptions) -> Backend:
+    paths.leave_deleted()
     # While torch is imported collections find nothing and take a fifth of the time; frozen, its
     # objects are in no later one's way, that at the end least of all.
     gc.disable()

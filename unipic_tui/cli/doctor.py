@@ -29,7 +29,9 @@ State = Literal["ok", "note", "fails"]
 
 _LISTED = 8
 """Keys that are named before the rest is only counted."""
-_LITTLE_ROOM = 1 << 30
+_LITTLE_ROOM = 10**9
+_NO_ROOM = 10**7
+"""Bytes that the files of a picture may take."""
 _REINSTALL = 'Install the program again: pip install --force-reinstall "unipic-tui".'
 _LARGE = 512
 """Pixels from which on pictures of half the side are of use, and take less memory."""
@@ -101,20 +103,22 @@ def _checks(args: argparse.Namespace, context: Context) -> Iterator[Check]:
     except UnipicError as error:
         yield Check("Settings", "fails", error.message, "unipic-tui settings shows an example.")
         context.settings = Settings()
+    args.checkpoint = args.folder or args.checkpoint
+    folder = context.checkpoint(args)
+    library = context.library(args)
+    paths.leave_deleted()
     device: Device | None = None
     for found in check_device(device_name(args.device or context.settings.device)):
         if isinstance(found, Device):
             device = found
         else:
             yield found
-    args.checkpoint = args.folder or args.checkpoint
-    folder = context.checkpoint(args)
     for report in check_checkpoint(folder):
         if isinstance(report, Check):
             yield report
         else:
             yield from check_memory(report, device, args.dtype or context.settings.dtype)
-    yield check_library(context.library(args))
+    yield check_library(library)
     yield check_terminal(args.images or context.settings.images)
 
 
@@ -313,7 +317,13 @@ def check_library(folder: Path) -> Check:
             "Name another folder with --library, in the settings, or in UNIPIC_DATA.",
         )
     free = shutil.disk_usage(existing).free
-    text = f"{shown_path(folder)}, {size_text(free)} free on its disk"
+    # Rounded down: a full disk has nothing free.
+    amount = size_text(free) if free >= _LITTLE_ROOM else f"{free // 10**6} MB"
+    text = f"{shown_path(folder)}, {amount} free on its disk"
+    if free < _NO_ROOM:
+        return Check(
+            "Library", "fails", text, "Make room: pictures take a few MB each and cannot be kept."
+        )
     if free < _LITTLE_ROOM:
         return Check("Library", "note", text, "Make room: pictures take a few MB each.")
     return Check("Library", "ok", text)

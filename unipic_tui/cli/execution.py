@@ -12,6 +12,7 @@ from types import FrameType
 
 from unipic_tui.cli.context import Context
 from unipic_tui.cli.report import Reporter, reporting
+from unipic_tui.cli.termination import INTERRUPTED
 from unipic_tui.errors import CheckpointError, InputError, StorageError
 from unipic_tui.events import (
     Backend,
@@ -60,19 +61,23 @@ def loaded(
 
 
 class Interrupt:
-    """Whether Ctrl+C was pressed. A second time it stops at once, as it does elsewhere."""
+    """Whether Ctrl+C was pressed, or the process told to end.
+
+    A second time it stops at once, as it does elsewhere.
+    """
 
     def __init__(self) -> None:
         self.requested = False
 
-    def handle(self, _: int, __: FrameType | None) -> None:
+    def handle(self, number: int, _: FrameType | None) -> None:
         """Note the first press."""
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
+        again = b"; Ctrl+C again stops at once" if number == signal.SIGINT else b""
         # A stream may be half way through a line of its own just now; the descriptor never is.
         with suppress(OSError):
-            os.write(2, b"\nStopping after this step; Ctrl+C again stops at once.\n")
+            os.write(2, b"\nStopping after this step%b.\n" % again)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -130,6 +135,6 @@ def exit_code(final: Final) -> int:
         case Failed(title):
             return 2 if title in _BAD_INPUT else 1
         case Cancelled():
-            return 130
+            return INTERRUPTED
         case _:
             return 0

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import shutil
 import sys
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from unipic_tui import paths
 from unipic_tui.cli.bar import say
 from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
+from unipic_tui.files import storage_error
 from unipic_tui.job_parts import Region
 from unipic_tui.job_settings import settings_of
 from unipic_tui.jobs import BATCH_QUALITY, MAX_COUNT, USUAL_QUALITY, Job, random_seed
@@ -21,6 +26,8 @@ Notify = Callable[[str], None]
 MakeJob = Callable[[Defaults, Notify], Job]
 """Makes the job for a checkpoint's defaults, and tells what it had to change."""
 
+STDIN = "-"
+"""Stands for the standard input."""
 _STDIN_LIMIT = 1_000_000
 
 
@@ -54,7 +61,7 @@ def read_prompt(args: argparse.Namespace, words: Sequence[str], what: str = "pro
     prompt: str | None = args.prompt if args.prompt is not None else " ".join(words) or None
     if words and not " ".join(words).strip():
         prompt = ""
-    return _read_stdin(what) if prompt == "-" else prompt
+    return _read_stdin(what) if prompt == STDIN else prompt
 
 
 def _read_stdin(what: str) -> str:
@@ -88,6 +95,55 @@ def _words(args: argparse.Namespace) -> list[str]:
     if words and is_config(words[0]) and (len(words) > 1 or args.prompt is not None or args.image):
         ignore_config(words.pop(0), args)
     return words
+
+
+@contextlib.contextmanager
+def piped_picture(args: argparse.Namespace, kind: type[Job]) -> Iterator[None]:
+    """Where ``-`` stands for a picture, have it name a file with what standard input holds.
+
+    The file is there for as long as this lasts.
+
+    Raises:
+        InputError: standard input is wanted for more than one thing, or holds no picture.
+    """
+    with contextlib.ExitStack() as stack:
+        if kind.needs_source and args.image is None and args.words[:1] == [STDIN]:
+            args.image, args.words = STDIN, args.words[1:]
+        dest = "image" if kind.needs_source else "source"
+        if getattr(args, dest) == STDIN:
+            if STDIN in {args.prompt, " ".join(args.words)}:
+                raise InputError(
+                    "Standard input cannot be both the picture and the words: name a file for one."
+                )
+            setattr(args, dest, stack.enter_context(_stdin_picture()))
+        yield
+
+
+@contextlib.contextmanager
+def _stdin_picture() -> Iterator[str]:
+    """The path of a picture with the bytes of standard input, found to be one."""
+    from unipic_tui.pictures import load_image
+
+    if sys.stdin is None or sys.stdin.isatty():
+        raise InputError(
+            "There is no picture on standard input: send one there, as in "
+            'unipic-tui edit - "make it black" < cat.png.'
+        )
+    with tempfile.TemporaryDirectory(prefix="unipic-tui-") as folder:
+        path = Path(folder, "picture")
+        try:
+            with path.open("wb") as file:
+                shutil.copyfileobj(sys.stdin.buffer, file)
+        except OSError as error:
+            raise storage_error(error, path, "write") from error
+        if not path.stat().st_size:
+            raise InputError("There is no picture on standard input: it is empty.")
+        try:
+            load_image(path)
+        except InputError as error:
+            words = error.message.replace(f"The picture {path}", "The picture on standard input")
+            raise InputError(words.replace(str(path), "What is on standard input")) from error
+        yield str(path)
 
 
 def split_image(args: argparse.Namespace, words: list[str], command: str) -> tuple[str, list[str]]:

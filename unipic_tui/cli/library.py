@@ -211,8 +211,14 @@ def _import_pictures(args: argparse.Namespace, context: Context) -> int:
     ):
         bar.show("Importing", None)
         name = args.session or sources[0].stem
-        session = library.sessions.find(name) or library.sessions.create(name)
-        for imported in library.importing.paths(session.id, sources, left_out):
+        session = library.sessions.find(name)
+
+        def into() -> int:
+            nonlocal session
+            session = session or library.sessions.create(name)
+            return session.id
+
+        for imported in library.importing.paths(into, sources, left_out):
             picture = imported.picture
             taken += picture is not None and not imported.duplicate
             passed += imported.duplicate
@@ -228,12 +234,10 @@ def _import_pictures(args: argparse.Namespace, context: Context) -> int:
             if args.json or imported.problem:
                 with bar.away():
                     tell(args, imported.problem, record)
-        if not taken and not session.pictures and not library.entries.of_session(session.id):
-            library.trash.put_session(session.id)
     also = f", {passed} {'was' if passed == 1 else 'were'} there already" if passed else ""
     also += f", {bad} could not be read" if bad else ""
-    into = one_line(session.name, 60)
-    tell(args, f"{amount(taken, 'picture')} imported into {into!r}{also}.", show=say)
+    shown = one_line(session.name if session else name, 60)
+    tell(args, f"{amount(taken, 'picture')} imported into {shown!r}{also}.", show=say)
     if left_out:
         names = ", ".join(one_line(file.name, 60) for file in left_out[:_NAMED])
         more = f" and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""

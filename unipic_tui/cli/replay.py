@@ -52,13 +52,20 @@ def replay(args: argparse.Namespace, context: Context) -> int:
         return 0
     if job.source is not None:
         load_image(job.source)
-    original = load_image(args.image)
+    original, why = None, ""
+    if Path(args.image).suffix.lower() == ".png":  # what was saved with loss cannot be equal
+        try:
+            original = load_image(args.image)  # now, as the new one may take its place
+        except InputError as error:
+            why = error.message
 
     def make(_: Defaults, __: Notify) -> DrawingJob:
         return job
 
     drawn = draw(args, context, make, grid=saved.grid, seed=str(job.seed))
-    if drawn.image is not None:
+    if drawn.image is not None and why and not args.quiet:
+        say(f"The two are not compared. {why}")
+    if drawn.image is not None and original is not None:
         _compare(args, original, drawn.image, saved.model, drawn.model)
     return drawn.code
 
@@ -75,8 +82,6 @@ def _no_job(path: str, saved: PictureMetadata | None) -> str:
 def _compare(
     args: argparse.Namespace, original: Image.Image, again: Image.Image, before: str, now: str
 ) -> None:
-    if Path(args.image).suffix.lower() != ".png":
-        return  # what was saved with loss cannot be equal
     from PIL import ImageChops
 
     same = original.size == again.size and not ImageChops.difference(original, again).getbbox()

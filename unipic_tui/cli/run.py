@@ -17,7 +17,7 @@ from unipic_tui.cli.arguments import (
 from unipic_tui.cli.bar import say
 from unipic_tui.cli.context import Context
 from unipic_tui.cli.execution import exit_code, loaded, run_job
-from unipic_tui.cli.inputs import MakeJob, job_maker, say_nothing
+from unipic_tui.cli.inputs import MakeJob, job_maker, piped_picture, say_nothing
 from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
 from unipic_tui.events import Cancelled, Failed
@@ -48,7 +48,9 @@ def _add_command(commands: Commands, kind: type[Job]) -> None:
     parser.usage = f"%(prog)s [options] {words}"
     explained = f'what to {wording.purpose}; "-" reads it from standard input'
     if kind.needs_source:
-        explained = f"the picture, and {explained}"
+        explained = (
+            f'the picture, and what to {wording.purpose}; "-" reads either from standard input'
+        )
     parser.add_argument("words", nargs="*", metavar=words, help=explained)
     also(parser, ("-p", "--prompt", *([] if kind.draws else ["--question"])), "prompt")
     if kind.needs_source:
@@ -70,6 +72,11 @@ def _add_command(commands: Commands, kind: type[Job]) -> None:
 
 
 def _run(kind: type[Job], args: argparse.Namespace, context: Context) -> int:
+    with piped_picture(args, kind):
+        return _run_job(kind, args, context)
+
+
+def _run_job(kind: type[Job], args: argparse.Namespace, context: Context) -> int:
     make_job = job_maker(kind, args, context.settings)
     if not kind.draws:
         return _answer(args, context, make_job)

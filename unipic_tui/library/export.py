@@ -19,15 +19,30 @@ from unipic_tui.library.contact import contact_sheet
 from unipic_tui.library.html import page
 from unipic_tui.library.library import Library
 from unipic_tui.library.records import Session, StoredPicture
-from unipic_tui.pictures import load_image
+from unipic_tui.pictures import SUFFIXES, load_image
 
 Kind = Literal["folder", "zip", "html", "sheet"]
 _BY_SUFFIX: dict[str, Kind] = {".zip": "zip", ".html": "html", ".htm": "html", ".png": "sheet"}
+_NOT_WRITTEN = frozenset({
+    ".tar", ".gz", ".tgz", ".bz2", ".tbz", ".xz", ".txz", ".zst", ".7z", ".rar", ".cbz", ".pdf",
+    ".json", *SUFFIXES,
+}) - _BY_SUFFIX.keys()  # fmt: skip
+"""Endings of files that a folder would hardly be meant to have."""
 
 
 def kind_of(out: Path) -> Kind:
-    """What a name asks for by its ending; a folder where it has none that is known."""
-    return _BY_SUFFIX.get(out.suffix.lower(), "folder")
+    """What a name asks for by its ending, a folder where it has none that means a file.
+
+    Raises:
+        InputError: it means a file of a kind that is not written.
+    """
+    suffix = out.suffix.lower()
+    if suffix in _NOT_WRITTEN:
+        raise InputError(
+            f"{shown_path(out)} cannot be written as {suffix}: end the name in .zip, .html, or "
+            ".png for a contact sheet, or name a folder."
+        )
+    return _BY_SUFFIX.get(suffix, "folder")
 
 
 def export_session(
@@ -46,7 +61,8 @@ def export_session(
         How many pictures were written.
 
     Raises:
-        InputError: ``out`` lies in the library, or there is no picture for a contact sheet.
+        InputError: ``out`` lies in the library, its ending means a file of another kind, or there
+            is no picture for a contact sheet.
         StorageError: ``out`` is there already, or cannot be written.
     """
     found = library.sessions.get(session)

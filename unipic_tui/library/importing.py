@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,10 +64,13 @@ class Importing:
             StorageError: it cannot be read, or the library not be written.
         """
         image = image or load_image(path)
-        return self._import(session, path, image, content_hash(image))
+        return self._import(lambda: session, path, image, content_hash(image))
 
     def paths(
-        self, session: int, paths: Sequence[Path], left_out: list[Path] | None = None
+        self,
+        session: Callable[[], int],
+        paths: Sequence[Path],
+        left_out: list[Path] | None = None,
     ) -> Iterator[Imported]:
         """Import pictures and folders of pictures, one after the other, as they are iterated.
 
@@ -75,7 +78,7 @@ class Importing:
         A picture that the library has already is passed over. One bad file does not stop the rest.
 
         Args:
-            session: the session they go into.
+            session: gives the session they go into; called only where there is a picture for it.
             paths: pictures and folders.
             left_out: what the folders hold besides pictures is appended here: other files, hidden
                 ones, and links to folders.
@@ -84,7 +87,7 @@ class Importing:
             for file in _files(path, [] if left_out is None else left_out):
                 yield self._import_or_say_why(session, file)
 
-    def _import_or_say_why(self, session: int, path: Path) -> Imported:
+    def _import_or_say_why(self, session: Callable[[], int], path: Path) -> Imported:
         try:
             image = load_image(path)
             digest = content_hash(image)
@@ -97,13 +100,16 @@ class Importing:
         except UnipicError as error:
             return Imported(path, problem=error.message)
 
-    def _import(self, session: int, path: Path, image: Image, digest: str) -> StoredPicture:
+    def _import(
+        self, session: Callable[[], int], path: Path, image: Image, digest: str
+    ) -> StoredPicture:
         data, picture, text = read_making(path, digest=digest)
         own = data.origin == OWN
         file = _png(path, image, picture, own, text)
         title = (data.job["prompt"], picture.seed) if own else (path.stem, None)
+        into = session()
         with self._database.write():
-            entry = self._entries.insert(session, data)
+            entry = self._entries.insert(into, data)
             number = self._pictures.insert(entry, picture, file, image.size, title)
             return self._pictures.get(number)
 

@@ -12,6 +12,7 @@ from typing import Literal, TextIO, get_args
 
 from unipic_tui import paths
 from unipic_tui.errors import InputError
+from unipic_tui.streams import open_lenient
 from unipic_tui.terminal.probe import Answers, ask_terminal
 
 Protocol = Literal["kitty", "sixel", "blocks", "none"]
@@ -187,7 +188,8 @@ def _part_errors_from_screen(log_file: Path | None) -> None:
     _Terminal.parted = True
     if sys.stderr is not None:
         sys.stderr.flush()
-    terminal = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace", buffering=1)
+    # Textual's thread that draws must outlive a closed terminal, or the app waits for it for ever.
+    terminal = open_lenient(os.dup(2))
     log = _open_log(log_file or paths.log_dir() / _LOG_NAME)
     os.dup2(log, 2)
     os.close(log)

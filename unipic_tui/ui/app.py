@@ -7,8 +7,10 @@ model's thread, after the first paint.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import logging
+import signal
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path, PurePath
@@ -48,7 +50,7 @@ from unipic_tui.ui.main_screen import ACTIONS, MainScreen
 from unipic_tui.ui.messages import Stored, Trouble, Worked
 from unipic_tui.ui.notices import complain, log_to_file
 from unipic_tui.ui.screens.contact_sheet import SheetScreen, SheetView
-from unipic_tui.ui.screens.dialogs import QuestionDialog
+from unipic_tui.ui.screens.dialogs import LeaveDialog, QuestionDialog
 from unipic_tui.ui.screens.help import LOG_NAME, HelpScreen
 from unipic_tui.ui.screens.queue_screen import QueueScreen
 from unipic_tui.ui.screens.viewer import ViewerScreen
@@ -66,6 +68,8 @@ SNAPSHOT_SECONDS = 2.0
 """How often the state of a drawing is kept, to go on from after a crash."""
 LEAVE_SECONDS = 20.0
 """How long leaving waits for the running job to stop."""
+HUNG_UP = 129
+"""Exit code after SIGHUP, which comes when the terminal is closed."""
 LOADING_SECONDS = 0.5
 """How long leaving waits for a checkpoint that is being loaded."""
 
@@ -79,10 +83,6 @@ class CommandPalette(SystemCommandsProvider):
         """All of them; Textual would sort them by their titles."""
         for title, words, run, _ in self.app.get_system_commands(self.screen):
             yield DiscoveryHit(title, run, title, words)
-
-
-class LeaveDialog(QuestionDialog):
-    """Asks whether to leave."""
 
 
 class UnipicApp(App[int]):
@@ -339,11 +339,17 @@ class UnipicApp(App[int]):
 
     BINDINGS: ClassVar[list[BindingType]] = key_bindings(vars())
 
-    def _leave(self) -> None:
+    def leave_at(self, number: int) -> None:
+        """Leave without a question, as a signal of this number demands."""
+        if not self._leaving:
+            # Half a screen cannot be taken down.
+            self.call_after_refresh(self._leave, 128 + number)
+
+    def _leave(self, code: int = 0) -> None:
         self._leaving = True
         self.recorder.leaving = True
         self.thread.close(0)  # begins to stop; `wind_up` waits for it
-        self.exit(0)
+        self.exit(code, return_code=code)
 
     def wind_up(self) -> None:
         """Stop the running job and finish all writes; called once the screen is given back."""
@@ -379,7 +385,15 @@ def run_app(
     )
     take_pastes_whole()
     try:
-        code = app.run()
+        with asyncio.Runner() as runner:
+            loop = runner.get_loop()
+            with contextlib.suppress(NotImplementedError, AttributeError):  # Windows
+                for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                    loop.add_signal_handler(number, app.leave_at, number)
+            code = app.run(loop=loop)
     finally:
+        if app.return_code == HUNG_UP:
+            # Both the system and the shell tell that a terminal is gone; once is enough.
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
         app.wind_up()
     return code or app.return_code or 0

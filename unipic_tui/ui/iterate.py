@@ -21,6 +21,7 @@ from unipic_tui.jobs import MAX_SEED, DrawingJob, Job, random_seed
 MAX_COMBINATIONS = 256
 """How many jobs one run may make."""
 
+_ASSIGNMENT = re.compile(r"(?:^|\s)([^\s=]+)\s*=\s*(\S+)\s*$")
 _BRACES = re.compile(r"\{([^{}]*\|[^{}]*)\}")
 
 
@@ -102,20 +103,24 @@ def _range(text: str) -> list[str]:
 
 
 def split_settings(prompt: str, kind: type[Job]) -> tuple[str, dict[str, str]]:
-    """Take settings such as ``seed=1..8 cfg=2,3,4`` off the end of a prompt.
+    """Take settings such as ``seed=1..8 cfg=2,3,4`` out of the ``name=value`` at a prompt's end.
+
+    What has no setting's name, as in ``a poster that says x=1``, stays in the prompt.
 
     Returns:
         The prompt without them, and the text given for each setting; the last one counts.
     """
-    names = {name: each for name, each in named(kind).items() if each.sweeps}
-    assignments = re.compile(
-        rf"(?:^|\s)({'|'.join(map(re.escape, names))})\s*=\s*(\S+)\s*$", re.IGNORECASE
-    )
+    names = named(kind)
     found: dict[str, str] = {}
-    while match := assignments.search(prompt):
-        found.setdefault(names[match[1].lower()].name, match[2].strip(","))
+    kept = ""
+    while match := _ASSIGNMENT.search(prompt):
+        setting = names.get(match[1].lower().replace("-", "_"))
+        if setting is None:
+            kept = prompt[match.start() :] + kept
+        else:
+            found.setdefault(setting.name, match[2].strip(","))
         prompt = prompt[: match.start()]
-    return prompt.rstrip(), dict(reversed(found.items()))
+    return (prompt + kept).strip(), dict(reversed(found.items()))
 
 
 # From a picture to the next

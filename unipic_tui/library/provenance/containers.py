@@ -35,10 +35,10 @@ def read_texts(path: str | Path) -> Texts:
     """The texts of a picture file.
 
     Raises:
-        InputError: the file is no picture, or is damaged or too large.
+        InputError: the file is no picture, or is damaged.
         StorageError: it is missing or cannot be read.
     """
-    with open_image(path) as image:
+    with open_image(path, any_size=True) as image:
         kind, info, segments = image.format, dict(image.info), getattr(image, "applist", [])
     found: list[EmbeddedText] = []
     total = 0

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PIL.Image import Image
 
+from unipic_tui import paths
 from unipic_tui.errors import InputError
 from unipic_tui.files import read_bytes, write_atomic
 from unipic_tui.jobs import DescribeJob, DrawingJob, EditJob, GenerateJob
@@ -235,7 +236,7 @@ class PictureActions(Actions):
             PathScreen(
                 "Save a copy as",
                 "any",
-                f"{Path.cwd()}/{picture.path.name}",
+                f"{paths.beginning()}/{picture.path.name}",
                 f"A copy of {printable(picture.path.name)}.",
                 must_exist=False,
                 check=_free_place,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
+from unipic_tui import paths
 from unipic_tui.errors import InputError
 from unipic_tui.jobs import EditJob, GenerateJob
 from unipic_tui.text import one_line
@@ -66,7 +66,10 @@ class SessionActions(Actions):
         """Bring a picture from anywhere into the session, to edit it or ask about it."""
         path = await self._ask(
             PathScreen(
-                "Open a picture", "picture", self._folder or f"{Path.cwd()}/", "PNG, JPEG, WebP …"
+                "Open a picture",
+                "picture",
+                self._folder or f"{paths.beginning()}/",
+                "PNG, JPEG, WebP …",
             )
         )
         if path is None:
@@ -99,7 +102,7 @@ class SessionActions(Actions):
             PathScreen(
                 "Load a checkpoint",
                 "folder",
-                f"{self._state.options.checkpoint or Path.cwd()}/",
+                f"{self._state.options.checkpoint or paths.beginning()}/",
                 "The folder of a downloaded or converted checkpoint.",
             )
         )

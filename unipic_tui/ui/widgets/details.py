@@ -29,6 +29,7 @@ from unipic_tui.ui.wording import (
 )
 
 _NAME_WIDTH = 13
+"""Cells of the names of settings; longer ones take more."""
 Span = tuple[str, str]
 
 
@@ -118,8 +119,9 @@ def _entry(entry: Entry, live: Live | None) -> list[Span]:
 
 def _table(rows: Sequence[tuple[str, str]]) -> list[Span]:
     parts: list[Span] = []
+    width = max([_NAME_WIDTH, *(len(name) + 1 for name, _ in rows)])
     for name, value in rows:
-        parts.append((f"\n{name:<{_NAME_WIDTH}}", MUTED))
+        parts.append((f"\n{name:<{width}}", MUTED))
         parts.append((value, ""))
     return parts
 
