@@ -168,13 +168,11 @@ def test_a_job_taken_back_leaves_no_trace(make: Callable[..., ModelThread], log:
     assert log.events == []
 
 
-def test_moves_holds_and_releases(make: Callable[..., ModelThread], log: Log) -> None:
+def test_arranges_holds_and_releases(make: Callable[..., ModelThread], log: Log) -> None:
     thread = make(begin=False)
     for ticket in (1, 2, 3):
         thread.submit(ticket, job())
-    assert thread.move(3, -5)
-    assert thread.move(1, 1)
-    assert not thread.move(9, 1)
+    thread.arrange([9, 3, 2])
     assert [waiting.ticket for waiting in thread.waiting] == [3, 2, 1]
     assert thread.hold(2)
     thread.start()

@@ -165,13 +165,11 @@ class ModelThread:
                 self._changed.notify()
             return place is not None
 
-    def move(self, ticket: int, places: int) -> bool:
-        """Move a waiting job earlier (negative) or later (positive), as far as the queue goes."""
+    def arrange(self, order: Sequence[int]) -> None:
+        """Put the waiting jobs into the order of these tickets; others come after them."""
+        places = {ticket: place for place, ticket in enumerate(order)}
         with self._changed:
-            place = self._place(ticket)
-            if place is not None:
-                self._queue.insert(max(0, place + places), self._queue.pop(place))
-            return place is not None
+            self._queue.sort(key=lambda each: places.get(each.ticket, len(places)))
 
     def _place(self, ticket: int) -> int | None:
         places = (place for place, each in enumerate(self._queue) if each.ticket == ticket)

@@ -275,3 +275,13 @@ def test_emptying_that_was_cut_off_is_finished(
     assert library.trash.finish_purges() == 3
     assert files(library.folder) == set()
     assert library.database.number("SELECT count(*) FROM trash") == 0
+
+
+def test_a_job_that_is_being_stopped_in_the_trash_does_not_run_there(library: Library) -> None:
+    entry = library.entries.add(library.sessions.create("x").id, GenerateJob(prompt="a ring"))
+    library.trash.put_entry(entry.id)
+    assert library.entries.set_state(entry.id, "running", answer="so far").state == "queued"
+    library.entries.set_state(entry.id, "cancelled", answer="so far")
+    library.trash.undo()
+    back = library.entries.get(entry.id)
+    assert (back.state, back.answer) == ("cancelled", "so far")

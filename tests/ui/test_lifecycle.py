@@ -48,6 +48,12 @@ async def _queue(driver: Driver, prompt: str) -> None:
     await driver.press("ctrl+r")
 
 
+async def _snapshot_kept(driver: Driver, state: bytes) -> None:
+    """Wait for the chosen job's snapshot, which comes a little later than the progress."""
+    snapshots, entry = driver.app.library.opened.snapshots, driver.state.entry_id or 0
+    await driver.until(lambda: snapshots.load(entry) == state)
+
+
 def kept_states(folder: Path) -> dict[str, State]:
     library = Library.open(folder)
     found = {
@@ -214,6 +220,7 @@ async def test_a_cancelled_job_goes_on_from_its_kept_state(tmp_path: Path) -> No
         await _run(driver, "a star")
         backend.gate.release(11)
         await driver.until(lambda: "picture 2 of 2, iteration 3 of 8" in driver.text())
+        await _snapshot_kept(driver, b"1,3")
         await driver.press("escape")
         backend.open()
         await driver.settle()
@@ -266,6 +273,7 @@ async def test_branching_off_from_an_unfinished_job(tmp_path: Path) -> None:
         await _run(driver, "a star seed=5")
         backend.gate.release(4)
         await driver.until(lambda: "iteration 4 of 8" in driver.text())
+        await _snapshot_kept(driver, b"0,4")
         await driver.press("escape")
         backend.open()
         await driver.settle()

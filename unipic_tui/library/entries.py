@@ -83,6 +83,12 @@ class Entries:
         )
         return [row["id"] for row in rows]
 
+    def change(self, entry: Entry, state: State) -> Entry:
+        """Note how a job is to stand, if it still stands as ``entry`` says; how it stands then."""
+        with self._database.write():
+            present = self.get(entry.id)
+            return self.set_state(entry.id, state) if present.state == entry.state else present
+
     def set_state(
         self,
         entry: int,
@@ -94,11 +100,12 @@ class Entries:
     ) -> Entry:
         """Note how a job stands; ``running`` claims the queue.
 
-        A finished entry that is set to ``queued`` again goes to the end of the queue.
+        A finished entry that is set to ``queued`` again goes to the end of the queue. One in the
+        trash does not become ``running``: its job is being stopped.
 
         Raises:
-            StorageError: the entry is not there, or is to run though it is in the trash or another
-                process owns the queue.
+            StorageError: the entry is not there, or is to run though another process owns the
+                queue.
         """
         if state == "running" and not (self._storage.read_only or self._queue.claim()):
             owner = self._queue.owner()
@@ -110,8 +117,10 @@ class Entries:
             before = self._database.row(
                 "SELECT state, answer, trash FROM entries WHERE id = ?", (entry,)
             )
-            if before is None or (before["trash"] is not None and state == "running"):
+            if before is None:
                 raise self._storage.missing("entry", entry)
+            if state == "running" and before["trash"] is not None:
+                state = before["state"]
             self._database.execute(
                 """UPDATE entries SET state = ?, error = ?, answer = coalesce(?, answer),
                 seconds = coalesce(?, seconds) WHERE id = ?""",

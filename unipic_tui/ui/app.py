@@ -50,7 +50,7 @@ from unipic_tui.ui.main_screen import ACTIONS, MainScreen
 from unipic_tui.ui.messages import Stored, Trouble, Worked
 from unipic_tui.ui.notices import complain, log_to_file
 from unipic_tui.ui.screens.contact_sheet import SheetScreen, SheetView
-from unipic_tui.ui.screens.dialogs import QuestionDialog
+from unipic_tui.ui.screens.dialogs import LeaveDialog, QuestionDialog
 from unipic_tui.ui.screens.help import LOG_NAME, HelpScreen
 from unipic_tui.ui.screens.queue_screen import QueueScreen
 from unipic_tui.ui.screens.viewer import ViewerScreen
@@ -186,7 +186,7 @@ class UnipicApp(App[int]):
         if not self._main.is_attached:
             return  # left already
         self._main.begin(prompts)
-        self.set_interval(LOOK_SECONDS, self._look)
+        self.run_worker(self._keep_looking(), group="look")
         if interrupted:
             await self._offer_again(interrupted)
 
@@ -206,22 +206,25 @@ class UnipicApp(App[int]):
             )
         )
         for entry in interrupted:
-            match answer:
-                case "run":
-                    await self.controller.queue.retry(entry)
-                case "hold":
-                    await self.controller.queue.retry(entry, held=True)
-                case "drop":
-                    await self.controller.queue.cancel(entry)
+            try:
+                match answer:
+                    case "run":
+                        await self.controller.queue.retry(entry)
+                    case "hold":
+                        await self.controller.queue.retry(entry, held=True)
+                    case "drop":
+                        await self.controller.queue.cancel(entry)
+            except UnipicError as error:  # deleted elsewhere while this was asked
+                complain(self, error.title, error.message)
 
-    def _look(self) -> None:
-        self.run_worker(self._look_for_changes(), group="look", exclusive=True)
-
-    async def _look_for_changes(self) -> None:
-        try:
-            await self.controller.look_for_changes()
-        except UnipicError as error:
-            _log.warning("The library could not be read: %s", error.message)
+    async def _keep_looking(self) -> None:
+        """Follow what other windows do; a look that takes long is not cut off by the next."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            try:
+                await self.controller.look_for_changes()
+            except UnipicError as error:
+                _log.warning("The library could not be read: %s", error.message)
 
     async def on_event(self, event: events.Event) -> None:
         """Take keys and pastes in their order, and all else as it comes."""
@@ -314,7 +317,7 @@ class UnipicApp(App[int]):
     @PROGRAM.command("quit", "ctrl+q", "Quit", place="app")
     async def action_quit(self) -> None:
         """Leave; sessions and the queue are kept."""
-        if self._leaving:
+        if self._leaving or any(isinstance(one, LeaveDialog) for one in self.screen_stack):
             return
         if self.state.running is None:
             self._leave()
@@ -325,7 +328,7 @@ class UnipicApp(App[int]):
         waiting = amount(self.state.waiting, "job")
         behind = f" The queue ({waiting}) is kept too." if self.state.waiting else ""
         answer = await self.push_screen_wait(
-            QuestionDialog(
+            LeaveDialog(
                 "Leave while a job runs?",
                 f"It is stopped, and you can run it again at the next start.{behind}",
                 {"leave": "Leave", "stay": "Stay"},

@@ -14,7 +14,7 @@ from unipic_tui.pictures import load_image
 from unipic_tui.text import amount
 from unipic_tui.ui.job_queue import JobQueue
 from unipic_tui.ui.library_access import LibraryAccess, Recorder
-from unipic_tui.ui.session_browser import SessionBrowser
+from unipic_tui.ui.session_browser import SessionBrowser, give_up
 from unipic_tui.ui.state import AppState, Change
 
 _MOST_COMPLAINTS = 3
@@ -55,8 +55,7 @@ class Controller:
     async def look_for_changes(self) -> None:
         """Take in what another window did; asked every second or so."""
         if await self.library.changed_elsewhere():
-            await self.queue.take_up()
-            await self.sessions.reload()
+            await self._follow()
         elif not self.state.owns_queue:
             await self.queue.take_up()
 
@@ -114,14 +113,16 @@ class Controller:
     async def toggle_favourite(self, picture: StoredPicture) -> None:
         """Mark a picture as a favourite, or no longer."""
         await self.change_picture(
-            lambda library: library.pictures.set_favourite(picture.id, not picture.favourite)
+            lambda library: library.pictures.set_favourite(
+                picture.id, not library.pictures.get(picture.id).favourite
+            )
         )
 
     async def trash_picture(self, picture: StoredPicture) -> None:
         """Move a picture to the trash; its neighbour is chosen."""
         neighbour = self._neighbour(picture.id)
         await self.library.write(lambda library: library.trash.put_picture(picture.id))
-        await self.sessions.reload()
+        await self._follow()
         if neighbour is not None:
             self.state.choose_picture(neighbour)
 
@@ -134,9 +135,15 @@ class Controller:
             return "The picture is in the trash."
         if entry is None:
             return ""
-        self.state.thread.cancel(entry.id)
-        await self.library.write(lambda library: library.trash.put_entry(entry.id))
-        await self.sessions.reload()
+        number = entry.id
+        stopped = [number] if self.state.thread.cancel(number) else []
+
+        def trash(library: Library) -> None:
+            give_up(library, stopped)
+            library.trash.put_entry(number)
+
+        await self.library.write(trash)
+        await self._follow()
         return "The job is in the trash."
 
     def _neighbour(self, picture: int) -> int | None:
@@ -150,5 +157,10 @@ class Controller:
     async def undo(self) -> str | None:
         """Bring back what was trashed last; a few words about it."""
         words = await self.library.write(lambda library: library.trash.undo())
-        await self.sessions.reload()
+        await self._follow()
         return words
+
+    async def _follow(self) -> None:
+        """Have the queue and the screen follow a change of what there is in the library."""
+        await self.queue.take_up()
+        await self.sessions.reload()

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from unipic_tui.errors import InputError
 from unipic_tui.jobs import DrawingJob, Job
 from unipic_tui.library import Library
-from unipic_tui.library.records import Entry, now
+from unipic_tui.library.records import Entry, State, now
 from unipic_tui.ui.draft import PlannedJobs
 from unipic_tui.ui.library_access import LibraryAccess, Recorder
 from unipic_tui.ui.session_browser import SessionBrowser
@@ -52,7 +52,10 @@ class JobQueue:
             yield
 
     async def take_up(self) -> list[Entry]:
-        """Queue what waits in the library; returns what was interrupted."""
+        """Let the thread's queue be the library's; returns what was interrupted.
+
+        Another window may have cancelled, held or deleted what waits here.
+        """
         async with self._lock:
             return await self._take_up()
 
@@ -68,6 +71,12 @@ class JobQueue:
         for entry in kept:
             if entry.state in {"queued", "paused"} and entry.id not in tickets:
                 await self._submit(entry)
+            else:
+                self._thread.hold(entry.id, entry.state == "paused")
+        for ticket in tickets.difference(entry.id for entry in kept):
+            if not self._thread.take_back(ticket):
+                self._thread.cancel(ticket)
+        self._thread.arrange([entry.id for entry in kept])
         self._state.changed(Change.QUEUE)
         return [entry for entry in kept if entry.state == "interrupted"]
 
@@ -100,31 +109,38 @@ class JobQueue:
 
     async def cancel(self, entry: Entry) -> None:
         """Stop one job, wherever it is."""
-        if not self._thread.cancel(entry.id):
-            await self._set_state(entry, "cancelled")
+        async with self._handing_over():
+            if not self._thread.cancel(entry.id):
+                await self._set_state(entry, "cancelled")
 
     async def hold(self, entry: Entry, held: bool) -> None:
         """Keep a waiting job from starting, or let it."""
-        self._thread.hold(entry.id, held)
-        await self._set_state(entry, "paused" if held else "queued")
+        async with self._handing_over():
+            if held and not self._thread.hold(entry.id) and entry.id in self._thread.tickets:
+                return  # it has just begun
+            await self._set_state(entry, "paused" if held else "queued")
+            if not held:
+                # Only now, or the thread could begin it, and say so, before that is written.
+                self._thread.hold(entry.id, False)
 
     async def move(self, entry: Entry, places: int) -> None:
         """Move a waiting job in the queue."""
-        self._thread.move(entry.id, places)
-        await self._library.write(lambda library: library.queue.move(entry.id, places))
+        async with self._handing_over():
+            await self._library.write(lambda library: library.queue.move(entry.id, places))
+            await self._arrange()
         self._state.changed(Change.QUEUE)
 
     async def retry(self, entry: Entry, *, held: bool = False) -> None:
         """Queue a job again that ended without its result."""
-        if entry.session not in self._state.loaded:
-            session = next(other for other in self._state.sessions if other.id == entry.session)
-            await self._sessions.unfold(session)
+        await self._sessions.read_of(entry)
         async with self._handing_over():
             if entry.id in self._thread.tickets:
                 return
-            fresh = await self._set_state(entry, "paused" if held else "queued")
-            if self._state.owns_queue:
+            wanted: State = "paused" if held else "queued"
+            fresh = await self._set_state(entry, wanted)
+            if self._state.owns_queue and fresh.state == wanted:
                 await self._submit(fresh)
+                await self._arrange()  # one that was interrupted keeps its place
         self._state.changed(Change.QUEUE)
 
     async def branch(self, entry: Entry, prompt: str, seed: int) -> None:
@@ -167,12 +183,11 @@ class JobQueue:
         self._state.choose_entry(added.id)
         self._state.changed(Change.TREE | Change.QUEUE)
 
-    async def _set_state(self, entry: Entry, state: str) -> Entry:
-        fresh = await self._library.write(
-            lambda library: library.entries.set_state(entry.id, state)  # type: ignore[arg-type]
+    async def _set_state(self, entry: Entry, state: State) -> Entry:
+        """Change a job that is still as a person saw it; how it stands now."""
+        return await self._library.write(
+            lambda library: library.entries.change(entry, state), self._state.put_entry
         )
-        self._state.put_entry(fresh)
-        return fresh
 
     def pause(self) -> None:
         """Start no further job, or go on."""
@@ -181,6 +196,11 @@ class JobQueue:
         else:
             self._thread.pause()
         self._state.changed(Change.QUEUE)
+
+    async def _arrange(self) -> None:
+        """Have the thread go through its jobs in the library's order."""
+        kept = await self._library.write(lambda library: library.queue.entries())
+        self._thread.arrange([entry.id for entry in kept])
 
     async def _submit(self, entry: Entry) -> None:
         """Hand an entry to the model's thread.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar
 
 from textual.message import Message
@@ -55,13 +57,30 @@ class LibraryAccess:
         await self._is_open.wait()
         return await _finish(self._reader.submit(lambda: work(self.opened)))
 
-    async def write(self, work: Callable[[Library], T]) -> T:
+    async def write(
+        self, work: Callable[[Library], T], take: Callable[[T], object] | None = None
+    ) -> T:
         """Have ``work`` change something, after all earlier writes, once the library is open.
 
         The write is done even when the caller is cancelled meanwhile.
+
+        Args:
+            take: gets the result on the event loop, before any later write is reported there. What
+                replaces a part of the app's state comes in this way: after a mere await it could
+                undo something newer.
         """
         await self._is_open.wait()
-        return await _finish(self.write_soon(work))
+        if take is None:
+            return await _finish(self.write_soon(work))
+        loop, context, taker = asyncio.get_running_loop(), copy_context(), take
+
+        def work_and_tell(library: Library) -> T:
+            result = work(library)
+            with contextlib.suppress(RuntimeError):  # the app has ended
+                loop.call_soon_threadsafe(taker, result, context=context)
+            return result
+
+        return await _finish(self.write_soon(work_and_tell))
 
     def write_soon(self, work: Callable[[Library], T]) -> Future[T]:
         """As `write`, for other threads and for those who do not wait; the library is open."""

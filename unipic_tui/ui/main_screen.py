@@ -288,7 +288,7 @@ class MainScreen(ActingScreen):
 
     @on(PictureView.RegionChosen)
     def _region_chosen(self, event: PictureView.RegionChosen) -> None:
-        self.composer.use_region(self.state.picture, event.region)
+        self.composer.use_region(self.workspace.region_of, event.region)
         self.composer.mode = GenerateJob.mode
         self.composer.prompt.focus()
 

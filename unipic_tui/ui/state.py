@@ -244,12 +244,18 @@ class AppState:
         self.changed(change)
 
     def stored(self, message: Stored) -> None:
-        """Take in what was written to the disk."""
-        if message.picture is not None:
+        """Take in what was written to the disk of a job that is still there."""
+        if message.picture is not None and self._knows(
+            message.picture.session, message.picture.entry
+        ):
             self.put_picture(message.picture)
-        if message.entry is not None:
+        if message.entry is not None and self._knows(message.entry.session, message.entry.id):
             self.put_entry(message.entry)
             ended = message.entry.state in {"done", "cancelled", "failed", "interrupted"}
             if ended and message.entry.id == self.entry_id:
                 # The reveal is over: what it became is chosen in its place.
                 self.choose_entry(message.entry.id)
+
+    def _knows(self, session: int, entry: int) -> bool:
+        # What is in the trash by now is still reported by the job that is just being stopped.
+        return session in self.loaded and entry in self.loaded[session].entries

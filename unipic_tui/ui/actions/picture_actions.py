@@ -14,7 +14,6 @@ from unipic_tui.files import read_bytes, write_atomic
 from unipic_tui.jobs import DescribeJob, DrawingJob, EditJob, GenerateJob
 from unipic_tui.library import Library
 from unipic_tui.library.records import StoredPicture
-from unipic_tui.sizes import TOKEN_PIXELS
 from unipic_tui.text import one_line, printable
 from unipic_tui.ui import iterate
 from unipic_tui.ui.actions.actions import Actions
@@ -130,11 +129,7 @@ class PictureActions(Actions):
         picture = self._picture
         if self._workspace.text_first:
             raise InputError("A region is chosen on the picture: switch pictures on (Ctrl+P).")
-        rows, columns = picture.height // TOKEN_PIXELS, picture.width // TOKEN_PIXELS
-        if rows < 1 or columns < 1:
-            raise InputError("That picture is smaller than one token of 16 pixels.")
-        self._workspace.view.focus()
-        self._workspace.view.start_region(rows, columns)
+        self._workspace.start_region(picture)
 
     @PICTURE.command("picture.variations", "v", "Draw variations", hint="Vary", rank=2)
     async def variations(self) -> None:

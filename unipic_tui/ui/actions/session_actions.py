@@ -36,7 +36,7 @@ class SessionActions(Actions):
             raise InputError("The new session is empty: draw something first.")
         name = await self._ask(TextDialog("Name of the session", session.name, check=_name_problem))
         if name is not None:
-            await self._controller.sessions.rename(name.strip())
+            await self._controller.sessions.rename(session.id, name.strip())
 
     @FILES.command("session.trash", "", "Move the session to the trash")
     async def trash_session(self) -> None:
@@ -53,7 +53,7 @@ class SessionActions(Actions):
             )
         )
         if answer == "trash":
-            await self._controller.sessions.trash()
+            await self._controller.sessions.trash(session.id)
 
     @FILES.command("search", "ctrl+f,slash", "Search the history", hint="Search", rank=7)
     async def search(self) -> None:

@@ -22,6 +22,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widgets import Label
 
+from unipic_tui.errors import UnipicError
 from unipic_tui.jobs import DrawingJob
 from unipic_tui.library.records import StoredPicture
 from unipic_tui.terminal.halfblocks import half_block_pixels, half_block_strips
@@ -135,7 +136,10 @@ class SheetView(ScrollView, can_focus=True):
 
     async def _load_all(self) -> None:
         for index, picture in enumerate(self.pictures):
-            self._strips[index] = await asyncio.to_thread(self._draw, picture)
+            try:
+                self._strips[index] = await asyncio.to_thread(self._draw, picture)
+            except UnipicError:
+                self._strips[index] = []  # it cannot be read
             self.refresh()
 
     def _draw(self, picture: StoredPicture) -> list[Strip]:

@@ -101,6 +101,10 @@ class QuestionDialog(Dialog[str]):
         self.dismiss(list(self._answers)[-1])
 
 
+class LeaveDialog(QuestionDialog):
+    """Asks whether to leave the app; there is one at a time."""
+
+
 class TextDialog(Dialog[str | None]):
     """One line to fill in; Enter takes it, Esc leaves all as it was.
 

@@ -114,6 +114,7 @@ class PathScreen(Dialog[Path | None]):
         self._value = value
         self._must_exist = must_exist
         self._check = check
+        self._folder = ""
         self._candidates: list[str] = []
 
     def body(self) -> ComposeResult:
@@ -125,11 +126,16 @@ class PathScreen(Dialog[Path | None]):
         """Look for the candidates of what is typed already."""
         self._look(self._value)
 
-    def complete_line(self) -> None:
+    @work(exclusive=True, group="screen")
+    async def complete_line(self) -> None:
         """Fill in what is certain."""
-        line = self.query_one(PathLine)
-        line.value = common_start(line.value, self._candidates)
-        line.cursor_position = len(line.value)
+        text = self.query_one(PathLine).value
+        # The candidates in sight may still be those of what was typed before.
+        found = await asyncio.to_thread(complete, text, self._kind)
+        for line in self.query(PathLine):  # none when the dialog is being taken down
+            if line.value == text:
+                line.value = common_start(text, found)
+                line.cursor_position = len(line.value)
 
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:
@@ -139,7 +145,7 @@ class PathScreen(Dialog[Path | None]):
     @work(exclusive=True)
     async def _look(self, text: str) -> None:
         found = await asyncio.to_thread(complete, text, self._kind)
-        self._candidates = found
+        self._candidates, self._folder = found, "".join(text.rpartition("/")[:2])
         for options in self.query(OptionList):  # none when the dialog is being taken down
             options.clear_options()
             options.add_options(Option(printable(name)) for name in found)
@@ -148,8 +154,7 @@ class PathScreen(Dialog[Path | None]):
     def _picked(self, event: OptionList.OptionSelected) -> None:
         candidate = self._candidates[event.option_index]
         line = self.query_one(PathLine)
-        folder, slash, _ = line.value.rpartition("/")
-        line.value = folder + slash + candidate
+        line.value = self._folder + candidate
         line.cursor_position = len(line.value)
         line.focus()
         if not candidate.endswith("/"):

@@ -14,10 +14,12 @@ from textual.screen import ModalScreen
 from textual.widgets import Label, OptionList
 from textual.widgets.option_list import Option
 
+from unipic_tui.errors import UnipicError
 from unipic_tui.library.records import Entry
 from unipic_tui.text import amount, one_line
 from unipic_tui.ui.commands import QUEUE_LIST, chosen_keys, declared, hints, key_bindings
 from unipic_tui.ui.controller import Controller
+from unipic_tui.ui.notices import complain
 from unipic_tui.ui.state import Change
 from unipic_tui.ui.widgets.bars import KeyHints
 from unipic_tui.ui.wording import STATE_WORDS, entry_title, mode_glyph
@@ -62,19 +64,21 @@ class QueueScreen(ModalScreen[None]):
     async def _refresh_soon(self) -> None:
         await self._refresh()
 
-    async def _refresh(self, follow: int | None = None) -> None:
-        self._entries = await self._controller.library.read(lambda library: library.queue.entries())
+    async def _refresh(self) -> None:
+        entries = await self._controller.library.read(lambda library: library.queue.entries())
         if not self.query(OptionList):
             return  # the dialog is being taken down
         options = self.query_one(OptionList)
-        place = options.highlighted or 0
+        # The cursor stays on its job, however others move on; on its place where that one is gone.
+        place, chosen = options.highlighted or 0, self._chosen
+        ids = [entry.id for entry in entries]
+        if chosen is not None and chosen.id in ids:
+            place = ids.index(chosen.id)
+        self._entries = entries
         options.clear_options()
         options.add_options(Option(self._line(entry)) for entry in self._entries)
         if not self._entries:
             options.add_option(Option(_EMPTY, disabled=True))
-        if follow is not None:
-            ids = [entry.id for entry in self._entries]
-            place = ids.index(follow) if follow in ids else place
         if self._entries:
             options.highlighted = min(place, len(self._entries) - 1)
         self.query_one("#queue-title", Label).update(self._heading())
@@ -111,8 +115,11 @@ class QueueScreen(ModalScreen[None]):
             return
 
         async def perform() -> None:
-            await change(entry)
-            await self._refresh(entry.id)
+            try:
+                await change(entry)
+            except UnipicError as error:
+                complain(self, error.title, error.message)
+            await self._refresh()
 
         self.run_worker(perform(), group="queue")
 

@@ -8,7 +8,9 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.reactive import reactive
 
+from unipic_tui.errors import InputError
 from unipic_tui.library.records import StoredPicture
+from unipic_tui.sizes import TOKEN_PIXELS
 from unipic_tui.ui.open_session import OpenSession
 from unipic_tui.ui.state import AppState
 from unipic_tui.ui.thumbnail_cache import Loader
@@ -30,6 +32,7 @@ class Workspace(Vertical):
 
     Attributes:
         text_first: whether words take the place of pictures.
+        region_of: the picture that a region is chosen on, or was last.
     """
 
     text_first: reactive[bool] = reactive(False, init=False)
@@ -44,6 +47,7 @@ class Workspace(Vertical):
         self.details = Details()
         self.gallery = Gallery(load)
         self.greeting = Greeting()
+        self.region_of: StoredPicture | None = None
         self._shown: tuple[str, int] | None = None
         self._places: dict[int, int] = {}
 
@@ -84,6 +88,24 @@ class Workspace(Vertical):
         with self.gallery.prevent(Gallery.Selected):
             self.gallery.cursor = self._places.get(picture or 0, -1)
 
+    def start_region(self, picture: StoredPicture) -> None:
+        """Let a region of a picture be chosen, until another picture takes its place.
+
+        Raises:
+            InputError: it is not the one that is seen, or has no tokens.
+        """
+        if self._shown != ("still", picture.id):
+            raise InputError(
+                "That picture is not the one that is shown: wait until the job is done, or choose "
+                "another picture."
+            )
+        rows, columns = picture.height // TOKEN_PIXELS, picture.width // TOKEN_PIXELS
+        if rows < 1 or columns < 1:
+            raise InputError("That picture is smaller than one token of 16 pixels.")
+        self.region_of = picture
+        self.view.focus()
+        self.view.start_region(rows, columns)
+
     def show_choice(self, state: AppState, *, only_live: bool) -> None:
         """Show what is chosen.
 
@@ -100,6 +122,7 @@ class Workspace(Vertical):
         if drawing and live and drawing.state != "done":
             known = None
             if self._shown != ("live", drawing.id):
+                self.view.action_leave_region()
                 self.view.show_file(None)
             self._shown = ("live", drawing.id)
             if live.preview is not None:
@@ -113,6 +136,7 @@ class Workspace(Vertical):
     def _show_still(self, picture: StoredPicture | None) -> None:
         shown = ("still", picture.id) if picture else None
         if shown is None or shown != self._shown:
+            self.view.action_leave_region()
             self.view.show_tokens(None)
             self.view.show_file(picture.path if picture else None)
         self._shown = shown
