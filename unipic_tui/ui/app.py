@@ -168,7 +168,7 @@ class UnipicApp(App[int]):
         if self._leaving:
             return
         self.thread.start()
-        self.run_worker(self._open_library(), group="begin")
+        self.run_worker(self._open_library, group="begin")
         for complaint in self._complaints:
             complain(self, "Settings", complaint)
 
