@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path, PurePath
 from typing import Any, ClassVar
 
-from textual import events
+from textual import events, work
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.command import DiscoveryHit, Hits, Provider
@@ -168,10 +168,11 @@ class UnipicApp(App[int]):
         if self._leaving:
             return
         self.thread.start()
-        self.run_worker(self._open_library, group="begin")
+        self._open_library()
         for complaint in self._complaints:
             complain(self, "Settings", complaint)
 
+    @work(group="begin")
     async def _open_library(self) -> None:
         try:
             interrupted = await self.controller.begin()
