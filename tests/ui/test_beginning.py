@@ -127,3 +127,9 @@ async def test_leaving_while_the_library_opens(tmp_path: Path, opening: Gate) ->
         await driver.key("ctrl+q")
         await driver.until(lambda: not driver.app.is_running)
         opening.open()
+
+
+async def test_the_library_opens_while_the_screen_is_taken_down(tmp_path: Path) -> None:
+    async with running_app(tmp_path) as driver:
+        await driver.screen.composer.remove()
+        driver.screen.begin(["a star"])

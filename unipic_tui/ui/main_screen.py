@@ -44,7 +44,7 @@ from unipic_tui.ui.widgets.gallery import Gallery
 from unipic_tui.ui.widgets.greeting import Greeting, Starters
 from unipic_tui.ui.widgets.history import HistoryTree, SearchInput, Sidebar
 from unipic_tui.ui.widgets.picture_view import PictureView
-from unipic_tui.ui.widgets.prompt_area import MOST_PASTED
+from unipic_tui.ui.widgets.prompt_area import MOST_PASTED, PromptArea
 from unipic_tui.ui.widgets.workspace import Workspace
 
 ACTIONS: tuple[type[Actions], ...] = (
@@ -241,11 +241,11 @@ class MainScreen(ActingScreen):
 
     def begin(self, prompts: Sequence[str]) -> None:
         """The library is open."""
-        self.composer.prompt.set_history(prompts)
-        prompt = self.composer.prompt
-        # Whoever has begun to type, or went elsewhere, stays there.
-        if self.state.entry is None and self.focused is prompt and not prompt.text:
-            self.query_one(Starters).focus()
+        for prompt in self.query(PromptArea):  # none while the app is being left
+            prompt.set_history(prompts)
+            # Whoever has begun to type, or went elsewhere, stays there.
+            if self.state.entry is None and self.focused is prompt and not prompt.text:
+                self.query(Starters).focus()
 
     def _small(self, picture: StoredPicture, side: int) -> Image:
         """A small version of a picture, kept on the disk in few sizes; not for the event loop."""
