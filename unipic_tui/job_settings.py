@@ -278,8 +278,13 @@ def caption(job: object, *, seed_known: bool = True) -> list[str]:
 
 
 def named(kind: type) -> Mapping[str, Setting]:
-    """The settings of a kind by every name they go by, small letters."""
+    """The settings of a kind by every name they go by, as `plain_name` gives it."""
     return {name: each for each in settings_of(kind) for name in (each.name, *each.aliases)}
+
+
+def plain_name(name: str) -> str:
+    """A name as those of settings are compared: in small letters, with ``_`` between words."""
+    return name.lower().replace("-", "_").replace(" ", "_")
 
 
 def check_range(name: str, value: float, low: float, high: float) -> None:

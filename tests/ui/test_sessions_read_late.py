@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -81,6 +82,22 @@ async def _given_time(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.005)
 
 
+async def _ends_meanwhile(
+    driver: Driver, disk: Disk, backend: Gated, reading: Coroutine[Any, Any, None]
+) -> None:
+    """Let the job "a star" end while its session is being read; nothing of it is lost."""
+    gate = disk.hold()
+    task = asyncio.create_task(reading)
+    await _reached(disk)
+    backend.open()
+    await _given_time(lambda: driver.state.current.pictures)
+    gate.open()
+    await task
+    await driver.settle()
+    assert states(driver) == {"a star": "done"}
+    assert len(driver.state.current.pictures) == 1
+
+
 async def test_a_picture_that_is_made_while_its_session_is_read_again_is_there(
     tmp_path: Path, disk: Disk
 ) -> None:
@@ -88,16 +105,7 @@ async def test_a_picture_that_is_made_while_its_session_is_read_again_is_there(
     async with running_app(tmp_path, backend=backend) as driver:
         await _run(driver, "a star")
         await driver.until(lambda: states(driver) == {"a star": "running"})
-        gate = disk.hold()
-        reading = asyncio.create_task(driver.app.controller.sessions.reload())
-        await _reached(disk)
-        backend.open()
-        await _given_time(lambda: driver.state.current.pictures)
-        gate.open()
-        await reading
-        await driver.settle()
-        assert states(driver) == {"a star": "done"}
-        assert len(driver.state.current.pictures) == 1
+        await _ends_meanwhile(driver, disk, backend, driver.app.controller.sessions.reload())
 
 
 async def test_a_picture_that_is_made_while_its_session_is_opened_is_there(
@@ -111,16 +119,7 @@ async def test_a_picture_that_is_made_while_its_session_is_opened_is_there(
         await driver.press("ctrl+n")
         driver.state.loaded.clear()
         driver.state.unfolded.clear()
-        gate = disk.hold()
-        opening = asyncio.create_task(driver.app.controller.sessions.open(number))
-        await _reached(disk)
-        backend.open()
-        await _given_time(lambda: driver.state.current.pictures)
-        gate.open()
-        await opening
-        await driver.settle()
-        assert states(driver) == {"a star": "done"}
-        assert len(driver.state.current.pictures) == 1
+        await _ends_meanwhile(driver, disk, backend, driver.app.controller.sessions.open(number))
 
 
 async def test_a_session_that_is_made_while_others_are_read_again_stays(

@@ -13,6 +13,7 @@ from typing import Any
 
 from unipic_tui.errors import InputError
 from unipic_tui.files import read_bytes, shown_path
+from unipic_tui.job_settings import plain_name
 from unipic_tui.text import one_line
 
 LIMIT = 1_000_000_000
@@ -202,11 +203,6 @@ def _from_json_line(index: int, line: str) -> Item:
         return _from_value(index, json.loads(line))
     except (ValueError, RecursionError):
         return Item(index, problem='Its line is not readable JSON: write {"prompt": "…"}.')
-
-
-def plain_name(name: str) -> str:
-    """A name as those of settings are compared: in small letters, with ``_`` between words."""
-    return name.lower().replace("-", "_").replace(" ", "_")
 
 
 def _too_deep(path: str | Path) -> InputError:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from unipic_tui.batch.items import PROMPT_KEYS, Item, plain_name
+from unipic_tui.batch.items import PROMPT_KEYS, Item
 from unipic_tui.defaults import Defaults
 from unipic_tui.errors import InputError
 from unipic_tui.inference.ranking import check_choice
 from unipic_tui.job_parts import Region
-from unipic_tui.job_settings import named, settings_of
+from unipic_tui.job_settings import named, plain_name, settings_of
 from unipic_tui.jobs import KINDS, MAX_COUNT, EditJob, GenerateJob, Job, random_seed
 from unipic_tui.paths import absolute
 from unipic_tui.sizes import round_size

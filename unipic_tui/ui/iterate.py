@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from unipic_tui.errors import InputError
-from unipic_tui.job_settings import named, settings_of
+from unipic_tui.job_settings import named, plain_name, settings_of
 from unipic_tui.jobs import MAX_SEED, DrawingJob, Job, random_seed
 
 MAX_COMBINATIONS = 256
@@ -114,7 +114,7 @@ def split_settings(prompt: str, kind: type[Job]) -> tuple[str, dict[str, str]]:
     found: dict[str, str] = {}
     kept = ""
     while match := _ASSIGNMENT.search(prompt):
-        setting = names.get(match[1].lower().replace("-", "_"))
+        setting = names.get(plain_name(match[1]))
         if setting is None:
             kept = prompt[match.start() :] + kept
         else:
